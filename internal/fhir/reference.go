@@ -1,0 +1,26 @@
+package fhir
+
+// Reference is a parsed literal reference or the identity of a local resource.
+type Reference struct {
+	Type     string // "" if the text names none (a bare id, an absolute URL of an unknown shape)
+	ID       string
+	Version  string // of a versioned reference; "" else
+	URL      string // the whole text when it is not local: absolute to another server, urn:, canonical
+	Fragment string // "#id" of a contained resource
+}
+
+// String is Type/ID, or the URL, or #Fragment.
+func (r Reference) String() string {
+	switch {
+	case r.URL != "":
+		return r.URL
+	case r.Fragment != "":
+		return "#" + r.Fragment
+	case r.Type == "":
+		return r.ID
+	}
+	return r.Type + "/" + r.ID
+}
+
+// Local says whether r names a resource of this server by type and id.
+func (r Reference) Local() bool { return r.URL == "" && r.Fragment == "" && r.Type != "" && r.ID != "" }

@@ -1,0 +1,141 @@
+package search
+
+import (
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+)
+
+// An Expr denotes a set of resources.
+type Expr interface {
+	expr()
+	String() string // s-expression: logs, Explain and tests read it
+}
+
+type (
+	// Const is everything or nothing.
+	Const bool
+	// And is the intersection; an empty And is refused by plan.Lower (everything is Const(true), written out).
+	And []Expr
+	// Or is the union; an empty Or is nothing.
+	Or []Expr
+	// Not is the complement.
+	Not struct{ X Expr }
+	// Type is all resources of a type.
+	Type string
+	// ID is the resource with this id, of whatever type.
+	ID string
+	// Param is what a search parameter with one of the values finds: comma is any.
+	Param struct {
+		P   *r4.SearchParameter
+		Mod Modifier
+		Any []Value
+	}
+	// Missing is :missing.
+	Missing struct {
+		P  *r4.SearchParameter
+		Is bool
+	}
+	// In is membership of one compartment.
+	In struct{ Compartment fhir.Reference }
+	// Only is access.md D4: refers, in any element, to this Patient and to no other.
+	Only struct{ Compartment fhir.Reference }
+	// Chain is subject:Patient.name=…: some resource of type Target that P refers to is in X.
+	Chain struct {
+		P      *r4.SearchParameter
+		Target string
+		X      Expr
+	}
+	// Has is _has:Observation:patient:code=…: some resource of type Source in X refers to this one by P.
+	Has struct {
+		Source string
+		P      *r4.SearchParameter
+		X      Expr
+	}
+)
+
+// None is the empty set.
+const None = Const(false)
+
+// All is everything.
+const All = Const(true)
+
+func (Const) expr()   {}
+func (And) expr()     {}
+func (Or) expr()      {}
+func (Not) expr()     {}
+func (Type) expr()    {}
+func (ID) expr()      {}
+func (Param) expr()   {}
+func (Missing) expr() {}
+func (In) expr()      {}
+func (Only) expr()    {}
+func (Chain) expr()   {}
+func (Has) expr()     {}
+
+// Modifier is the part behind the colon of a parameter's name. :missing is an Expr of its own, :[type] becomes part of
+// the reference value.
+type Modifier uint8
+
+// The modifiers.
+const (
+	ModNone Modifier = iota
+	ModExact
+	ModContains
+	ModText
+	ModNot
+	ModIn
+	ModNotIn
+	ModAbove
+	ModBelow
+	ModOfType
+	ModIdentifier
+)
+
+// Prefix is the comparison of an ordered value; the zero value is eq.
+type Prefix uint8
+
+// The prefixes (R4 "Search" §3.1.1.4.4).
+const (
+	Eq Prefix = iota
+	Ne
+	Gt
+	Lt
+	Ge
+	Le
+	Sa
+	Eb
+	Ap
+)
+
+// Value is one parsed search value. Which fields count follows from the parameter's type.
+type Value struct {
+	Raw    string // as given, escapes resolved only where the type has none; what String prints
+	Prefix Prefix
+
+	HasSystem bool   // Token, Quantity: a | was given
+	System    string // with HasSystem and "": explicitly no system
+	Code      string // Token: "" is any code of System; Quantity: unit or code
+	Text      string // String, URI: the text, escapes resolved
+
+	Ref    fhir.Reference // Reference
+	Time   fhir.Interval  // Date
+	Number fhir.Decimal   // Number, Quantity
+	Parts  []Value        // Composite
+}
+
+// Interaction is the letter of a scope that a position of a request needs (access.md §2).
+type Interaction uint8
+
+// The letters, in the order of SMART v2.
+const (
+	Create Interaction = iota
+	Read
+	Update
+	Delete
+	Search
+)
+
+// Access gives, for an interaction and a type, the set that the caller may touch; None if no scope names the type.
+type Access interface {
+	Allowed(i Interaction, typ string) Expr
+}

@@ -1,0 +1,57 @@
+package plan
+
+import (
+	"github.com/firewarden/firewarden/search/index"
+)
+
+// A Node denotes a set of current resources of the plan's type.
+type Node interface{ node() }
+
+type (
+	// All is every current resource of the type.
+	All struct{}
+	// None is the empty set.
+	None struct{}
+	// Term is the resources that have the term.
+	Term index.Term
+	// Terms is the resources that have one of the terms (sorted, distinct, all of them of one Num and Form).
+	Terms []index.Term
+	// Prefix is the resources that have a term of Num and Form whose Text begins with Text.
+	Prefix index.Term
+	// Range is the resources of which one and the same index.Range of Num and Unit has its Low in Low and its High in
+	// High.
+	Range struct {
+		Num  uint16
+		Unit string
+		Low  Span
+		High Span
+	}
+	// And is the intersection, access terms first; never empty.
+	And []Node
+	// Or is the union; never empty.
+	Or []Node
+	// Not is the complement within the type.
+	Not struct{ X Node }
+	// Verify is the members of X that By keeps: what terms and ranges cannot say exactly. By gets rows with their Body.
+	Verify struct {
+		X  Node
+		By func(*Row) (bool, error)
+	}
+)
+
+// Span is an interval of keys; an empty Key is no bound.
+type Span struct {
+	Min, Max         index.Key
+	MinOpen, MaxOpen bool // the end itself is excluded
+}
+
+func (All) node()    {}
+func (None) node()   {}
+func (Term) node()   {}
+func (Terms) node()  {}
+func (Prefix) node() {}
+func (Range) node()  {}
+func (And) node()    {}
+func (Or) node()     {}
+func (Not) node()    {}
+func (Verify) node() {}

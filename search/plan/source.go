@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"context"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+)
+
+// Row is one version of a resource as an engine holds it.
+type Row struct {
+	Type, ID    string
+	Version     uint64 // 1, 2, … per instance
+	LastUpdated int64  // microseconds since 1970, UTC
+	Deleted     bool   // a tombstone: no Body
+	Method      string // POST, PUT, PATCH, DELETE: what history reports
+	Body        []byte // compact JSON with id and meta; the caller may keep it, nobody may change it
+}
+
+// Bound is a flat plan over one type, made by Run. The zero Bound selects nothing.
+type Bound struct {
+	typ  string
+	node Node
+}
+
+// Type is the resource type that b ranges over.
+func (b Bound) Type() string { return b.typ }
+
+// Node is the condition; None for the zero Bound.
+func (b Bound) Node() Node {
+	if b.node == nil {
+		return None{}
+	}
+	return b.node
+}
+
+// Key names one instance; only plan makes one, from a guarded plan. The zero Key is no instance.
+type Key struct{ typ, id string }
+
+// Type is the type of the instance.
+func (k Key) Type() string { return k.typ }
+
+// ID is the id of the instance.
+func (k Key) ID() string { return k.id }
+
+// Changes is a flat plan over the versions of one type, or of several, newest first; made by plan only.
+type Changes struct {
+	types []string
+	since int64 // inclusive, microseconds; 0 is the beginning
+	keep  func(Source, *Row) (bool, error)
+}
+
+// Types are the resource types, sorted.
+func (c Changes) Types() []string { return c.types }
+
+// Since is the earliest LastUpdated, in microseconds; 0 is the beginning.
+func (c Changes) Since() int64 { return c.since }
+
+// Keep says whether the caller may see a version; false for the zero Changes. src is the snapshot that is read.
+func (c Changes) Keep(src Source, r *Row) (bool, error) {
+	if c.keep == nil {
+		return false, nil
+	}
+	return c.keep(src, r)
+}
+
+// Window is the part of an ordered result that is wanted.
+type Window struct {
+	Sort  []SortKey // empty: main date descending, missing last, then the engine's stable order
+	After []byte    // Page.Next of the page before; nil is the start
+	Limit int       // rows at most; 0 with Total counts only
+	Total bool      // count all matches
+}
+
+// SortKey is one key of the order: of several values of a resource the one that comes first in the order asked for;
+// resources without a value last in both directions.
+type SortKey struct {
+	P    *r4.SearchParameter
+	Desc bool
+}
+
+// Page is a part of a result.
+type Page struct {
+	Rows  []Row
+	Next  []byte // position behind the last row, opaque to all but the source; nil if there are no more
+	Total int    // -1 if not asked for
+	Read  int    // index entries and documents read, for Explain
+}
+
+// Source is one consistent view of a store. All methods answer from the same snapshot.
+type Source interface {
+	// Read gives the current version, deleted ones included; ok is false if there never was one.
+	Read(ctx context.Context, k Key) (r Row, ok bool, err error)
+	// Version gives one version of an instance.
+	Version(ctx context.Context, k Key, version uint64) (r Row, ok bool, err error)
+	// Versions gives the versions of an instance, newest first.
+	Versions(ctx context.Context, k Key, w Window) (Page, error)
+	// Select gives the current resources of b in the order of w.
+	Select(ctx context.Context, b Bound, w Window) (Page, error)
+	// Targets gives the distinct local references that the parameter p takes in the resources of b, at most max; more
+	// says that there are further ones.
+	Targets(ctx context.Context, b Bound, p *r4.SearchParameter, max int) (refs []fhir.Reference, more bool, err error)
+	// Changes gives versions, newest first (LastUpdated descending, then a stable order).
+	Changes(ctx context.Context, c Changes, w Window) (Page, error)
+}
+
+// Condition is a search that a write relied on: at the serial commit point it must still find the same resources.
+// Made by plan only.
+type Condition struct {
+	holds func(context.Context, Source) (bool, error)
+}
+
+// Holds evaluates the condition again on src. The zero Condition does not hold.
+func (c Condition) Holds(ctx context.Context, src Source) (bool, error) {
+	if c.holds == nil {
+		return false, nil
+	}
+	return c.holds(ctx, src)
+}

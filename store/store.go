@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// Store keeps resources. Its methods may be called by several goroutines.
+type Store interface {
+	// Snapshot is a consistent view of everything that was acknowledged before the call.
+	Snapshot(ctx context.Context) (Snapshot, error)
+	// Commit checks c and applies it. When it returns nil the writes are durable. ErrConflict: something that c read
+	// has changed, nothing was applied; read again and retry.
+	Commit(ctx context.Context, c Commit) error
+	KV() KV
+	Close() error
+}
+
+// Snapshot is a plan.Source until it is closed.
+type Snapshot interface {
+	plan.Source
+	Close() error
+}
+
+// ErrConflict says that a check of a Commit failed.
+var ErrConflict = errors.New("store: a version or condition has changed")
+
+// Commit is one atomic write.
+type Commit struct {
+	Writes     []Write
+	Reads      []Read           // versions that the writes rely on
+	Conditions []plan.Condition // searches that the writes rely on
+}
+
+// Write is one new version. Version numbers are given by the writer: the version before (a tombstone counts) plus one;
+// that version before must be in Reads, or, for the first version, Read{Version: 0}.
+type Write struct {
+	plan.Row
+	Resource *fhir.Resource // parsed Body, what is indexed; nil for a tombstone
+	Fresh    bool           // the id was made by the server at random: the check that it is unused may be left out
+}
+
+// Read is the current version of an instance that a write relies on; 0 is: there never was one.
+type Read struct {
+	Type, ID string
+	Version  uint64
+}
+
+// KV keeps small records with a version and an expiry: clients, users, grants, codes, keys, jobs. Expired records are
+// absent.
+type KV interface {
+	Get(ctx context.Context, bucket, key string) (Record, bool, error)
+	// Put writes if the record's version is ifVersion (0: absent; AnyVersion: whatever) and returns the new version.
+	// ErrConflict otherwise.
+	Put(ctx context.Context, r Record, ifVersion uint64) (uint64, error)
+	// Delete removes under the same condition; deleting an absent record with AnyVersion succeeds.
+	Delete(ctx context.Context, bucket, key string, ifVersion uint64) error
+	// List gives the records of a bucket whose key begins with prefix, after the key after, in key order.
+	List(ctx context.Context, bucket, prefix, after string, limit int) ([]Record, error)
+}
+
+// Record is a record of KV.
+type Record struct {
+	Bucket, Key string
+	Value       []byte
+	Version     uint64    // set by Put
+	Expires     time.Time // zero: never
+}
+
+// AnyVersion as ifVersion asks for no check.
+const AnyVersion = ^uint64(0)

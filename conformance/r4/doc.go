@@ -4,6 +4,9 @@
 //
 // What never belongs here: behaviour beyond look-up. Validation is conformance/validate, matching is search.
 //
-//	p := r4.Lookup("Observation", "code")   // the search parameter, nil if unknown
-//	t := r4.Types["Observation"]            // its element table
+//	p := r4.Lookup("Observation", "code")          // the search parameter, nil if unknown
+//	t := r4.TypeOf("Observation")                  // its element table, nil if unknown
+//	el, typ, ok := t.Element("valueQuantity")      // the element value, "Quantity", true
 package r4
+
+//go:generate go run ../gen

@@ -52,13 +52,17 @@ const (
 	KindResource
 )
 
-// Type is the element table of one type, or of one backbone element ("Observation.component").
+// Type is the element table of one type, or of one backbone element ("Observation.component"). Primitive types have
+// id and extension only: their value is the JSON value itself.
 type Type struct {
 	Name     string // "Observation", "HumanName", "Observation.component"
 	Kind     Kind
 	Abstract bool
 	Base     string    // "DomainResource", "Element", "BackboneElement", "" for Resource and Element
 	Elements []Element // own and inherited, in the order of the definition; choice elements once, with all their types
+
+	fields []field // the JSON names of Elements, for Lookup
+	num    uint16  // place in the table of types
 }
 
 // Element is one element of a Type.
@@ -71,10 +75,14 @@ type Element struct {
 	Summary bool
 	// Required is the canonical (without version) of the value set of a required binding, "" otherwise.
 	Required string
+
+	valueSet uint16 // place of Required in the table of value sets, from 1
 }
 
 // TypeRef is one permitted type of an Element.
 type TypeRef struct {
 	Code    string   // "CodeableConcept", "Observation.component" for backbone elements and content references
 	Targets []string // of Reference and canonical: permitted resource types; empty is any
+
+	typ uint16 // place of Code in the table of types
 }

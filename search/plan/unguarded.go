@@ -1,0 +1,36 @@
+package plan
+
+import "context"
+
+// Unguarded makes what otherwise only Run makes from a guarded plan. It is for the suite of engines (store/storetest),
+// which asks for every kind of node, also in shapes that Lower never writes. Its constructor wants a running test: no
+// request has one.
+type Unguarded struct{}
+
+// ForTest makes an Unguarded for a test; t is a *testing.T, *testing.B or *rapid.T.
+func ForTest(t interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}) Unguarded {
+	t.Helper()
+	return Unguarded{}
+}
+
+// Bound is a flat plan over the type.
+func (Unguarded) Bound(typ string, n Node) Bound { return Bound{typ: typ, node: n} }
+
+// Key names an instance.
+func (Unguarded) Key(typ, id string) Key { return Key{typ: typ, id: id} }
+
+// Changes is a plan over versions; types are sorted, a nil keep keeps all.
+func (Unguarded) Changes(types []string, since int64, keep func(Source, *Row) (bool, error)) Changes {
+	if keep == nil {
+		keep = func(Source, *Row) (bool, error) { return true, nil }
+	}
+	return Changes{types: types, since: since, keep: keep}
+}
+
+// Condition is a condition of a commit.
+func (Unguarded) Condition(holds func(context.Context, Source) (bool, error)) Condition {
+	return Condition{holds: holds}
+}

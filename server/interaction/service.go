@@ -1,0 +1,75 @@
+package interaction
+
+import (
+	"time"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store"
+)
+
+// Service performs interactions on a store. Its fields are set before the first call; its methods may be called by
+// several goroutines.
+type Service struct {
+	Store      store.Store
+	Indexer    *index.Indexer
+	Base       string           // FHIR base without a final slash: http://127.0.0.1:8080/fhir
+	Now        func() time.Time // nil is time.Now
+	NewID      func() string    // nil is RandomID; an id must hold 122 random bits or more
+	Validation Validation
+	Limits     Limits
+	Seal       *Seal // seals the cursors of page links
+}
+
+// Validation is what is checked of a resource before it is stored, beyond strict JSON.
+type Validation uint8
+
+// The levels of validation.
+const (
+	ValidateStructure Validation = iota // elements, cardinalities, values, required code bindings
+	ValidateOff                         // JSON only
+)
+
+// Limits bound requests. A zero field means that of DefaultLimits.
+type Limits struct {
+	Parse   fhir.Limits
+	Page    int // resources of a page without _count
+	MaxPage int // a larger _count is cut to it
+	Entries int // entries of a batch or transaction
+}
+
+// DefaultLimits hold where Service.Limits is zero.
+var DefaultLimits = Limits{Parse: fhir.DefaultLimits, Page: 20, MaxPage: 1000, Entries: 50_000}
+
+// Caller is on whose behalf an interaction runs.
+type Caller struct {
+	Access search.Access
+	Grant  string // identity of the grant: a cursor works only for the grant that it was made for
+}
+
+// Effect is how an interaction succeeded.
+type Effect uint8
+
+// The effects, with their HTTP status.
+const (
+	OK        Effect = iota // 200: read, found, updated; also a conditional create that found its match
+	Created                 // 201
+	NoContent               // 204: deleted, or nothing to delete
+)
+
+// Result is the answer of an interaction that succeeded.
+type Result struct {
+	Effect   Effect
+	Row      plan.Row    // the version that was read, written or found; a zero Type where there is none
+	Readable bool        // the caller has r on Row: Row.Body may be sent
+	Bundle   []byte      // searchset, history, batch-response or transaction-response; nil otherwise
+	Warnings fhir.Errors // what lenient handling left out; search Bundles hold them as an entry, too
+}
+
+// ETag is the entity tag of a version: W/"3".
+func ETag(version uint64) string { return string(appendETag(nil, version)) }
+
+// Location is the URL of a version: BASE/Type/id/_history/3.
+func (s *Service) Location(r plan.Row) string { return string(s.appendLocation(nil, r)) }

@@ -41,8 +41,10 @@ func (p *parameters) find(typ, code string) *param {
 	return nil
 }
 
-// implies says whether every element that the parameter selects is also selected by one of the linking parameters:
-// each of its clauses is, but for a test of the target's type, one of theirs.
+const isPatient = ".where(resolve() is Patient)"
+
+// implies says whether a Patient found by the parameter is also found by one of the linking parameters: each of its
+// clauses is one of theirs, but for a test that the target is a Patient.
 func (p *parameters) implies(typ, code string, linking []string) bool {
 	x := p.find(typ, code)
 	if x == nil {
@@ -52,12 +54,12 @@ func (p *parameters) implies(typ, code string, linking []string) bool {
 	for _, l := range linking {
 		if y := p.find(typ, l); y != nil {
 			for _, c := range clauses(y.expression) {
-				linked[c] = true
+				linked[strings.TrimSuffix(c, isPatient)] = true
 			}
 		}
 	}
 	for _, c := range clauses(x.expression) {
-		if !linked[c] && !linked[strings.TrimSuffix(c, ".where(resolve() is Patient)")] {
+		if !linked[strings.TrimSuffix(c, isPatient)] {
 			return false
 		}
 	}

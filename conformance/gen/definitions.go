@@ -73,15 +73,13 @@ type include struct {
 }
 
 type codeSystem struct {
-	URL, Content  string
-	CaseSensitive *bool
-	Concept       []concept
+	URL, Content string
+	Concept      []concept
 }
 
 type concept struct {
-	Code     string
-	Property []struct{ Code, ValueCode string }
-	Concept  []concept
+	Code    string
+	Concept []concept
 }
 
 // load reads definitions/ and refuses files that do not match SHA256SUMS.

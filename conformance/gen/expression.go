@@ -7,17 +7,12 @@ import (
 	"strings"
 )
 
-// selection is what an expression selects: FHIR types, each with the reference targets and the binding of the
-// element it was found at, and whether it is at most one element.
+// selection is what an expression selects: FHIR types with their reference targets, and whether it is at most one
+// element.
 type selection struct {
-	items  []selected
+	items  []typeRef
 	single bool
 	key    string // path without as(): two clauses with one key are variants of one choice
-}
-
-type selected struct {
-	typeRef
-	binding string
 }
 
 // clauses splits a union at its top level.
@@ -79,13 +74,13 @@ func (t *types) walk(expr, typ string) (selection, error) {
 
 func (t *types) walkClause(c, typ string) (selection, error) {
 	if strings.Contains(c, " and ") || strings.HasSuffix(c, ".exists()") {
-		return selection{items: []selected{{typeRef: typeRef{code: "boolean"}}}, single: true, key: c}, nil
+		return selection{items: []typeRef{{code: "boolean"}}, single: true, key: c}, nil
 	}
 	path, rest := c, ""
 	if m := asSuffix.FindStringSubmatch(c); m != nil {
 		path, rest = m[1], ".as("+m[2]+")"+m[3]
 	}
-	s := selection{items: []selected{{typeRef: typeRef{code: typ}}}, single: true}
+	s := selection{items: []typeRef{{code: typ}}, single: true}
 	for i, step := range steps(path + rest) {
 		if i == 0 && (step == typ || step == "%resource" || step == "Resource" || step == "DomainResource") {
 			continue
@@ -167,9 +162,7 @@ func (t *types) children(s selection, name string) selection {
 		if e == nil {
 			continue
 		}
-		for _, r := range e.types {
-			out.items = append(out.items, selected{r, e.binding})
-		}
+		out.items = append(out.items, e.types...)
 		if e.max != 1 {
 			out.single = false
 		}

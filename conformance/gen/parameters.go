@@ -20,7 +20,7 @@ type param struct {
 	number                           int
 	targets, elements                []string
 	components                       []component
-	single, caseSensitive            bool
+	single                           bool
 }
 
 type component struct{ code, definition, expression, typ string }
@@ -39,7 +39,7 @@ func makeParameters(d *definitions, t *types) (*parameters, error) {
 	}
 	for _, s := range definition {
 		for _, base := range s.Base {
-			x, err := makeParam(d, t, s, base, definition)
+			x, err := makeParam(t, s, base, definition)
 			if err != nil {
 				return nil, fmt.Errorf("%s on %s: %w", s.URL, base, err)
 			}
@@ -67,8 +67,8 @@ func makeParameters(d *definitions, t *types) (*parameters, error) {
 	return p, nil
 }
 
-func makeParam(d *definitions, t *types, s *parameter, base string, all map[string]*parameter) (*param, error) {
-	x := &param{code: s.Code, url: s.URL, typ: paramTypes[s.Type], base: base, caseSensitive: true}
+func makeParam(t *types, s *parameter, base string, all map[string]*parameter) (*param, error) {
+	x := &param{code: s.Code, url: s.URL, typ: paramTypes[s.Type], base: base}
 	if x.typ == "" {
 		return nil, fmt.Errorf("type %q", s.Type)
 	}
@@ -96,7 +96,6 @@ func makeParam(d *definitions, t *types, s *parameter, base string, all map[stri
 		x.elements = slices.Sorted(maps.Keys(codes))
 		x.single = sel.single
 		x.targets = narrow(x.targets, sel.items)
-		x.caseSensitive = x.typ != "Token" || d.caseSensitive(sel.items)
 	}
 	if base == "Resource" || base == "DomainResource" {
 		x.base = ""
@@ -106,7 +105,7 @@ func makeParam(d *definitions, t *types, s *parameter, base string, all map[stri
 
 // narrow keeps the targets of a definition, which it names for all its types at once, that the elements of one type
 // permit.
-func narrow(targets []string, items []selected) []string {
+func narrow(targets []string, items []typeRef) []string {
 	permitted := map[string]bool{}
 	for _, i := range items {
 		if i.code != "Reference" && i.code != "canonical" {
@@ -129,23 +128,6 @@ func narrow(targets []string, items []selected) []string {
 		return targets
 	}
 	return out
-}
-
-// caseSensitive is false if the definition says so of every code system of the bound value sets.
-func (d *definitions) caseSensitive(items []selected) bool {
-	for _, i := range items {
-		v := d.valueSets[i.binding]
-		if v == nil || len(v.Compose.Include) == 0 {
-			return true
-		}
-		for _, inc := range v.Compose.Include {
-			cs := d.codeSystems[inc.System]
-			if cs == nil || cs.CaseSensitive == nil || *cs.CaseSensitive {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // numbers hold the codes of search parameters; a code's number is its place, from 1.
@@ -175,8 +157,8 @@ func (p *parameters) source() string {
 	lists := newShared("names", "[]string")
 	var body strings.Builder
 	for _, x := range p.list {
-		fmt.Fprintf(&body, "{%q, %d, %q, %s, %q, %q, %s, %s, %s, %t, %t},\n", x.code, x.number, x.url, x.typ, x.base,
-			x.expression, lists.strings(x.targets), componentSource(x.components), lists.strings(x.elements), x.single, x.caseSensitive)
+		fmt.Fprintf(&body, "{%q, %d, %q, %s, %q, %q, %s, %s, %s, %t, true},\n", x.code, x.number, x.url, x.typ, x.base,
+			x.expression, lists.strings(x.targets), componentSource(x.components), lists.strings(x.elements), x.single)
 	}
 	b.WriteString(lists.source())
 	fmt.Fprintf(&b, "// parameters are sorted by URL, then by base. Their numbers are persistent: indexes on disk hold them.\nvar parameters = [...]SearchParameter{\n%s}\n\n", body.String())

@@ -27,7 +27,6 @@ type elem struct {
 	types    []typeRef
 	summary  bool
 	required string // canonical without version
-	binding  string // value set of a binding of any strength
 }
 
 type typeRef struct {
@@ -103,11 +102,8 @@ func makeElement(e *element, parent *typ, nested bool) (elem, error) {
 			return el, fmt.Errorf("max %q", e.Max)
 		}
 	}
-	if e.Binding != nil {
-		el.binding, _, _ = strings.Cut(e.Binding.ValueSet, "|")
-		if e.Binding.Strength == "required" {
-			el.required = el.binding
-		}
+	if e.Binding != nil && e.Binding.Strength == "required" {
+		el.required, _, _ = strings.Cut(e.Binding.ValueSet, "|")
 	}
 	switch {
 	case e.ContentReference != "":

@@ -25,12 +25,13 @@ type SearchParameter struct {
 	Type       ParamType
 	Base       string   // resource type that it applies to; "" if it applies to every type (_id, _lastUpdated, …)
 	Expression string   // FHIRPath, only the clauses of Base; "" for _text, _content, _query, _list, …
-	Targets    []string // for references: permitted target types
+	Targets    []string // for references: permitted target types of Base; empty if R4 names none
 	Components []Component
 
 	Elements []string // FHIR types of the elements the expression selects, sorted: "CodeableConcept", "dateTime", "Period"
 	Single   bool     // the expression selects at most one element of a resource (all max are 1 on the path)
-	// CaseSensitive is false where the definition says that token codes fold case.
+	// CaseSensitive is false where the definition says that token codes fold case. No parameter of R4 does: the code
+	// systems of its required and extensible bindings are all case-sensitive.
 	CaseSensitive bool
 }
 

@@ -72,6 +72,19 @@ func (Only) expr()    {}
 func (Chain) expr()   {}
 func (Has) expr()     {}
 
+func (e Const) String() string   { return printed(e) }
+func (e And) String() string     { return printed(e) }
+func (e Or) String() string      { return printed(e) }
+func (e Not) String() string     { return printed(e) }
+func (e Type) String() string    { return printed(e) }
+func (e ID) String() string      { return printed(e) }
+func (e Param) String() string   { return printed(e) }
+func (e Missing) String() string { return printed(e) }
+func (e In) String() string      { return printed(e) }
+func (e Only) String() string    { return printed(e) }
+func (e Chain) String() string   { return printed(e) }
+func (e Has) String() string     { return printed(e) }
+
 // Modifier is the part behind the colon of a parameter's name. :missing is an Expr of its own, :[type] becomes part of
 // the reference value.
 type Modifier uint8

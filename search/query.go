@@ -23,6 +23,12 @@ type Query struct {
 	Ignored    []*fhir.Error // with lenient handling: what was left out
 }
 
+// Within is q among the members of a compartment: /Patient/123/Observation?…
+func (q Query) Within(compartment fhir.Reference) Query {
+	q.Where = And{In{compartment}, q.Where}
+	return q
+}
+
 // Sort is one key of _sort.
 type Sort struct {
 	P    *r4.SearchParameter

@@ -70,6 +70,7 @@ type Window struct {
 	After []byte    // Page.Next of the page before; nil is the start
 	Limit int       // rows at most; 0 with Total counts only
 	Total bool      // count all matches
+	Bare  bool      // only Type and ID of the rows are needed: an engine may leave out the rest
 }
 
 // SortKey is one key of the order: of several values of a resource the one that comes first in the order asked for;
@@ -100,7 +101,8 @@ type Source interface {
 	// Targets gives the distinct local references that the parameter p takes in the resources of b, at most max; more
 	// says that there are further ones.
 	Targets(ctx context.Context, b Bound, p *r4.SearchParameter, max int) (refs []fhir.Reference, more bool, err error)
-	// Changes gives versions, newest first (LastUpdated descending, then a stable order).
+	// Changes gives the versions that c keeps, newest first (LastUpdated descending, then a stable order). Limit, Total
+	// and Next count kept versions only: Next is nil unless there is a further one that is kept.
 	Changes(ctx context.Context, c Changes, w Window) (Page, error)
 }
 

@@ -1,0 +1,130 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// Workloads runs the mixes of writes and reads: W1 reads, W2 single writes, W3 a mix, W5 small transactions, W6 whole
+// patients. They write; run them after the shapes.
+func (r *Run) Workloads(ctx context.Context) error {
+	r.head()
+	type load struct {
+		id, name string
+		clients  []int
+		op       func(c *Client, rng *rand.Rand) (int, error)
+	}
+	loads := []load{
+		{"W1", "read by id", []int{16, 64}, r.read},
+		{"W2c", "create, durable", []int{16}, r.create},
+		{"W2u", "update, durable", []int{16}, r.update},
+		{"W2d", "create and delete, durable", []int{16}, r.delete},
+		{"W3", "mix: create 10, read 60, update 25, delete 5", []int{16, 64}, r.mix},
+		{"W5", "transaction of two entries", []int{1, 4, 16, 64, 128}, r.pair},
+		{"W6", "whole patients (operations are Bundles)", []int{4, 20}, r.patient},
+	}
+	for _, l := range loads {
+		if !r.wanted(l.id) {
+			continue
+		}
+		for _, c := range l.clients {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			f, err := r.measure(ctx, c, l.op)
+			if err != nil {
+				r.bad(l.id, l.name, err)
+				continue
+			}
+			r.row(l.id, l.name, c, f)
+			if l.id == "W6" {
+				fmt.Fprintf(r.Out, "|      | = %.0f resources/s%s|\n", float64(f.Units)/f.Elapsed.Seconds(), strings.Repeat(" ", 20))
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Run) read(c *Client, rng *rand.Rand) (int, error) {
+	res, err := c.Get("/fhir/Patient/" + PatientID(rng.IntN(len(r.World.Patients))))
+	return 1, status(res, err, 200)
+}
+
+func status(res Response, err error, want ...int) error {
+	if err != nil {
+		return err
+	}
+	for _, w := range want {
+		if res.Status == w {
+			return nil
+		}
+	}
+	return fmt.Errorf("status %d, not %v: %.300s", res.Status, want, res.Body)
+}
+
+// observation is a body of about 900 bytes for patient p; id may be "".
+func (r *Run) observation(id string, p int, value int32) []byte {
+	if id != "" {
+		id = fmt.Sprintf(`"id":"%s",`, id)
+	}
+	return fmt.Appendf(nil, `{"resourceType":"Observation",%s"status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"Vital Signs"}]}],"code":{"coding":[{"system":"http://loinc.org","code":"8867-4","display":"Heart rate"}],"text":"Heart rate"},"subject":{"reference":"Patient/%s"},"effectiveDateTime":"2026-07-01T08:%02d:%02dZ","issued":"2026-07-01T09:00:00.000Z","valueQuantity":{"value":%s,"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}}`,
+		id, PatientID(p), value/60%60, value%60, tenths(value))
+}
+
+func (r *Run) create(c *Client, rng *rand.Rand) (int, error) {
+	res, err := c.Do("POST", "/fhir/Observation", r.observation("", rng.IntN(len(r.World.Patients)), rng.Int32N(1000)))
+	return 1, status(res, err, 201)
+}
+
+// update writes the ids b0…b999; the first of each is an update that creates.
+func (r *Run) update(c *Client, rng *rand.Rand) (int, error) {
+	n := rng.IntN(1000)
+	id := fmt.Sprintf("b%d", n)
+	res, err := c.Do("PUT", "/fhir/Observation/"+id, r.observation(id, n%len(r.World.Patients), rng.Int32N(1000)))
+	return 1, status(res, err, 200, 201)
+}
+
+func (r *Run) delete(c *Client, rng *rand.Rand) (int, error) {
+	res, err := c.Do("POST", "/fhir/Observation", r.observation("", rng.IntN(len(r.World.Patients)), rng.Int32N(1000)))
+	if err := status(res, err, 201); err != nil {
+		return 0, err
+	}
+	_, path, ok := strings.Cut(res.Location, "/fhir/")
+	if !ok {
+		return 0, fmt.Errorf("no Location of a created resource: %q", res.Location)
+	}
+	path, _, _ = strings.Cut(path, "/_history")
+	res, err = c.Do("DELETE", "/fhir/"+path, nil)
+	return 1, status(res, err, 200, 204)
+}
+
+func (r *Run) mix(c *Client, rng *rand.Rand) (int, error) {
+	switch n := rng.IntN(100); {
+	case n < 60:
+		return r.read(c, rng)
+	case n < 85:
+		return r.update(c, rng)
+	case n < 95:
+		return r.create(c, rng)
+	}
+	return r.delete(c, rng)
+}
+
+func (r *Run) pair(c *Client, rng *rand.Rand) (int, error) {
+	var b bytes.Buffer
+	p := rng.IntN(len(r.World.Patients))
+	fmt.Fprintf(&b, `{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:5b1f2c6e-0000-4000-8000-000000000001","resource":%s,"request":{"method":"POST","url":"Observation"}},{"resource":%s,"request":{"method":"POST","url":"Observation"}}]}`,
+		r.observation("", p, rng.Int32N(1000)), r.observation("", p, rng.Int32N(1000)))
+	res, err := c.Do("POST", "/fhir", b.Bytes())
+	return 2, status(res, err, 200)
+}
+
+func (r *Run) patient(c *Client, rng *rand.Rand) (int, error) {
+	i := rng.IntN(len(r.World.Patients))
+	body := r.World.PostBundle(i, int(r.next.Add(1)))
+	res, err := c.Do("POST", "/fhir", body)
+	return bytes.Count(body, []byte(`"method":"POST"`)), status(res, err, 200)
+}

@@ -262,37 +262,6 @@ func TestMainDate(t *testing.T) {
 	}
 }
 
-func TestModel(t *testing.T) {
-	var m Model
-	for _, c := range []struct{ typ, name, want string }{
-		{"Patient", "deceased", "boolean dateTime"},
-		{"Patient", "contact", "Patient.contact"},
-		{"Questionnaire.item", "item", "Questionnaire.item"},
-		{"Patient", "nothing", ""},
-		{"Nothing", "id", ""},
-	} {
-		if got := strings.Join(m.Child(c.typ, c.name), " "); got != c.want {
-			t.Errorf("%s.%s: %s, want %s", c.typ, c.name, got, c.want)
-		}
-	}
-	for _, c := range []struct {
-		typ, ancestor string
-		want          bool
-	}{
-		{"Patient", "Patient", true}, {"Patient", "DomainResource", true}, {"Patient", "Resource", true}, {"Bundle", "DomainResource", false},
-		{"Age", "Quantity", true}, {"Quantity", "Age", false}, {"code", "string", true}, {"canonical", "uri", true},
-		{"positiveInt", "integer", true}, {"Observation.component", "BackboneElement", true}, {"Observation.component", "Element", true},
-		{"Timing.repeat", "BackboneElement", false}, {"Nothing", "Element", false},
-	} {
-		if got := m.IsA(c.typ, c.ancestor); got != c.want {
-			t.Errorf("%s is a %s: %t", c.typ, c.ancestor, got)
-		}
-	}
-	if got := m.Canonical("DateTime"); got != "dateTime" {
-		t.Errorf("DateTime is %q", got)
-	}
-}
-
 func BenchmarkLookupElement(b *testing.B) {
 	t := TypeOf("Observation")
 	b.ReportAllocs()

@@ -1,32 +1,40 @@
 package r4
 
-import "strings"
+import (
+	"strings"
 
-// Model answers what FHIRPath asks of R4's types.
+	"github.com/firewarden/firewarden/internal/fhir/fhirpath"
+)
+
+// Model tells FHIRPath of R4's types.
 type Model struct{}
 
-// Child are the possible types of an element, by its name without [x]: "value" of Observation has eleven. Backbone
-// elements have types of their own ("Observation.component"). Nil if the type has no such element.
-func (Model) Child(typ, name string) []string {
+var _ fhirpath.Model = Model{}
+
+// Element is the element of a type by its name without [x] ("value" of Observation has eleven types), or by the JSON
+// name of one variant of a choice ("valueQuantity"), which has only that type.
+func (Model) Element(typ, name string) (fhirpath.Element, bool) {
 	t := TypeOf(typ)
 	if t == nil {
-		return nil
+		return fhirpath.Element{}, false
 	}
-	e := t.Field(name)
-	if e == nil {
-		return nil
+	if e := t.Field(name); e != nil {
+		out := fhirpath.Element{Name: e.Name, Choice: e.Choice, Types: make([]string, len(e.Types))}
+		for i := range e.Types {
+			out.Types[i] = e.Types[i].Code
+		}
+		return out, true
 	}
-	out := make([]string, len(e.Types))
-	for i := range e.Types {
-		out[i] = e.Types[i].Code
+	if e, ref := t.Lookup(name); e != nil {
+		return fhirpath.Element{Name: e.Name, Choice: true, Types: []string{ref.Code}}, true
 	}
-	return out
+	return fhirpath.Element{}, false
 }
 
-// IsA says whether typ is ancestor or specialises it: Age is a Quantity and an Element, Patient is a DomainResource.
-func (Model) IsA(typ, ancestor string) bool {
+// IsA says whether typ is base or specialises it: Age is a Quantity and an Element, Patient is a DomainResource.
+func (Model) IsA(typ, base string) bool {
 	for typ != "" {
-		if typ == ancestor {
+		if typ == base {
 			return true
 		}
 		t := TypeOf(typ)
@@ -38,9 +46,9 @@ func (Model) IsA(typ, ancestor string) bool {
 	return false
 }
 
-// Canonical is the name of a type as the specification spells it, whatever case it is asked in ("DateTime" →
-// "dateTime"); "" if there is none. The definitions of composite parameters misspell some.
-func (Model) Canonical(name string) string {
+// Type is the name of a type as the specification spells it, whatever case it is written in: the definitions of
+// composite parameters say DateTime. "" if there is none.
+func (Model) Type(name string) string {
 	if t := TypeOf(name); t != nil {
 		return t.Name
 	}
@@ -50,4 +58,10 @@ func (Model) Canonical(name string) string {
 		}
 	}
 	return ""
+}
+
+// Primitive says whether values of the type are JSON strings, numbers or booleans.
+func (Model) Primitive(typ string) bool {
+	t := TypeOf(typ)
+	return t != nil && t.Kind == KindPrimitive
 }

@@ -1,0 +1,157 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+)
+
+// Claims are what a server does, as its own tables say it.
+type Claims struct {
+	Software string // name
+	Version  string // of the software; may be empty
+	Date     string // of the statement, a FHIR dateTime
+	Base     string // FHIR base without a final slash
+
+	// Interactions are codes of http://hl7.org/fhir/restful-interaction that have a handler, those on one type and
+	// those on the whole system together. Every code on a type holds for every stored type.
+	Interactions []string
+
+	UpdateCreate      bool
+	ConditionalCreate bool
+	ConditionalRead   bool   // If-None-Match and If-Modified-Since
+	Security          string // how a caller shows who it is, for people
+}
+
+// Statement is the CapabilityStatement of the claims (R4 capabilitystatement.html), kind instance, as compact JSON.
+func Statement(c Claims) ([]byte, error) {
+	rest := fhir.CapabilityStatementRest{
+		Mode:     fhir.RestfulCapabilityModeServer,
+		Security: &fhir.CapabilityStatementRestSecurity{Cors: ptr(true), Description: optional(c.Security)},
+	}
+	var perType []fhir.CapabilityStatementRestResourceInteraction
+	for _, code := range c.Interactions {
+		switch code {
+		case "capabilities": // every server has it: the statement has no place for it
+		case "transaction", "batch", "search-system", "history-system":
+			var i fhir.CapabilityStatementRestInteraction
+			if err := i.Code.UnmarshalJSON([]byte(code)); err != nil {
+				return nil, fmt.Errorf("claim interaction: %w", err)
+			}
+			rest.Interaction = append(rest.Interaction, i)
+		default:
+			var i fhir.CapabilityStatementRestResourceInteraction
+			if err := i.Code.UnmarshalJSON([]byte(code)); err != nil {
+				return nil, fmt.Errorf("claim interaction: %w", err)
+			}
+			perType = append(perType, i)
+		}
+	}
+	reverse := reverseIncludes()
+	for _, typ := range r4.Resources() {
+		if !r4.Searchable(typ) {
+			continue
+		}
+		r := fhir.CapabilityStatementRestResource{
+			Profile:           ptr("http://hl7.org/fhir/StructureDefinition/" + typ),
+			Interaction:       perType,
+			Versioning:        ptr(fhir.ResourceVersionPolicyVersioned),
+			ReadHistory:       ptr(slices.Contains(c.Interactions, "vread")),
+			UpdateCreate:      ptr(c.UpdateCreate),
+			ConditionalCreate: ptr(c.ConditionalCreate),
+			ConditionalRead:   ptr(fhir.ConditionalReadStatusNotSupported),
+			ConditionalUpdate: ptr(false),
+			ConditionalDelete: ptr(fhir.ConditionalDeleteStatusNotSupported),
+			ReferencePolicy:   []fhir.ReferenceHandlingPolicy{fhir.ReferenceHandlingPolicyLiteral, fhir.ReferenceHandlingPolicyLogical},
+		}
+		if err := r.Type.UnmarshalJSON([]byte(typ)); err != nil {
+			return nil, fmt.Errorf("claim type: %w", err)
+		}
+		if c.ConditionalRead {
+			r.ConditionalRead = ptr(fhir.ConditionalReadStatusFullSupport)
+		}
+		if slices.Contains(c.Interactions, "search-type") {
+			r.SearchParam, r.SearchInclude = searches(typ)
+			r.SearchRevInclude = reverse[typ]
+		}
+		rest.Resource = append(rest.Resource, r)
+	}
+	return marshal(fhir.CapabilityStatement{
+		Name:        ptr(c.Software),
+		Title:       ptr(c.Software + " FHIR R4 server"),
+		Status:      fhir.PublicationStatusActive,
+		Date:        c.Date,
+		Kind:        fhir.CapabilityStatementKindInstance,
+		Software:    &fhir.CapabilityStatementSoftware{Name: c.Software, Version: optional(c.Version)},
+		FhirVersion: fhir.FHIRVersion4_0_1,
+		Format:      []string{"application/fhir+json", "json"},
+		Implementation: &fhir.CapabilityStatementImplementation{
+			Description: c.Software + " at " + c.Base,
+			Url:         ptr(c.Base),
+		},
+		Rest: []fhir.CapabilityStatementRest{rest},
+	})
+}
+
+// Searched says whether a search by p is offered: it selects elements, and its type has matching rules (special ones,
+// as Location.near, have rules of their own).
+func Searched(p *r4.SearchParameter) bool { return p.Expression != "" && p.Type != r4.Special }
+
+// searches are the search parameters of a type, and those of them that _include takes.
+func searches(typ string) (params []fhir.CapabilityStatementRestResourceSearchParam, includes []string) {
+	for _, p := range r4.Params(typ) {
+		if !Searched(p) {
+			continue
+		}
+		params = append(params, fhir.CapabilityStatementRestResourceSearchParam{
+			Name: p.Code, Definition: ptr(p.URL), Type: paramTypes[p.Type],
+		})
+		if p.Type == r4.Reference {
+			includes = append(includes, typ+":"+p.Code)
+		}
+	}
+	return params, includes
+}
+
+// reverseIncludes are, by type, the parameters Source:code that may refer to it.
+func reverseIncludes() map[string][]string {
+	by := make(map[string][]string)
+	for _, source := range r4.Resources() {
+		if !r4.Searchable(source) {
+			continue
+		}
+		for _, p := range r4.Params(source) {
+			if p.Type != r4.Reference || !Searched(p) {
+				continue
+			}
+			name := source + ":" + p.Code
+			for _, target := range p.Targets {
+				by[target] = append(by[target], name)
+			}
+		}
+	}
+	return by
+}
+
+var paramTypes = [...]fhir.SearchParamType{
+	r4.Number:    fhir.SearchParamTypeNumber,
+	r4.Date:      fhir.SearchParamTypeDate,
+	r4.String:    fhir.SearchParamTypeString,
+	r4.Token:     fhir.SearchParamTypeToken,
+	r4.Reference: fhir.SearchParamTypeReference,
+	r4.Composite: fhir.SearchParamTypeComposite,
+	r4.Quantity:  fhir.SearchParamTypeQuantity,
+	r4.URI:       fhir.SearchParamTypeUri,
+	r4.Special:   fhir.SearchParamTypeSpecial,
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -30,23 +30,28 @@ func Fold(s string) string {
 	if folded && (!blank || s == "") {
 		return s
 	}
-	out := make([]byte, 0, len(s))
+	var out strings.Builder
+	out.Grow(len(s))
+	space := false // a blank is due before the next letter
 	for i := range len(s) {
 		c := s[i]
-		switch {
-		case isBlank(rune(c)):
-			if len(out) > 0 && out[len(out)-1] != ' ' {
-				out = append(out, ' ')
-			}
+		if isBlank(rune(c)) {
+			space = out.Len() > 0
 			continue
-		case c < ' ' || c == 0x7f:
+		}
+		if c < ' ' || c == 0x7f {
 			continue
-		case c-'A' <= 'Z'-'A':
+		}
+		if space {
+			out.WriteByte(' ')
+			space = false
+		}
+		if c-'A' <= 'Z'-'A' {
 			c |= 0x20
 		}
-		out = append(out, c)
+		out.WriteByte(c)
 	}
-	return strings.TrimSuffix(string(out), " ")
+	return out.String()
 }
 
 func foldUnicode(s string) string {
@@ -121,6 +126,8 @@ func accent(r rune) bool {
 }
 
 // ignorable says whether r is invisible: controls but white space, soft hyphens, joiners, direction marks.
-func ignorable(r rune) bool { return (unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r)) && !isBlank(r) }
+func ignorable(r rune) bool {
+	return (unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r)) && !isBlank(r)
+}
 
 func isBlank(r rune) bool { return unicode.IsSpace(r) }

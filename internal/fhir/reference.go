@@ -51,12 +51,13 @@ func ParseReference(text, base string) Reference {
 func tail(s string) (r Reference, whole bool) {
 	head, id := cutLast(s)
 	rest, typ := cutLast(head)
-	if typ == "_history" {
+	versioned := typ == "_history"
+	if versioned {
 		r.Version = id
 		head, id = cutLast(rest)
 		rest, typ = cutLast(head)
 	}
-	if !validType(typ) || !ValidID(id) || r.Version != "" && !ValidID(r.Version) {
+	if !validType(typ) || !ValidID(id) || versioned && !ValidID(r.Version) {
 		return Reference{}, false
 	}
 	r.Type, r.ID = typ, id

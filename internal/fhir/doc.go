@@ -1,7 +1,7 @@
 // Package fhir is the ground floor: the bytes of a resource and what can be said of them without knowing the
 // definitions. It parses JSON strictly into a light tree (Resource, Node) that keeps the client's bytes, splices id
-// and meta into them, and has the value types that search and storage share: references, date intervals, decimals,
-// and the one error type of the server.
+// and meta into them, and has the value types that search and storage share: references, date intervals, exact
+// decimals, folded strings, and the one error type of the server.
 //
 // What never belongs here: tables of the specification (conformance/r4), HTTP, storage, searching.
 //

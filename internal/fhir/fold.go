@@ -66,7 +66,10 @@ func foldUnicode(s string) string {
 	var out strings.Builder
 	out.Grow(len(s))
 	space := false // a blank is due before the next letter
-	for _, r := range norm.NFKD.String(s) {
+	var buf [128]byte
+	for rest := norm.NFKD.AppendString(buf[:0], s); len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
 		if accent(r) {
 			continue
 		}

@@ -25,7 +25,7 @@ type parser struct {
 }
 
 // Parse reads one resource. It takes ownership of b: neither the caller nor anyone else may change it afterwards,
-// because the texts of the tree are views of it. Zero fields of l mean those of DefaultLimits.
+// because the texts of the tree are views of it: strings.Clone a text that is to outlive the resource. Zero fields of l mean those of DefaultLimits.
 //
 // It refuses, with an *Error that names line:column or the FHIRPath location: what is not JSON (KindInvalid: syntax,
 // trailing data, invalid UTF-8, lone surrogates, control characters, a byte order mark), what FHIR JSON does not

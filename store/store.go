@@ -51,7 +51,7 @@ type Read struct {
 }
 
 // KV keeps small records with a version and an expiry: clients, users, grants, codes, keys, jobs. Expired records are
-// absent.
+// absent. A version is never given again, not even after deletion or expiry: who holds an old one always conflicts.
 type KV interface {
 	Get(ctx context.Context, bucket, key string) (Record, bool, error)
 	// Put writes if the record's version is ifVersion (0: absent; AnyVersion: whatever) and returns the new version.

@@ -1,0 +1,190 @@
+package storetest
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// holds says whether v is in the set that n denotes: the meaning of plan.Node, read off its comments.
+func holds(n plan.Node, v *version) (bool, error) {
+	switch n := n.(type) {
+	case plan.All:
+		return true, nil
+	case plan.None:
+		return false, nil
+	case plan.Term:
+		return slices.Contains(v.entries.Terms, index.Term(n)), nil
+	case plan.Terms:
+		for _, t := range n {
+			if slices.Contains(v.entries.Terms, t) {
+				return true, nil
+			}
+		}
+		return false, nil
+	case plan.Prefix:
+		return slices.ContainsFunc(v.entries.Terms, func(t index.Term) bool {
+			return t.Num == n.Num && t.Form == n.Form && strings.HasPrefix(t.Text, n.Text)
+		}), nil
+	case plan.Range:
+		return slices.ContainsFunc(v.entries.Ranges, func(r index.Range) bool {
+			return r.Num == n.Num && r.Unit == n.Unit && within(n.Low, r.Low) && within(n.High, r.High)
+		}), nil
+	case plan.And:
+		for _, x := range n {
+			if ok, err := holds(x, v); !ok || err != nil {
+				return false, err
+			}
+		}
+		return len(n) > 0, emptySet("And", len(n))
+	case plan.Or:
+		for _, x := range n {
+			if ok, err := holds(x, v); ok || err != nil {
+				return ok, err
+			}
+		}
+		return false, emptySet("Or", len(n))
+	case plan.Not:
+		ok, err := holds(n.X, v)
+		return !ok && err == nil, err
+	case plan.Verify:
+		if ok, err := holds(n.X, v); !ok || err != nil {
+			return false, err
+		}
+		row := v.Row
+		return n.By(&row)
+	}
+	return false, fmt.Errorf("an unknown node %T", n)
+}
+
+// emptySet refuses the nodes that are promised never to be empty.
+func emptySet(name string, n int) error {
+	if n == 0 {
+		return fmt.Errorf("an empty plan.%s", name)
+	}
+	return nil
+}
+
+func within(s plan.Span, k index.Key) bool {
+	if s.Min != "" && (k < s.Min || k == s.Min && s.MinOpen) {
+		return false
+	}
+	return s.Max == "" || k < s.Max || k == s.Max && !s.MaxOpen
+}
+
+// order is the order of a window: its keys, or the default order where there are none.
+type order []plan.SortKey
+
+// position is a place in an order; as JSON it is Memory's cursor. A nil key is a missing value.
+type position struct {
+	Keys  [][]byte `json:",omitempty"`
+	Order int64    `json:",omitempty"`
+	Doc   int
+}
+
+func (o order) position(v *version) position {
+	p := position{Doc: v.doc}
+	if len(o) == 0 {
+		p.Order = v.entries.Order
+	}
+	for _, k := range o {
+		p.Keys = append(p.Keys, sortKey(v, k))
+	}
+	return p
+}
+
+func (o order) compare(a, b position) int {
+	for i, k := range o {
+		x, y := a.Keys[i], b.Keys[i]
+		switch {
+		case x == nil && y == nil:
+			continue
+		case x == nil:
+			return 1
+		case y == nil:
+			return -1
+		}
+		c := strings.Compare(string(x), string(y))
+		if k.Desc {
+			c = -c
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return cmp.Or(cmp.Compare(b.Order, a.Order), cmp.Compare(a.Doc, b.Doc))
+}
+
+// sortForm is the form of the terms that sort a parameter; dates, numbers and quantities sort by the low end of their
+// ranges.
+func sortForm(p *r4.SearchParameter) index.Form {
+	switch p.Type {
+	case r4.String:
+		return index.FormString
+	case r4.Token:
+		return index.FormCode
+	case r4.Reference:
+		return index.FormReference
+	case r4.URI:
+		return index.FormURI
+	}
+	return 0
+}
+
+// sortKey is the value that comes first in the order asked for, nil if v has none.
+func sortKey(v *version, k plan.SortKey) []byte {
+	var best []byte
+	take := func(key string) {
+		if best == nil || (key < string(best)) != k.Desc && key != string(best) {
+			best = append([]byte{}, key...)
+		}
+	}
+	if form := sortForm(k.P); form != 0 {
+		for _, t := range v.entries.Terms {
+			if t.Num == k.P.Num && t.Form == form {
+				take(t.Text)
+			}
+		}
+		return best
+	}
+	for _, r := range v.entries.Ranges {
+		if r.Num == k.P.Num && r.Unit == "" {
+			take(string(r.Low))
+		}
+	}
+	return best
+}
+
+// cut is the window w of what was found, which is in the order of compare.
+func cut(found []*version, w plan.Window, at func(*version) position, compare func(a, b position) int) (plan.Page, error) {
+	page := plan.Page{Total: -1, Read: len(found)}
+	if w.Total {
+		page.Total = len(found)
+	}
+	if w.After != nil {
+		var after position
+		if err := json.Unmarshal(w.After, &after); err != nil || len(found) > 0 && len(after.Keys) != len(at(found[0]).Keys) {
+			return plan.Page{}, fhir.Errorf(fhir.KindInvalid, "", "the position is of another query")
+		}
+		found = slices.DeleteFunc(slices.Clone(found), func(v *version) bool { return compare(at(v), after) <= 0 })
+	}
+	n := min(max(w.Limit, 0), len(found))
+	for _, v := range found[:n] {
+		page.Rows = append(page.Rows, v.Row)
+	}
+	if n > 0 && n < len(found) {
+		next, err := json.Marshal(at(found[n-1]))
+		if err != nil {
+			return plan.Page{}, err
+		}
+		page.Next = next
+	}
+	return page, nil
+}

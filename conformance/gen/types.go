@@ -163,6 +163,16 @@ func (x *typ) element(name string) *elem {
 	return nil
 }
 
+// required has a bit for each element with a minimum.
+func (x *typ) required() (mask uint64) {
+	for i, e := range x.elements {
+		if e.min > 0 {
+			mask |= 1 << i
+		}
+	}
+	return mask
+}
+
 // resources are the names of the concrete resource types.
 func (t *types) resources() []string {
 	var names []string
@@ -180,13 +190,13 @@ func (t *types) source() string {
 	fmt.Fprintf(&b, "var resources = %s\n\n", stringList(t.resources()))
 	lists := newShared("refs", "[]TypeRef")
 	var body strings.Builder
-	for i, x := range t.list {
+	for _, x := range t.list {
 		fmt.Fprintf(&body, "{%q, %s, %t, %q, []Element{\n", x.name, x.kind, x.abstract, x.base)
 		for _, e := range x.elements {
 			fmt.Fprintf(&body, "{%q, %t, %d, %d, %s, %t, %q, %d},\n", e.name, e.choice, e.min, e.max,
 				lists.name(t.refSource(e.types)), e.summary, e.required, t.sets.number(e.required))
 		}
-		fmt.Fprintf(&body, "}, []field{%s}, %d},\n", fieldSource(x), i)
+		fmt.Fprintf(&body, "}, []field{%s}, %#x},\n", fieldSource(x), x.required())
 	}
 	b.WriteString(lists.source())
 	fmt.Fprintf(&b, "var types = [...]Type{\n%s}\n", body.String())

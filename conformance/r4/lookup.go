@@ -25,17 +25,16 @@ func TypeOf(name string) *Type {
 // Type is the table of the type that r names.
 func (r *TypeRef) Type() *Type { return &types[r.typ] }
 
-// Lookup finds an element by its JSON name, choices resolved: "valueQuantity" is the element value with its type
-// Quantity. The name of a primitive's extension sibling is looked up without the underscore. Both are nil if the
-// type has no such name.
-func (t *Type) Lookup(jsonName string) (*Element, *TypeRef) {
+// Index finds an element by its JSON name, choices resolved: "valueQuantity" is the element value with its type
+// Quantity. It gives the place in Elements, and in the Types of that element; -1 if the type has no such name. The
+// name of a primitive's extension sibling is looked up without the underscore.
+func (t *Type) Index(jsonName string) (element, ref int) {
 	low, high := 0, len(t.fields)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
 		f := &t.fields[mid]
 		if len(f.name) == len(jsonName) && f.name == jsonName {
-			e := &t.Elements[f.element]
-			return e, &e.Types[f.ref]
+			return int(f.element), int(f.ref)
 		}
 		if len(f.name) < len(jsonName) || len(f.name) == len(jsonName) && f.name < jsonName {
 			low = mid + 1
@@ -43,8 +42,42 @@ func (t *Type) Lookup(jsonName string) (*Element, *TypeRef) {
 			high = mid
 		}
 	}
-	return nil, nil
+	return -1, -1
 }
+
+// Lookup is Index with pointers, nil if the type has no such name.
+func (t *Type) Lookup(jsonName string) (*Element, *TypeRef) {
+	i, j := t.Index(jsonName)
+	if i < 0 {
+		return nil, nil
+	}
+	e := &t.Elements[i]
+	return e, &e.Types[j]
+}
+
+// JSON is the name of the element in JSON, with the type if it is a choice: "valueQuantity". ref is one of e.Types.
+func (e *Element) JSON(ref *TypeRef) string {
+	if !e.Choice {
+		return e.Name
+	}
+	return e.Name + strings.ToUpper(ref.Code[:1]) + ref.Code[1:]
+}
+
+// Near is the JSON name of an element that differs from that one in case only, "" if there is none.
+func (t *Type) Near(jsonName string) string {
+	for i := range t.fields {
+		if strings.EqualFold(t.fields[i].name, jsonName) {
+			return t.fields[i].name
+		}
+	}
+	return ""
+}
+
+// Required has bit i set if Elements[i] has a minimum above zero. No type has more than MaxElements.
+func (t *Type) Required() uint64 { return t.required }
+
+// MaxElements bounds the elements of a Type.
+const MaxElements = 64
 
 // Element is Lookup with the name of the type.
 func (t *Type) Element(jsonName string) (el *Element, typ string, ok bool) {

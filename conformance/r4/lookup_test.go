@@ -143,14 +143,20 @@ func TestTypes(t *testing.T) {
 	}
 	for i := range types {
 		x := &types[i]
-		if TypeOf(x.Name) != x || int(x.num) != i {
+		if TypeOf(x.Name) != x {
 			t.Errorf("%s is not found", x.Name)
 		}
 		if x.Base != "" && TypeOf(x.Base) == nil {
 			t.Errorf("%s: base %s", x.Name, x.Base)
 		}
+		if len(x.Elements) > MaxElements {
+			t.Errorf("%s has %d elements", x.Name, len(x.Elements))
+		}
 		for j := range x.Elements {
 			e := &x.Elements[j]
+			if (e.Min > 0) != (x.Required()>>j&1 == 1) {
+				t.Errorf("%s.%s: required %b", x.Name, e.Name, x.Required())
+			}
 			if (e.Required == "") != (e.valueSet == 0) || e.valueSet > 0 && valueSets[e.valueSet-1].url != e.Required {
 				t.Errorf("%s.%s: value set %s", x.Name, e.Name, e.Required)
 			}

@@ -11,30 +11,31 @@ type Model struct{}
 
 var _ fhirpath.Model = Model{}
 
-// Element is the element of a type by its name without [x] ("value" of Observation has eleven types), or by the JSON
-// name of one variant of a choice ("valueQuantity"), which has only that type.
-func (Model) Element(typ, name string) (fhirpath.Element, bool) {
+// Fields are the JSON members that can hold an element: "value" of Observation has eleven, one for each type;
+// "valueQuantity" has itself.
+func (Model) Fields(typ, name string) []fhirpath.Field {
 	t := TypeOf(typ)
 	if t == nil {
-		return fhirpath.Element{}, false
+		return nil
 	}
-	if e := t.Field(name); e != nil {
-		out := fhirpath.Element{Name: e.Name, Choice: e.Choice, Types: make([]string, len(e.Types))}
-		for i := range e.Types {
-			out.Types[i] = e.Types[i].Code
+	e := t.Field(name)
+	if e == nil {
+		if e, ref := t.Lookup(name); e != nil {
+			return []fhirpath.Field{{JSON: name, Type: ref.Code}}
 		}
-		return out, true
+		return nil
 	}
-	if e, ref := t.Lookup(name); e != nil {
-		return fhirpath.Element{Name: e.Name, Choice: true, Types: []string{ref.Code}}, true
+	out := make([]fhirpath.Field, len(e.Types))
+	for i := range e.Types {
+		out[i] = fhirpath.Field{JSON: e.JSON(&e.Types[i]), Type: e.Types[i].Code}
 	}
-	return fhirpath.Element{}, false
+	return out
 }
 
-// IsA says whether typ is base or specialises it: Age is a Quantity and an Element, Patient is a DomainResource.
-func (Model) IsA(typ, base string) bool {
+// IsA says whether typ is ancestor or specialises it: Age is a Quantity and an Element, Patient is a DomainResource.
+func (Model) IsA(typ, ancestor string) bool {
 	for typ != "" {
-		if typ == base {
+		if typ == ancestor {
 			return true
 		}
 		t := TypeOf(typ)
@@ -46,9 +47,9 @@ func (Model) IsA(typ, base string) bool {
 	return false
 }
 
-// Type is the name of a type as the specification spells it, whatever case it is written in: the definitions of
+// Canonical is the name of a type as the specification spells it, whatever case it is written in: the definitions of
 // composite parameters say DateTime. "" if there is none.
-func (Model) Type(name string) string {
+func (Model) Canonical(name string) string {
 	if t := TypeOf(name); t != nil {
 		return t.Name
 	}
@@ -58,10 +59,4 @@ func (Model) Type(name string) string {
 		}
 	}
 	return ""
-}
-
-// Primitive says whether values of the type are JSON strings, numbers or booleans.
-func (Model) Primitive(typ string) bool {
-	t := TypeOf(typ)
-	return t != nil && t.Kind == KindPrimitive
 }

@@ -8,18 +8,15 @@ import (
 func TestModel(t *testing.T) {
 	var m Model
 	for _, c := range []struct{ typ, name, want string }{
-		{"Patient", "deceased", "{deceased true [boolean dateTime]}"},
-		{"Patient", "deceasedBoolean", "{deceased true [boolean]}"},
-		{"Patient", "contact", "{contact false [Patient.contact]}"},
-		{"Questionnaire.item", "item", "{item false [Questionnaire.item]}"},
-		{"Patient", "nothing", ""},
-		{"Nothing", "id", ""},
+		{"Patient", "deceased", "[{deceasedBoolean boolean} {deceasedDateTime dateTime}]"},
+		{"Patient", "deceasedBoolean", "[{deceasedBoolean boolean}]"},
+		{"Patient", "contact", "[{contact Patient.contact}]"},
+		{"Questionnaire.item", "item", "[{item Questionnaire.item}]"},
+		{"Bundle.entry", "resource", "[{resource Resource}]"},
+		{"Patient", "nothing", "[]"},
+		{"Nothing", "id", "[]"},
 	} {
-		got := ""
-		if e, ok := m.Element(c.typ, c.name); ok {
-			got = fmt.Sprint(e)
-		}
-		if got != c.want {
+		if got := fmt.Sprint(m.Fields(c.typ, c.name)); got != c.want {
 			t.Errorf("%s.%s: %s, want %s", c.typ, c.name, got, c.want)
 		}
 	}
@@ -36,10 +33,7 @@ func TestModel(t *testing.T) {
 			t.Errorf("%s is a %s: %t", c.typ, c.base, got)
 		}
 	}
-	if m.Type("DateTime") != "dateTime" || m.Type("dateTime") != "dateTime" || m.Type("nothing") != "" {
+	if m.Canonical("DateTime") != "dateTime" || m.Canonical("dateTime") != "dateTime" || m.Canonical("nothing") != "" {
 		t.Error("spelling of types")
-	}
-	if !m.Primitive("xhtml") || m.Primitive("Quantity") || m.Primitive("Nothing") {
-		t.Error("primitives")
 	}
 }

@@ -62,8 +62,8 @@ type Type struct {
 	Base     string    // "DomainResource", "Element", "BackboneElement", "" for Resource and Element
 	Elements []Element // own and inherited, in the order of the definition; choice elements once, with all their types
 
-	fields []field // the JSON names of Elements, for Lookup
-	num    uint16  // place in the table of types
+	fields   []field // the JSON names of Elements, for Lookup
+	required uint64  // a bit for each of Elements
 }
 
 // Element is one element of a Type.

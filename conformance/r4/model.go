@@ -11,8 +11,9 @@ type Model struct{}
 
 var _ fhirpath.Model = Model{}
 
-// Fields are the JSON members that can hold an element: "value" of Observation has eleven, one for each type;
-// "valueQuantity" has itself.
+// Fields are the JSON members that can hold an element, by its name without [x]: "value" of Observation has eleven,
+// one for each type of the choice; by the JSON name of a variant ("valueQuantity") only that one. Backbone elements
+// have types of their own ("Observation.component"). Nil if the type has no such element.
 func (Model) Fields(typ, name string) []fhirpath.Field {
 	t := TypeOf(typ)
 	if t == nil {
@@ -20,14 +21,18 @@ func (Model) Fields(typ, name string) []fhirpath.Field {
 	}
 	e := t.Field(name)
 	if e == nil {
-		if e, ref := t.Lookup(name); e != nil {
+		if _, ref := t.Lookup(name); ref != nil {
 			return []fhirpath.Field{{JSON: name, Type: ref.Code}}
 		}
 		return nil
 	}
 	out := make([]fhirpath.Field, len(e.Types))
 	for i := range e.Types {
-		out[i] = fhirpath.Field{JSON: e.JSON(&e.Types[i]), Type: e.Types[i].Code}
+		code := e.Types[i].Code
+		out[i] = fhirpath.Field{JSON: name, Type: code}
+		if e.Choice {
+			out[i].JSON += strings.ToUpper(code[:1]) + code[1:]
+		}
 	}
 	return out
 }

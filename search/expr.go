@@ -14,7 +14,8 @@ type Expr interface {
 type (
 	// Const is everything or nothing.
 	Const bool
-	// And is the intersection; an empty And is refused by plan.Lower (everything is Const(true), written out).
+	// And is the intersection. An empty And is a mistake: it is nothing, and plan.Lower refuses it (everything is
+	// Const(true), written out).
 	And []Expr
 	// Or is the union; an empty Or is nothing.
 	Or []Expr
@@ -39,11 +40,17 @@ type (
 	In struct{ Compartment fhir.Reference }
 	// Only is access.md D4: refers, in any element, to this Patient and to no other.
 	Only struct{ Compartment fhir.Reference }
+	// Sole is membership of this Patient's compartment and of no other Patient's: what new content under a patient/
+	// scope must be (access.md "Writes"). Only Match knows it: it is asked of content, never of a store.
+	Sole struct{ Compartment fhir.Reference }
 	// Chain is subject:Patient.name=…: some resource of type Target that P refers to is in X.
 	Chain struct {
 		P      *r4.SearchParameter
 		Target string
 		X      Expr
+		// Contained: resources of type Target inside the resource itself count too. Guard takes it away from callers who
+		// may search only a part of the type. Where X has a Chain or Has of its own it says nothing.
+		Contained bool
 	}
 	// Has is _has:Observation:patient:code=…: some resource of type Source in X refers to this one by P.
 	Has struct {
@@ -69,6 +76,7 @@ func (Param) expr()   {}
 func (Missing) expr() {}
 func (In) expr()      {}
 func (Only) expr()    {}
+func (Sole) expr()    {}
 func (Chain) expr()   {}
 func (Has) expr()     {}
 
@@ -82,6 +90,7 @@ func (e Param) String() string   { return printed(e) }
 func (e Missing) String() string { return printed(e) }
 func (e In) String() string      { return printed(e) }
 func (e Only) String() string    { return printed(e) }
+func (e Sole) String() string    { return printed(e) }
 func (e Chain) String() string   { return printed(e) }
 func (e Has) String() string     { return printed(e) }
 
@@ -131,7 +140,7 @@ type Value struct {
 	Text      string // String, URI: the text, escapes resolved
 
 	Ref    fhir.Reference // Reference
-	Time   fhir.Interval  // Date
+	Time   fhir.Interval  // Date; with Ap already widened by the margin
 	Number fhir.Decimal   // Number, Quantity
 	Parts  []Value        // Composite
 }

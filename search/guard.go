@@ -1,7 +1,9 @@
 package search
 
+import "slices"
+
 // A Guarded is a query that holds what its caller may see. Only the Guard functions make one; the zero Guarded
-// finds nothing. plan.Lower takes nothing else.
+// finds nothing. plan.Lower takes nothing else: without that a query could reach the store that nobody has guarded.
 type Guarded struct {
 	typ      string
 	where    Expr
@@ -12,7 +14,7 @@ type Guarded struct {
 	members  []Guarded
 }
 
-// GuardedInclude is one include with the set that may be included: of each target type (forward) or of the source
+// GuardedInclude is one include with the sets that may be included: of each target type (forward), or of the source
 // type (reverse).
 type GuardedInclude struct {
 	Include
@@ -20,7 +22,7 @@ type GuardedInclude struct {
 	of      []Guarded
 }
 
-// Of are the sets that may be included, one for each type.
+// Of are the sets that may be included, one for each type; a type of which nothing may be seen is left out.
 func (i GuardedInclude) Of() []Guarded { return i.of }
 
 // Type is the resource type that g ranges over; "" for GuardHistory.
@@ -37,7 +39,7 @@ func (g Guarded) Where() Expr {
 	return g.where
 }
 
-// Allowed is what the caller may see of the type, whatever was asked.
+// Allowed is what the caller may see of the type, whatever was asked; None for the zero Guarded.
 func (g Guarded) Allowed() Expr {
 	if g.allowed == nil {
 		return None
@@ -51,21 +53,115 @@ func (g Guarded) Sort() []Sort { return g.sort }
 // Includes are the guarded includes.
 func (g Guarded) Includes() []GuardedInclude { return g.includes }
 
-// Members are the types of GuardHistory, each with its own set.
+// Members are the types of GuardHistory, sorted, each with its own set.
 func (g Guarded) Members() []Guarded { return g.members }
 
-// Guard puts what the caller may search into every position of q: the root, the target of each chain, the source of
-// each _has, and each include.
-func Guard(q Query, a Access) Guarded { return Guarded{} }
+// Guard puts what the caller may see into every position of q where it ranges over resources (access.md §5): s at the
+// root, on the target of each chain and on the source of each _has and _revinclude; r or s on the target of an
+// _include.
+func Guard(q Query, a Access) Guarded {
+	g := GuardCondition(q, a)
+	g.sort = q.Sort
+	for _, inc := range q.Include {
+		if inc.Source != q.Type {
+			continue // applies to matches only, and they are of the other type
+		}
+		targets := inc.P.Targets
+		if inc.Target != "" {
+			targets = []string{inc.Target}
+		}
+		i := GuardedInclude{Include: inc}
+		for _, t := range targets {
+			if may := allowed(a, Read, t); may != All {
+				i.add(t, Or{may, allowed(a, Search, t)})
+			} else {
+				i.add(t, All)
+			}
+		}
+		g.includes = append(g.includes, i)
+	}
+	for _, inc := range q.RevInclude {
+		if inc.Target != "" && inc.Target != q.Type {
+			continue
+		}
+		i := GuardedInclude{Include: inc, Reverse: true}
+		i.add(inc.Source, allowed(a, Search, inc.Source))
+		g.includes = append(g.includes, i)
+	}
+	return g
+}
+
+func (i *GuardedInclude) add(typ string, may Expr) {
+	if Simplify(may) != None {
+		i.of = append(i.of, Guarded{typ: typ, where: And{Type(typ), may}, allowed: may})
+	}
+}
 
 // GuardRead is one instance (read, vread, its history; the old content of a write), if it is in the set of letter i.
-func GuardRead(typ, id string, i Interaction, a Access) Guarded { return Guarded{} }
+func GuardRead(typ, id string, i Interaction, a Access) Guarded {
+	may := allowed(a, i, typ)
+	return Guarded{typ: typ, id: id, where: And{Type(typ), ID(id), may}, allowed: may}
+}
 
 // GuardCondition is the condition of a conditional write: it sees what may be searched, and has no includes or order.
-func GuardCondition(q Query, a Access) Guarded { return Guarded{} }
+func GuardCondition(q Query, a Access) Guarded {
+	may := allowed(a, Search, q.Type)
+	where := q.Where
+	if where == nil {
+		where = None
+	}
+	return Guarded{typ: q.Type, where: And{Type(q.Type), guard(where, a), may}, allowed: may}
+}
 
 // GuardHistory is the history of types (one: type history; all: system history), each in its own set of letter s.
-func GuardHistory(types []string, a Access) Guarded { return Guarded{} }
+func GuardHistory(types []string, a Access) Guarded {
+	var g Guarded
+	for _, t := range slices.Compact(slices.Sorted(slices.Values(types))) {
+		may := allowed(a, Search, t)
+		g.members = append(g.members, Guarded{typ: t, where: And{Type(t), may}, allowed: may})
+	}
+	return g
+}
+
+// guard puts the set of letter s into every chain and _has of e.
+func guard(e Expr, a Access) Expr {
+	switch e := e.(type) {
+	case And:
+		return And(guardAll(e, a))
+	case Or:
+		return Or(guardAll(e, a))
+	case Not:
+		return Not{guard(e.X, a)}
+	case Chain:
+		may := allowed(a, Search, e.Target)
+		e.X = And{guard(e.X, a), may}
+		e.Contained = e.Contained && Simplify(may) == All
+		return e
+	case Has:
+		e.X = And{guard(e.X, a), allowed(a, Search, e.Source)}
+		return e
+	}
+	return e
+}
+
+func guardAll(list []Expr, a Access) []Expr {
+	out := make([]Expr, len(list))
+	for i, x := range list {
+		out[i] = guard(x, a)
+	}
+	return out
+}
+
+// allowed is the set of a, None if a gives none.
+func allowed(a Access, i Interaction, typ string) Expr {
+	if a == nil {
+		return None
+	}
+	if x := a.Allowed(i, typ); x != nil {
+		return x
+	}
+	return None
+}
 
 // Unrestricted is the Access of no caller: everything. For reindex, backup, seeding and tests only; a test keeps the
 // list of files that name it.

@@ -1,11 +1,14 @@
 package search
 
 import (
+	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 )
 
-// World is what Match looks at beyond the resource itself. The zero World works: chains and _has find nothing in it.
+// World is what Match looks at beyond the resource itself. The zero World works: chains find only what is contained,
+// _has finds nothing.
 type World struct {
 	Index *index.Indexer // how values are extracted; nil is the zero Indexer
 	// Each calls f for the current resources of a type until f returns false; nil is an empty world.
@@ -13,5 +16,191 @@ type World struct {
 }
 
 // Match says whether res is in the set e: the reference semantics (search.md), straight on the values of the
-// resource, without terms or plans.
-func Match(w World, e Expr, res *fhir.Resource) bool { return false }
+// resource, without terms or plans. What it does not know is in no set.
+func Match(w World, e Expr, res *fhir.Resource) bool {
+	switch e := e.(type) {
+	case Const:
+		return bool(e)
+	case And:
+		for _, x := range e {
+			if !Match(w, x, res) {
+				return false
+			}
+		}
+		return len(e) > 0
+	case Or:
+		for _, x := range e {
+			if Match(w, x, res) {
+				return true
+			}
+		}
+		return false
+	case Not:
+		return e.X != nil && !Match(w, e.X, res)
+	case Type:
+		return res.Type == string(e)
+	case ID:
+		return res.ID == string(e)
+	case Param:
+		return w.matchParam(&e, res)
+	case Missing:
+		return (len(w.values(e.P, res)) == 0) == e.Is
+	case In:
+		return compartments.Member(e.Compartment, res.Type, res.ID, func(code string) []fhir.Reference {
+			return w.references(r4.Lookup(res.Type, code), res)
+		})
+	case Only:
+		return only(e.Compartment, w.indexer(), res)
+	case Chain:
+		return w.matchChain(&e, res)
+	case Has:
+		return w.matchHas(&e, res)
+	}
+	return false
+}
+
+var plainIndexer index.Indexer
+
+func (w World) indexer() *index.Indexer {
+	if w.Index == nil {
+		return &plainIndexer
+	}
+	return w.Index
+}
+
+func (w World) values(p *r4.SearchParameter, res *fhir.Resource) []index.Value {
+	x, _ := any(w.indexer()).(interface {
+		Values(*r4.SearchParameter, *fhir.Resource) []index.Value
+	})
+	if x == nil {
+		return nil
+	}
+	return x.Values(p, res)
+}
+
+// references are the literal references among the values of p.
+func (w World) references(p *r4.SearchParameter, res *fhir.Resource) []fhir.Reference {
+	if p == nil {
+		return nil
+	}
+	var out []fhir.Reference
+	for _, v := range w.values(p, res) {
+		if v.Type == r4.Reference {
+			out = append(out, v.Ref)
+		}
+	}
+	return out
+}
+
+// matchParam: some value of the resource is what some value of the search asks for; with :not none is, so a resource
+// without a value is found.
+func (w World) matchParam(e *Param, res *fhir.Resource) bool {
+	for _, v := range w.values(e.P, res) {
+		for i := range e.Any {
+			if matchValue(e.P, e.Mod, &e.Any[i], &v) {
+				return e.Mod != ModNot
+			}
+		}
+	}
+	return e.Mod == ModNot
+}
+
+// matchChain: P refers to some resource of type Target that is in X, elsewhere or inside the resource.
+func (w World) matchChain(e *Chain, res *fhir.Resource) bool {
+	refs := w.references(e.P, res)
+	if e.Contained && !Joins(e.X) {
+		for _, r := range refs {
+			if c := contained(res, r.Fragment); c != nil && c.Type == e.Target && Match(w, e.X, c) {
+				return true
+			}
+		}
+	}
+	found := false
+	if w.Each != nil && len(refs) > 0 {
+		w.Each(e.Target, func(target *fhir.Resource) bool {
+			found = refersTo(refs, target) && Match(w, e.X, target)
+			return !found
+		})
+	}
+	return found
+}
+
+// matchHas: some resource of type Source that is in X refers to this one by P.
+func (w World) matchHas(e *Has, res *fhir.Resource) bool {
+	found := false
+	if w.Each != nil {
+		w.Each(e.Source, func(source *fhir.Resource) bool {
+			found = refersTo(w.references(e.P, source), res) && Match(w, e.X, source)
+			return !found
+		})
+	}
+	return found
+}
+
+func refersTo(refs []fhir.Reference, res *fhir.Resource) bool {
+	for _, r := range refs {
+		if r.Local() && r.Type == res.Type && r.ID == res.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// contained is the resource with that id inside res, nil if there is none.
+func contained(res *fhir.Resource, id string) *fhir.Resource {
+	if id == "" {
+		return nil
+	}
+	var found *fhir.Resource
+	res.Root.Get("contained").Each(func(n *fhir.Node) {
+		if found == nil && n.Str("id") == id {
+			found = res.Sub(n)
+		}
+	})
+	return found
+}
+
+// Joins says whether e looks at other resources: it has a Chain or a Has.
+func Joins(e Expr) bool {
+	switch e := e.(type) {
+	case And:
+		for _, x := range e {
+			if Joins(x) {
+				return true
+			}
+		}
+	case Or:
+		for _, x := range e {
+			if Joins(x) {
+				return true
+			}
+		}
+	case Not:
+		return Joins(e.X)
+	case Chain, Has:
+		return true
+	}
+	return false
+}
+
+// only is access.md D4: some element of the resource, whatever it is, refers to the Patient, and none to another one.
+func only(patient fhir.Reference, x *index.Indexer, res *fhir.Resource) bool {
+	one, other := false, false
+	var walk func(n *fhir.Node)
+	walk = func(n *fhir.Node) {
+		for c := n.First; c != nil; c = c.Next {
+			if c.Name == "reference" && c.JSON == fhir.String {
+				switch r := fhir.ParseReference(c.Text, x.Base); {
+				case r.Type != patient.Type:
+				case r.Local() && r.ID == patient.ID:
+					one = true
+				default:
+					other = true
+				}
+			}
+			walk(c)
+		}
+	}
+	walk(res.Root)
+	return one && !other
+}

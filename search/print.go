@@ -37,6 +37,8 @@ func appendExpr(b []byte, e Expr) []byte {
 		return append(append(b, "in:"...), e.Compartment.String()...)
 	case Only:
 		return append(append(b, "only:"...), e.Compartment.String()...)
+	case Sole:
+		return append(append(b, "sole:"...), e.Compartment.String()...)
 	case Missing:
 		return strconv.AppendBool(append(append(b, e.P.Code...), ":missing="...), e.Is)
 	case Chain:

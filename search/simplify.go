@@ -1,4 +1,322 @@
 package search
 
-// Simplify denotes the same set as e, in fewer nodes. Simplify(Simplify(e)) == Simplify(e).
-func Simplify(e Expr) Expr { return e }
+import (
+	"slices"
+
+	"github.com/firewarden/firewarden/compartments"
+)
+
+// Simplify denotes the same set as e, in no more nodes. Simplify(Simplify(e)) == Simplify(e): it rewrites until nothing
+// changes, and every law takes nodes away or turns In into ID.
+func Simplify(e Expr) Expr {
+	for {
+		next := simplify(e, "")
+		if equal(next, e) {
+			return next
+		}
+		e = next
+	}
+}
+
+// simplify rewrites e once, from the leaves up. typ is the type of all resources at hand, "" if that is not known.
+func simplify(e Expr, typ string) Expr {
+	switch e := e.(type) {
+	case nil:
+		return None
+	case And:
+		return simplifyAnd(e, typ)
+	case Or:
+		return simplifyOr(e, typ)
+	case Not:
+		return simplifyNot(e, typ)
+	case Chain: // Chain(…, None) = None
+		if e.X = simplify(e.X, e.Target); e.X == None {
+			return None
+		}
+		return e
+	case Has: // Has(…, None) = None
+		if e.X = simplify(e.X, e.Source); e.X == None {
+			return None
+		}
+		return e
+	case Type: // type is single-valued
+		if typ != "" {
+			return Const(string(e) == typ)
+		}
+		return e
+	case Param: // no value, no resource
+		if len(e.Any) == 0 {
+			return Const(e.Mod == ModNot)
+		}
+		return e
+	case In:
+		return simplifyIn(e, typ)
+	}
+	return e
+}
+
+// simplifyIn: a type outside a compartment has no members; of the compartment's own type only the one itself is.
+func simplifyIn(e In, typ string) Expr {
+	switch {
+	case typ == "":
+		return e
+	case typ == e.Compartment.Type:
+		return ID(e.Compartment.ID)
+	case compartments.Params(e.Compartment.Type, typ) == nil:
+		return None
+	}
+	return e
+}
+
+// simplifyNot: Not(Not(x)) = x, Not(All) = None, Not(None) = All.
+func simplifyNot(e Not, typ string) Expr {
+	if e.X == nil {
+		return None
+	}
+	switch x := simplify(e.X, typ).(type) {
+	case Const:
+		return !x
+	case Not:
+		return x.X
+	default:
+		return Not{x}
+	}
+}
+
+// simplifyAnd: All is left out, None takes all; nested ones are flattened; what stands twice stands once; what a member
+// says is true in all others.
+func simplifyAnd(e And, typ string) Expr {
+	if len(e) == 0 {
+		return None
+	}
+	inner := typ
+	if inner == "" {
+		for _, x := range flatten(nil, e) {
+			if t, ok := x.(Type); ok {
+				inner = string(t)
+			}
+		}
+	}
+	var out And
+	for _, x := range flatten(nil, e) {
+		if t, ok := x.(Type); ok && typ == "" {
+			if string(t) != inner {
+				return None
+			}
+		} else {
+			x = simplify(x, inner)
+		}
+		for _, x := range flatten(nil, And{x}) {
+			if x == None {
+				return None
+			}
+			if x != All && !contains(out, x) {
+				out = append(out, x)
+			}
+		}
+	}
+	return single(out.assume(inner), All)
+}
+
+// assume takes every simple member as a fact in all other members.
+func (e And) assume(typ string) And {
+	for i, fact := range e {
+		if !simple(fact) {
+			continue
+		}
+		for j, x := range e {
+			if i != j {
+				e[j] = assume(x, fact, true, typ)
+			}
+		}
+	}
+	return e
+}
+
+// simplifyOr: None is left out, All takes all; nested ones are flattened; what stands twice stands once; what a member
+// says is false in all others.
+func simplifyOr(e Or, typ string) Expr {
+	var out Or
+	for _, x := range e {
+		x = simplify(x, typ)
+		list, ok := x.(Or)
+		if !ok {
+			list = Or{x}
+		}
+		for _, x := range list {
+			if x == All {
+				return All
+			}
+			if x != None && !contains(out, x) {
+				out = append(out, x)
+			}
+		}
+	}
+	for i, fact := range out {
+		if !simple(fact) {
+			continue
+		}
+		for j, x := range out {
+			if i != j {
+				out[j] = assume(x, fact, false, typ)
+			}
+		}
+	}
+	return single(out, None)
+}
+
+// flatten appends the members of e and of the Ands in it; an empty one is None.
+func flatten(out []Expr, e And) []Expr {
+	if len(e) == 0 {
+		return append(out, None)
+	}
+	for _, x := range e {
+		if x, ok := x.(And); ok {
+			out = flatten(out, x)
+		} else {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// single is a list as an expression: the only member itself, empty if there is none.
+func single[L And | Or](list L, empty Const) Expr {
+	switch len(list) {
+	case 0:
+		return empty
+	case 1:
+		return list[0]
+	}
+	return any(list).(Expr)
+}
+
+// simple says whether e is a fact that other parts of an expression may repeat.
+func simple(e Expr) bool {
+	switch e := e.(type) {
+	case And, Or, Const, nil:
+		return false
+	case Not:
+		return simple(e.X)
+	}
+	return true
+}
+
+// assume is e where fact is known to hold, or known not to. A fact about a resource says nothing of the other ones
+// that chains and _has look at.
+func assume(e, fact Expr, holds bool, typ string) Expr {
+	if not, ok := fact.(Not); ok {
+		return assume(e, not.X, !holds, typ)
+	}
+	if holds && contradicts(fact, e) {
+		return None
+	}
+	if holds && implies(fact, e, typ) {
+		return All
+	}
+	if equal(e, fact) {
+		return Const(holds)
+	}
+	switch e := e.(type) {
+	case And:
+		return And(assumeAll(e, fact, holds, typ))
+	case Or:
+		return Or(assumeAll(e, fact, holds, typ))
+	case Not:
+		if e.X == nil {
+			return None
+		}
+		return Not{assume(e.X, fact, holds, typ)}
+	}
+	return e
+}
+
+func assumeAll(list []Expr, fact Expr, holds bool, typ string) []Expr {
+	var out []Expr
+	for i, x := range list {
+		y := assume(x, fact, holds, typ)
+		if out == nil && !equal(x, y) {
+			out = slices.Clone(list)
+		}
+		if out != nil {
+			out[i] = y
+		}
+	}
+	if out == nil {
+		return list
+	}
+	return out
+}
+
+// contradicts: type and id are single-valued. Other parameters are not: an Observation can be vital-signs and
+// laboratory.
+func contradicts(a, b Expr) bool {
+	switch a := a.(type) {
+	case Type:
+		b, ok := b.(Type)
+		return ok && a != b
+	case ID:
+		b, ok := b.(ID)
+		return ok && a != b
+	}
+	return false
+}
+
+// implies is the compartment law: And{patient=P, In{P}} = patient=P where every match of the parameter makes a
+// resource of that type a member.
+func implies(fact, e Expr, typ string) bool {
+	in, ok := e.(In)
+	if !ok || typ == "" {
+		return false
+	}
+	p, ok := fact.(Param)
+	if !ok || p.Mod != ModNone || len(p.Any) == 0 {
+		return false
+	}
+	for _, v := range p.Any {
+		if !v.Ref.Local() || v.Ref.Type != in.Compartment.Type || v.Ref.ID != in.Compartment.ID {
+			return false
+		}
+	}
+	return in.Compartment.Type == "Patient" && p.P.Code == compartments.PatientImplies(typ) ||
+		slices.Contains(compartments.Params(in.Compartment.Type, typ), p.P.Code)
+}
+
+func contains(list []Expr, e Expr) bool {
+	return slices.ContainsFunc(list, func(x Expr) bool { return equal(x, e) })
+}
+
+// equal says whether two expressions are written alike.
+func equal(a, b Expr) bool {
+	switch a := a.(type) {
+	case And:
+		b, ok := b.(And)
+		return ok && slices.EqualFunc(a, b, equal)
+	case Or:
+		b, ok := b.(Or)
+		return ok && slices.EqualFunc(a, b, equal)
+	case Not:
+		b, ok := b.(Not)
+		return ok && equal(a.X, b.X)
+	case Chain:
+		b, ok := b.(Chain)
+		return ok && a.P == b.P && a.Target == b.Target && a.Contained == b.Contained && equal(a.X, b.X)
+	case Has:
+		b, ok := b.(Has)
+		return ok && a.P == b.P && a.Source == b.Source && equal(a.X, b.X)
+	case Param:
+		b, ok := b.(Param)
+		return ok && a.P == b.P && a.Mod == b.Mod && slices.EqualFunc(a.Any, b.Any, equalValue)
+	}
+	switch b.(type) {
+	case And, Or, Not, Chain, Has, Param:
+		return false
+	}
+	return a == b
+}
+
+func equalValue(a, b Value) bool {
+	return a.Raw == b.Raw && a.Prefix == b.Prefix && a.HasSystem == b.HasSystem && a.System == b.System &&
+		a.Code == b.Code && a.Text == b.Text && a.Ref == b.Ref && a.Time == b.Time &&
+		a.Number.Cmp(b.Number) == 0 && slices.EqualFunc(a.Parts, b.Parts, equalValue)
+}

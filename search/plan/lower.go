@@ -1,22 +1,267 @@
 package plan
 
 import (
+	"fmt"
+
+	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 )
 
 // A Plan is a guarded query in physical form. Only Lower makes one; the zero Plan finds nothing.
-type Plan struct{}
-
-// Type is the resource type that p ranges over; "" for a history of several types.
-func (p Plan) Type() string { return "" }
-
-// Lower turns a guarded query into a plan. x extracts the values for what terms and ranges cannot say; it must be the
-// Indexer that the store indexes with; nil is the zero Indexer.
-func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
-	return Plan{}, fhir.Errorf(fhir.KindException, "", "not implemented")
+type Plan struct {
+	typ      string
+	where    search.Expr // guarded and simplified
+	node     Node        // nil is None
+	key      Key         // of GuardRead
+	allowed  search.Expr // what a version must be in to be seen; simplified, nil is None
+	index    *index.Indexer
+	sort     []SortKey
+	includes []include
+	members  []Plan // of GuardHistory, by type
 }
 
-// Explain prints the simplified expression and the nodes of p.
-func Explain(p Plan) string { return "" }
+// include is an _include or _revinclude with the plans of what may be included, one for each type.
+type include struct {
+	source  string
+	p       *r4.SearchParameter
+	reverse bool
+	of      []Plan
+}
+
+// Type is the resource type that p ranges over; "" for a history.
+func (p Plan) Type() string { return p.typ }
+
+// Where is the guarded, simplified expression: what logs show.
+func (p Plan) Where() search.Expr {
+	if p.where == nil {
+		return search.None
+	}
+	return p.where
+}
+
+// Lower turns a guarded query into a plan. x extracts the values for what terms and ranges cannot say; it must be the
+// Indexer that the store indexes with; nil is the zero Indexer. An empty And is refused: it is a mistake that some
+// would read as everything.
+func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
+	if x == nil {
+		x = &index.Indexer{}
+	}
+	p := Plan{typ: g.Type(), index: x}
+	if members := g.Members(); members != nil {
+		for _, m := range members {
+			mp, err := Lower(m, x)
+			if err != nil {
+				return Plan{}, err
+			}
+			p.members = append(p.members, mp)
+		}
+		return p, nil
+	}
+	allowed := g.Allowed()
+	if err := check(allowed); err != nil {
+		return Plan{}, err
+	}
+	p.allowed = search.Simplify(allowed)
+	if g.ID() != "" {
+		p.key = Key{p.typ, g.ID()}
+		p.where = search.And{search.Type(p.typ), search.ID(g.ID()), p.allowed}
+		return p, nil
+	}
+	where := g.Where()
+	if err := check(where); err != nil {
+		return Plan{}, err
+	}
+	p.where = search.Simplify(where)
+	l := lowering{typ: p.typ, index: x}
+	var err error
+	if p.node, err = l.exact(p.where); err != nil {
+		return Plan{}, err
+	}
+	for _, k := range g.Sort() {
+		p.sort = append(p.sort, SortKey{P: k.P, Desc: k.Desc})
+	}
+	for _, i := range g.Includes() {
+		inc := include{source: i.Source, p: i.P, reverse: i.Reverse}
+		for _, of := range i.Of() {
+			op, err := Lower(of, x)
+			if err != nil {
+				return Plan{}, err
+			}
+			inc.of = append(inc.of, op)
+		}
+		p.includes = append(p.includes, inc)
+	}
+	return p, nil
+}
+
+// check refuses an empty And, and a nil where an expression should be.
+func check(e search.Expr) error {
+	switch e := e.(type) {
+	case nil:
+		return fmt.Errorf("lower a query: an expression is missing")
+	case search.And:
+		if len(e) == 0 {
+			return fmt.Errorf("lower a query: an empty and")
+		}
+		return checkAll(e)
+	case search.Or:
+		return checkAll(e)
+	case search.Not:
+		return check(e.X)
+	case search.Chain:
+		return check(e.X)
+	case search.Has:
+		return check(e.X)
+	}
+	return nil
+}
+
+func checkAll(list []search.Expr) error {
+	for _, x := range list {
+		if err := check(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lowering writes expressions on one type as nodes.
+type lowering struct {
+	typ   string
+	index *index.Indexer
+}
+
+// exact is the node of e itself.
+func (l lowering) exact(e search.Expr) (Node, error) {
+	n, rest, err := l.near(e)
+	if err != nil || rest == nil {
+		return n, err
+	}
+	return verify(n, keep(l.index, rest)), nil
+}
+
+// near is a node and what remains to be tested: e is those members of the node that are in rest too; a nil rest is
+// everything. A rest has no Chain or Has.
+func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
+	switch e := e.(type) {
+	case search.Const:
+		if e {
+			return All{}, nil, nil
+		}
+		return None{}, nil, nil
+	case search.And:
+		return l.and(e)
+	case search.Or:
+		return l.or(e)
+	case search.Not:
+		n, err := l.exact(e.X)
+		return not(n), nil, err
+	case search.Type:
+		if string(e) == l.typ {
+			return All{}, nil, nil
+		}
+		return None{}, nil, nil
+	case search.ID:
+		return idTerm(string(e)), nil, nil
+	case search.Param:
+		return l.param(e)
+	case search.Missing:
+		return missing(e.P.Num, e.Is), nil, nil
+	case search.In:
+		return Term{Num: index.NumIn, Form: index.FormIn, Text: e.Compartment.String()}, nil, nil
+	case search.Only:
+		return Term{Num: index.NumOnly, Form: index.FormOnly, Text: e.Compartment.String()}, nil, nil
+	case search.Chain:
+		n, err := l.chain(e)
+		return n, nil, err
+	case search.Has:
+		of, err := lowering{e.Source, l.index}.exact(e.X)
+		return back{typ: l.typ, source: e.Source, p: e.P, of: of}, nil, err
+	}
+	return nil, nil, fmt.Errorf("lower a query: no node for %T", e)
+}
+
+// and: what remains to be tested of the members is tested of what all nodes leave.
+func (l lowering) and(e search.And) (Node, search.Expr, error) {
+	var nodes []Node
+	var rest search.And
+	for _, x := range e {
+		n, r, err := l.near(x)
+		if err != nil {
+			return nil, nil, err
+		}
+		nodes = append(nodes, n)
+		if r != nil {
+			rest = append(rest, r)
+		}
+	}
+	if rest == nil {
+		return and(nodes), nil, nil
+	}
+	return and(nodes), rest, nil
+}
+
+func (l lowering) or(e search.Or) (Node, search.Expr, error) {
+	var nodes, exact []Node
+	var rest search.Expr
+	for _, x := range e {
+		n, r, err := l.near(x)
+		if err != nil {
+			return nil, nil, err
+		}
+		nodes = append(nodes, n)
+		if r != nil {
+			rest = e
+			n = verify(n, keep(l.index, r))
+		}
+		exact = append(exact, n)
+	}
+	if rest != nil && search.Joins(e) {
+		return or(exact), nil, nil
+	}
+	return or(nodes), rest, nil
+}
+
+// chain: what refers to a member of X, and, where contained targets count, what has one inside. Those are found by
+// their references "#id".
+func (l lowering) chain(e search.Chain) (Node, error) {
+	of, err := lowering{e.Target, l.index}.exact(e.X)
+	if err != nil {
+		return nil, err
+	}
+	var n Node = ref{p: e.P, target: e.Target, of: of}
+	if _, none := of.(None); none {
+		n = None{}
+	}
+	if !e.Contained || search.Joins(e.X) {
+		return n, nil
+	}
+	inside := Prefix{Num: e.P.Num, Form: index.FormReference, Text: "#"}
+	return or([]Node{n, verify(inside, keep(l.index, e))}), nil
+}
+
+// keep tests a row with the reference semantics.
+func keep(x *index.Indexer, e search.Expr) func(*Row) (bool, error) {
+	w := search.World{Index: x}
+	return func(r *Row) (bool, error) {
+		res, err := fhir.Parse(r.Body, fhir.Limits{})
+		if err != nil {
+			return false, fmt.Errorf("parse the stored %s/%s version %d: %w", r.Type, r.ID, r.Version, err)
+		}
+		return search.Match(w, e, res), nil
+	}
+}
+
+var idNum = r4.Lookup("", "_id").Num
+
+func idTerm(id string) Node { return Term{Num: idNum, Form: index.FormCode, Text: id} }
+
+func missing(num uint16, is bool) Node {
+	n := Term{Num: num, Form: index.FormPresent}
+	if is {
+		return Not{n}
+	}
+	return n
+}

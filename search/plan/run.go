@@ -14,8 +14,8 @@ const (
 
 // Result is a page of a search.
 type Result struct {
-	Page                  // matches; Total is -1 if it was neither asked for nor known for free
-	Included []Row        // search.mode include; none of them is a match, none appears twice
+	Page                   // matches; Total is -1 if it was neither asked for nor known for free
+	Included []Row         // search.mode include; none of them is a match, none appears twice
 	Warnings []*fhir.Error // search.mode outcome: what is not complete
 }
 

@@ -1,0 +1,199 @@
+package search
+
+import (
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
+)
+
+// matchValue says whether a value v of a resource is what q asks for. (:not asks what ModNone asks; its sense is
+// turned by who calls.)
+func matchValue(p *r4.SearchParameter, mod Modifier, q *Value, v *index.Value) bool {
+	if v.Type != p.Type {
+		return false
+	}
+	switch p.Type {
+	case r4.Number:
+		return matchNumber(q, v)
+	case r4.Date:
+		return matchDate(q, v.Time)
+	case r4.String:
+		return matchString(mod, q.Text, v.Text)
+	case r4.Token:
+		if mod == ModText {
+			return matchWords(q.Text, v.Text)
+		}
+		return matchToken(q, v, p.CaseSensitive)
+	case r4.Reference:
+		if mod == ModIdentifier {
+			return v.Identifier != nil && matchToken(q, v.Identifier, true)
+		}
+		return matchReference(q.Ref, v.Ref)
+	case r4.Composite:
+		return matchComposite(p, q, v)
+	case r4.Quantity:
+		return matchUnit(q, v) && matchNumber(q, v)
+	case r4.URI:
+		return matchURI(mod, q.Text, v.Text)
+	}
+	return false
+}
+
+// matchDate compares the range that was asked for with the range of the resource; both are half-open.
+func matchDate(q *Value, v fhir.Interval) bool {
+	s := q.Time
+	above, below := v.High > s.High, v.Low < s.Low // some of v lies there
+	switch q.Prefix {
+	case Eq:
+		return s.Contains(v)
+	case Ne:
+		return !s.Contains(v)
+	case Gt:
+		return above
+	case Lt:
+		return below
+	case Ge:
+		return above || s.Contains(v)
+	case Le:
+		return below || s.Contains(v)
+	case Sa:
+		return v.Low >= s.High
+	case Eb:
+		return v.High <= s.Low
+	case Ap:
+		return s.Overlaps(v)
+	}
+	return false
+}
+
+// matchNumber compares a number or quantity, as matchDate does; the values of the resource are closed ranges, perhaps
+// without an end.
+func matchNumber(q *Value, v *index.Value) bool {
+	s := q.Bracket()
+	fromLow := v.LowOpen || v.Low.Cmp(s.Low) < 0 // some of v lies below s
+	beyond := v.HighOpen || v.High.Cmp(s.High) > 0 || s.HighOpen && v.High.Cmp(s.High) == 0
+	switch q.Prefix {
+	case Eq:
+		return !fromLow && !beyond
+	case Ne:
+		return fromLow || beyond
+	case Gt:
+		return beyond
+	case Lt:
+		return fromLow
+	case Ge:
+		return beyond || !fromLow
+	case Le:
+		return fromLow || !beyond
+	case Sa:
+		return !v.LowOpen && v.Low.Cmp(s.High) > 0
+	case Eb:
+		return !v.HighOpen && v.High.Cmp(s.Low) < 0
+	case Ap:
+		return (v.LowOpen || v.Low.Cmp(s.High) <= 0) && (v.HighOpen || v.High.Cmp(s.Low) >= 0)
+	}
+	return false
+}
+
+// matchUnit: with a system code and system are the same; without one the code or the unit is as written.
+func matchUnit(q *Value, v *index.Value) bool {
+	switch {
+	case !q.HasSystem:
+		return true
+	case q.System == "":
+		return v.Code == q.Code || v.Text == q.Code
+	}
+	return v.System == q.System && v.Code == q.Code
+}
+
+func matchString(mod Modifier, q, v string) bool {
+	switch mod {
+	case ModExact:
+		return v == q
+	case ModContains:
+		return strings.Contains(fhir.Fold(v), fhir.Fold(q))
+	}
+	return strings.HasPrefix(fhir.Fold(v), fhir.Fold(q))
+}
+
+// matchWords is :text: the words asked for stand in the text, the last one perhaps as the beginning of a word.
+func matchWords(q, v string) bool {
+	q, v = fhir.Fold(q), fhir.Fold(v)
+	for {
+		if strings.HasPrefix(v, q) {
+			return true
+		}
+		_, rest, more := strings.Cut(v, " ")
+		if !more {
+			return false
+		}
+		v = rest
+	}
+}
+
+// matchToken: "code" in any system, "|code" only without one, "system|" any code of it, "system|code" both.
+func matchToken(q *Value, v *index.Value, caseSensitive bool) bool {
+	if q.HasSystem && q.System != v.System {
+		return false
+	}
+	switch {
+	case q.Code == "":
+		return q.HasSystem
+	case caseSensitive:
+		return q.Code == v.Code
+	}
+	return v.Code != "" && fhir.Fold(q.Code) == fhir.Fold(v.Code)
+}
+
+// matchReference: a local target by type and id, or by its id alone; anything else by its URL as written, where a
+// canonical without a version stands for every version.
+func matchReference(q, v fhir.Reference) bool {
+	if q.URL != "" {
+		return v.URL == q.URL || !strings.Contains(q.URL, "|") && beforeVersion(v.URL) == q.URL
+	}
+	return v.URL == "" && v.Fragment == "" && v.ID == q.ID && (q.Type == "" || v.Type == q.Type)
+}
+
+// beforeVersion is a canonical without its |version.
+func beforeVersion(url string) string {
+	url, _, _ = strings.Cut(url, "|")
+	return url
+}
+
+// matchURI: the URI as written; :below is it or what lies under its path, :above it or what it lies under.
+func matchURI(mod Modifier, q, v string) bool {
+	switch mod {
+	case ModBelow:
+		return under(v, q)
+	case ModAbove:
+		return under(q, v)
+	}
+	return v == q
+}
+
+// under says whether a is b or lies under b: http://a/b/c under http://a/b and under http://a/b/.
+func under(a, b string) bool {
+	b = strings.TrimSuffix(b, "/")
+	rest, ok := strings.CutPrefix(a, b)
+	return ok && b != "" && (rest == "" || rest[0] == '/')
+}
+
+// matchComposite: each component has a value inside one and the same element.
+func matchComposite(p *r4.SearchParameter, q *Value, v *index.Value) bool {
+	if len(q.Parts) != len(p.Components) || len(v.Parts) != len(p.Components) {
+		return false
+	}
+	for i := range p.Components {
+		c := component(p, i)
+		found := false
+		for j := range v.Parts[i] {
+			found = found || matchValue(c, ModNone, &q.Parts[i], &v.Parts[i][j])
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}

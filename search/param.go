@@ -1,0 +1,219 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+)
+
+// param reads a condition on resources of type typ: code, code:modifier, chain or _has.
+func (p *parser) param(typ, name, value string) (Expr, *fhir.Error) {
+	if err := p.spend(1); err != nil {
+		return nil, err
+	}
+	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
+		return p.has(typ, rest, value)
+	}
+	if head, rest, ok := strings.Cut(name, "."); ok {
+		return p.chain(typ, head, rest, value)
+	}
+	code, modifier, _ := strings.Cut(name, ":")
+	sp, err := p.lookup(typ, code)
+	if err != nil {
+		return nil, err
+	}
+	if modifier == "missing" {
+		if value != "true" && value != "false" {
+			return nil, p.bad(":missing is true or false: %q", shown(value))
+		}
+		return Missing{P: sp, Is: value == "true"}, nil
+	}
+	mod, target, err := p.modifier(typ, sp, modifier)
+	if err != nil {
+		return nil, err
+	}
+	x := Param{P: sp, Mod: mod}
+	for _, v := range split(value, ',') {
+		if err := p.spend(1); err != nil {
+			return nil, err
+		}
+		v, err := p.value(sp, mod, target, v)
+		if err != nil {
+			return nil, err
+		}
+		x.Any = append(x.Any, v)
+	}
+	if sp.Code == "_id" {
+		return p.ids(x)
+	}
+	return x, nil
+}
+
+// ids is _id=a,b as the instances themselves.
+func (p *parser) ids(x Param) (Expr, *fhir.Error) {
+	var any Or
+	for _, v := range x.Any {
+		if v.HasSystem || x.Mod == ModText {
+			return nil, p.bad("_id takes ids only: %q", shown(v.Raw))
+		}
+		any = append(any, ID(v.Code))
+	}
+	var e Expr = any
+	if len(any) == 1 {
+		e = any[0]
+	}
+	if x.Mod == ModNot {
+		e = Not{e}
+	}
+	return e, nil
+}
+
+// lookup finds a parameter that can be searched by.
+func (p *parser) lookup(typ, code string) (*r4.SearchParameter, *fhir.Error) {
+	if slices.Contains(unsupported, code) {
+		return nil, p.unknown("%s is not supported yet", code)
+	}
+	sp := r4.Lookup(typ, code)
+	if sp == nil {
+		return nil, p.noParam(code, typ)
+	}
+	if sp.Type == r4.Special || sp.Expression == "" {
+		return nil, p.unknown("%s of %s is not supported yet", code, typ)
+	}
+	return sp, nil
+}
+
+// noParam says that none of the types has the parameter, and which one they have that is nearly the same.
+func (p *parser) noParam(code string, types ...string) *fhir.Error {
+	var words []string
+	for _, t := range types {
+		for _, sp := range r4.Params(t) {
+			words = append(words, sp.Code)
+		}
+	}
+	if len(types) == 1 && types[0] == p.typ {
+		words = append(words, resultParams...)
+	}
+	return p.unknown("unknown search parameter %q of %s%s", shown(code), shown(strings.Join(types, ", ")), suggestion(code, words))
+}
+
+// modifiers by name; those of R4 that are not built yet, or not for every type, are sorted out in parser.modifier.
+// :missing and :[type] are not here.
+var modifiers = map[string]Modifier{
+	"": ModNone, "exact": ModExact, "contains": ModContains, "text": ModText, "not": ModNot, "in": ModIn, "not-in": ModNotIn,
+	"above": ModAbove, "below": ModBelow, "of-type": ModOfType, "identifier": ModIdentifier,
+}
+
+// modifier reads the part behind the colon (R4 search.html#modifiers); target is the type of :[type].
+func (p *parser) modifier(typ string, sp *r4.SearchParameter, name string) (mod Modifier, target string, err *fhir.Error) {
+	mod, known := modifiers[name]
+	if !known {
+		if r4.IsResource(name) && sp.Type == r4.Reference {
+			return ModNone, name, p.target(typ, sp, name)
+		}
+		return 0, "", p.unknown("unknown modifier :%s of %s%s", shown(name), sp.Code, suggestion(name, fitting(sp)))
+	}
+	switch {
+	case mod == ModNone || slices.Contains(fitting(sp), name):
+		return mod, "", nil
+	case sp.Type == r4.Token && mod != ModExact && mod != ModContains && mod != ModIdentifier,
+		sp.Type == r4.Reference && (mod == ModAbove || mod == ModBelow || mod == ModIn || mod == ModNotIn):
+		return 0, "", p.unknown(":%s of %s is not supported yet", name, sp.Code)
+	}
+	return 0, "", p.unknown(":%s does not fit %s of %s", name, sp.Code, typ)
+}
+
+// fitting are the modifiers that work with a parameter.
+func fitting(sp *r4.SearchParameter) []string {
+	switch sp.Type {
+	case r4.String:
+		return []string{"missing", "exact", "contains"}
+	case r4.Token:
+		return []string{"missing", "not", "text"}
+	case r4.Reference:
+		return []string{"missing", "identifier"}
+	case r4.URI:
+		return []string{"missing", "above", "below"}
+	}
+	return []string{"missing"}
+}
+
+// chain reads head.rest, where head is a reference with or without a type: the union over the types it can refer to
+// that have the parameter (R4 search.html#chaining).
+func (p *parser) chain(typ, head, rest, value string) (Expr, *fhir.Error) {
+	code, target, typed := strings.Cut(head, ":")
+	sp, err := p.lookup(typ, code)
+	if err != nil {
+		return nil, err
+	}
+	if sp.Type != r4.Reference {
+		return nil, p.unknown("%s of %s is no reference: it has no parameter %q", code, typ, shown(rest))
+	}
+	targets := sp.Targets
+	if typed {
+		if err := p.target(typ, sp, target); err != nil {
+			return nil, err
+		}
+		targets = []string{target}
+	} else if len(targets) == 0 {
+		return nil, p.unknown("%s refers to any type: name it, %s:Type.%s", code, code, shown(rest))
+	}
+	next := rest[:strings.IndexAny(rest+":", ".:")]
+	var union Or
+	var first *fhir.Error
+	tried := false
+	for _, t := range targets {
+		if next != "_has" && r4.Lookup(t, next) == nil {
+			continue
+		}
+		tried = true
+		x, err := p.param(t, rest, value)
+		switch {
+		case err == nil:
+			union = append(union, Chain{P: sp, Target: t, X: x, Contained: true})
+		case err.Kind == fhir.KindTooCostly:
+			return nil, err
+		case first == nil:
+			first = err
+		}
+	}
+	switch {
+	case !tried:
+		return nil, p.noParam(next, targets...)
+	case len(union) == 0:
+		return nil, first
+	case len(union) == 1:
+		return union[0], nil
+	}
+	return union, nil
+}
+
+// has reads Source:param:rest: resources of type Source that refer to the one of type typ by param and satisfy rest
+// (R4 search.html#has).
+func (p *parser) has(typ, name, value string) (Expr, *fhir.Error) {
+	source, name, ok := strings.Cut(name, ":")
+	code, rest, ok2 := strings.Cut(name, ":")
+	if !ok || !ok2 || rest == "" {
+		return nil, p.unknown("reverse chaining is _has:Type:reference:parameter")
+	}
+	if !r4.Searchable(source) {
+		return nil, p.unknown("%q is no resource type%s", shown(source), suggestion(source, r4.Resources()))
+	}
+	sp, err := p.lookup(source, code)
+	if err != nil {
+		return nil, err
+	}
+	if sp.Type != r4.Reference {
+		return nil, p.unknown("%s of %s is no reference", code, source)
+	}
+	if err := p.target(source, sp, typ); err != nil {
+		return nil, err
+	}
+	x, err := p.param(source, rest, value)
+	if err != nil {
+		return nil, err
+	}
+	return Has{Source: source, P: sp, X: x}, nil
+}

@@ -1,0 +1,139 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/search/index"
+)
+
+// The nodes of joins are in plans only: Run resolves them, engines never see one.
+type (
+	// ref is what refers by p to a resource of type target that is in of.
+	ref struct {
+		p      *r4.SearchParameter
+		target string
+		of     Node
+	}
+	// back is the resources of type typ to which p of a resource of type source refers that is in of.
+	back struct {
+		typ    string
+		source string
+		p      *r4.SearchParameter
+		of     Node
+	}
+)
+
+func (ref) node()  {}
+func (back) node() {}
+
+// and is the intersection: flat, without All, None if a member is, the most selective members first. An And of
+// nothing but All is All.
+func and(list []Node) Node {
+	var out And
+	for _, n := range list {
+		switch n := n.(type) {
+		case All:
+		case None:
+			return None{}
+		case And:
+			out = append(out, n...)
+		default:
+			out = append(out, n)
+		}
+	}
+	switch len(out) {
+	case 0:
+		return All{}
+	case 1:
+		return out[0]
+	}
+	slices.SortStableFunc(out, func(a, b Node) int { return cmp.Compare(rank(a), rank(b)) })
+	return out
+}
+
+// or is the union: flat, without None, All if a member is.
+func or(list []Node) Node {
+	var out Or
+	for _, n := range list {
+		switch n := n.(type) {
+		case None:
+		case All:
+			return All{}
+		case Or:
+			out = append(out, n...)
+		default:
+			out = append(out, n)
+		}
+	}
+	switch len(out) {
+	case 0:
+		return None{}
+	case 1:
+		return out[0]
+	}
+	return out
+}
+
+func not(n Node) Node {
+	switch n := n.(type) {
+	case All:
+		return None{}
+	case None:
+		return All{}
+	case Not:
+		return n.X
+	}
+	return Not{n}
+}
+
+func verify(n Node, by func(*Row) (bool, error)) Node {
+	if _, none := n.(None); none {
+		return n
+	}
+	return Verify{X: n, By: by}
+}
+
+// terms is the resources that have one of the terms, which are all of one Num and Form.
+func terms(list []index.Term) Node {
+	slices.SortFunc(list, func(a, b index.Term) int { return strings.Compare(a.Text, b.Text) })
+	list = slices.Compact(list)
+	switch len(list) {
+	case 0:
+		return None{}
+	case 1:
+		return Term(list[0])
+	}
+	return Terms(list)
+}
+
+// rank orders the members of an And: what bounds the caller's reach first, so that work grows with what may be seen;
+// then what is likely to be small; last what needs bodies.
+func rank(n Node) int {
+	switch n := n.(type) {
+	case Term:
+		switch {
+		case n.Num == index.NumIn || n.Num == index.NumOnly:
+			return 0
+		case n.Form == index.FormPresent:
+			return 6
+		}
+		return 2
+	case Terms:
+		if len(n) > 0 && n[0].Num == index.NumIn {
+			return 1
+		}
+		return 3
+	case Range, Prefix:
+		return 4
+	case Or:
+		return 5
+	case Verify:
+		return 8
+	case Not:
+		return 9
+	}
+	return 7
+}

@@ -1,0 +1,280 @@
+package plan
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
+)
+
+// param is what a parameter with any of its values finds.
+func (l lowering) param(e search.Param) (Node, search.Expr, error) {
+	found := map[index.Form][]index.Term{}
+	var forms []index.Form // in the order of the values
+	var other []Node
+	var rest search.Expr
+	for i := range e.Any {
+		n, exact, err := l.value(e.P, e.Mod, &e.Any[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		if !exact {
+			rest = e
+		}
+		if t, ok := n.(Term); ok {
+			if found[t.Form] == nil {
+				forms = append(forms, t.Form)
+			}
+			found[t.Form] = append(found[t.Form], index.Term(t))
+		} else {
+			other = append(other, n)
+		}
+	}
+	var nodes []Node
+	for _, f := range forms {
+		nodes = append(nodes, terms(found[f]))
+	}
+	n := or(append(nodes, other...))
+	if e.Mod != search.ModNot {
+		return n, rest, nil
+	}
+	if rest != nil {
+		rest = nil
+		e.Mod = search.ModNone
+		n = verify(n, keep(l.index, e))
+	}
+	return not(n), nil, nil
+}
+
+// value is what one value finds; if it is not exact, the node has more than that.
+func (l lowering) value(p *r4.SearchParameter, mod search.Modifier, v *search.Value) (n Node, exact bool, err error) {
+	switch p.Type {
+	case r4.Number:
+		return number(p.Num, "", v), true, nil
+	case r4.Date:
+		return date(p.Num, v), true, nil
+	case r4.String:
+		n, exact := text(p, mod, v.Text)
+		return n, exact, nil
+	case r4.Token:
+		if mod == search.ModText {
+			return missing(p.Num, false), false, nil
+		}
+		return token(p, v), true, nil
+	case r4.Reference:
+		if mod == search.ModIdentifier {
+			return identifier(p.Num, v), true, nil
+		}
+		return reference(p.Num, v.Ref), true, nil
+	case r4.Composite:
+		return l.composite(p, v)
+	case r4.Quantity:
+		return number(p.Num, unit(v), v), true, nil
+	case r4.URI:
+		return uri(p.Num, mod, v.Text), true, nil
+	}
+	return nil, false, fmt.Errorf("lower a query: no node for the type of %s", p.Code)
+}
+
+// date: the ranges of a resource are half-open, as those of a search are (search.md "Dates"). Where a comparison is
+// a union, its parts are disjoint and each has a bound on Low, so that an index in the order of Low seeks.
+func date(num uint16, v *search.Value) Node {
+	low, high := dateKey(v.Time.Low), dateKey(v.Time.High)
+	within := Range{Num: num, Low: Span{Min: low}, High: Span{Max: high}}
+	switch v.Prefix {
+	case search.Eq:
+		return within
+	case search.Ne:
+		return Or{
+			Range{Num: num, Low: Span{Max: low, MaxOpen: true}},
+			Range{Num: num, Low: Span{Min: low}, High: Span{Min: high, MinOpen: true}},
+		}
+	case search.Gt:
+		return Range{Num: num, High: Span{Min: high, MinOpen: true}}
+	case search.Lt:
+		return Range{Num: num, Low: Span{Max: low, MaxOpen: true}}
+	case search.Ge: // above or within
+		return Or{
+			Range{Num: num, Low: Span{Min: low}},
+			Range{Num: num, Low: Span{Max: low, MaxOpen: true}, High: Span{Min: high, MinOpen: true}},
+		}
+	case search.Le: // below or within
+		return Or{Range{Num: num, Low: Span{Max: low, MaxOpen: true}}, within}
+	case search.Sa:
+		return Range{Num: num, Low: Span{Min: high}}
+	case search.Eb:
+		return Range{Num: num, High: Span{Max: low}}
+	case search.Ap:
+		return Range{Num: num, Low: Span{Max: high, MaxOpen: true}, High: Span{Min: low, MinOpen: true}}
+	}
+	return None{}
+}
+
+// number is date for closed ranges.
+func number(num uint16, unit string, v *search.Value) Node {
+	s := v.Bracket()
+	low, high := index.Key(s.Low.Key()), index.Key(s.High.Key())
+	at := func(l, h Span) Range { return Range{Num: num, Unit: unit, Low: l, High: h} }
+	var any Span
+	notBelow, below := Span{Min: low}, Span{Max: low, MaxOpen: true}
+	notAbove, above := Span{Max: high, MaxOpen: s.HighOpen}, Span{Min: high, MinOpen: !s.HighOpen}
+	switch v.Prefix {
+	case search.Eq:
+		return at(notBelow, notAbove)
+	case search.Ne:
+		return Or{at(below, any), at(notBelow, above)}
+	case search.Gt:
+		return at(any, above)
+	case search.Lt:
+		return at(below, any)
+	case search.Ge:
+		return Or{at(notBelow, any), at(below, above)}
+	case search.Le:
+		return Or{at(below, any), at(notBelow, notAbove)}
+	case search.Sa:
+		return at(Span{Min: high, MinOpen: true}, any)
+	case search.Eb:
+		return at(any, Span{Max: low, MaxOpen: true})
+	case search.Ap:
+		return at(Span{Max: high}, Span{Min: low})
+	}
+	return None{}
+}
+
+// unit is the index.Range.Unit that a quantity asks for.
+func unit(v *search.Value) string {
+	if !v.HasSystem {
+		return ""
+	}
+	return v.System + "|" + v.Code
+}
+
+// text: a prefix of up to three characters is a term of its own.
+func text(p *r4.SearchParameter, mod search.Modifier, s string) (n Node, exact bool) {
+	switch mod {
+	case search.ModExact:
+		return Term{Num: p.Num, Form: index.FormExact, Text: s}, true
+	case search.ModContains:
+		return missing(p.Num, false), false
+	}
+	s = fhir.Fold(s)
+	if utf8.RuneCountInString(s) <= 3 {
+		return Term{Num: p.Num, Form: index.FormPrefix, Text: s}, true
+	}
+	return Prefix{Num: p.Num, Form: index.FormString, Text: s}, true
+}
+
+func token(p *r4.SearchParameter, v *search.Value) Node {
+	code := v.Code
+	if !p.CaseSensitive {
+		code = fhir.Fold(code)
+	}
+	switch {
+	case !v.HasSystem:
+		return Term{Num: p.Num, Form: index.FormCode, Text: code}
+	case v.System == "":
+		return Term{Num: p.Num, Form: index.FormNoSystem, Text: "|" + code}
+	case code == "":
+		return Term{Num: p.Num, Form: index.FormSystem, Text: v.System + "|"}
+	}
+	return Term{Num: p.Num, Form: index.FormSystemCode, Text: v.System + "|" + code}
+}
+
+func identifier(num uint16, v *search.Value) Node {
+	switch {
+	case !v.HasSystem:
+		return Term{Num: num, Form: index.FormIdentCode, Text: v.Code}
+	case v.Code == "":
+		return Prefix{Num: num, Form: index.FormIdentifier, Text: v.System + "|"}
+	}
+	return Term{Num: num, Form: index.FormIdentifier, Text: v.System + "|" + v.Code}
+}
+
+func reference(num uint16, r fhir.Reference) Node {
+	switch {
+	case r.URL != "" && !strings.Contains(r.URL, "|"):
+		return or([]Node{
+			Term{Num: num, Form: index.FormReference, Text: r.URL},
+			Term{Num: num, Form: index.FormCanonical, Text: r.URL},
+		})
+	case r.URL == "" && r.Type == "":
+		return Term{Num: num, Form: index.FormID, Text: r.ID}
+	}
+	return Term{Num: num, Form: index.FormReference, Text: r.String()}
+}
+
+// uri: :below is the URI or what lies under its path; :above is it or what it lies under, which are finitely many.
+func uri(num uint16, mod search.Modifier, s string) Node {
+	term := func(s string) index.Term { return index.Term{Num: num, Form: index.FormURI, Text: s} }
+	switch mod {
+	case search.ModBelow:
+		s = strings.TrimSuffix(s, "/")
+		if s == "" {
+			return None{}
+		}
+		under := term(s + "/")
+		return Or{Term(term(s)), Prefix(under)}
+	case search.ModAbove:
+		list := []index.Term{term(s), term(strings.TrimSuffix(s, "/") + "/")}
+		for i := range len(s) {
+			if s[i] == '/' && i > 0 {
+				list = append(list, term(s[:i]), term(s[:i+1]))
+			}
+		}
+		return terms(list)
+	}
+	return Term(term(s))
+}
+
+// composite: where all parts are tokens or references with their text in full there is a term for all of them
+// together; else what each part finds for itself has more than the composite.
+func (l lowering) composite(p *r4.SearchParameter, v *search.Value) (n Node, exact bool, err error) {
+	if text, ok := joined(p, v); ok {
+		return Term{Num: p.Num, Form: index.FormComposite, Text: text}, true, nil
+	}
+	nodes := []Node{missing(p.Num, false)}
+	for i, c := range p.Components {
+		own := r4.Lookup(p.Base, c.Code)
+		if own == nil || own.URL != c.Definition || own.Type != c.Type {
+			continue
+		}
+		n, _, err := l.value(own, search.ModNone, &v.Parts[i])
+		if err != nil {
+			return nil, false, err
+		}
+		nodes = append(nodes, n)
+	}
+	if len(nodes) == len(p.Components)+1 {
+		nodes = nodes[1:] // the parts are there, so is the composite
+	}
+	return and(nodes), false, nil
+}
+
+// joined is the text of FormComposite, if there is one.
+func joined(p *r4.SearchParameter, v *search.Value) (string, bool) {
+	var parts []string
+	for i, c := range p.Components {
+		part := &v.Parts[i]
+		if c.Type != r4.Token || part.Code == "" || part.HasSystem && part.System == "" ||
+			strings.ContainsAny(part.Code, "$|") || strings.Contains(part.System, "$") {
+			return "", false
+		}
+		text := part.Code
+		if part.HasSystem {
+			text = part.System + "|" + text
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "$"), true
+}
+
+func dateKey(t int64) index.Key {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(t)^1<<63)
+	return index.Key(b[:])
+}

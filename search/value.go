@@ -1,0 +1,200 @@
+package search
+
+import (
+	"math/big"
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+)
+
+// value reads one search value; target is the type of the modifier :[type].
+func (p *parser) value(sp *r4.SearchParameter, mod Modifier, target, s string) (Value, *fhir.Error) {
+	if s == "" {
+		return Value{}, p.bad("%s has an empty value", sp.Code)
+	}
+	v := Value{Raw: s}
+	var err *fhir.Error
+	switch {
+	case mod == ModText:
+		v.Text, err = p.text(s)
+	case mod == ModIdentifier:
+		err = p.token(&v, s)
+	default:
+		switch sp.Type {
+		case r4.Number:
+			err = p.number(&v, p.prefix(&v, s))
+		case r4.Date:
+			err = p.date(&v, p.prefix(&v, s))
+		case r4.String:
+			v.Text, err = p.text(s)
+		case r4.Token:
+			err = p.token(&v, s)
+		case r4.Reference:
+			err = p.reference(&v, sp, target, s)
+		case r4.Composite:
+			err = p.composite(&v, sp, s)
+		case r4.Quantity:
+			err = p.quantity(&v, p.prefix(&v, s))
+		case r4.URI:
+			v.Text = unescape(s)
+		default:
+			err = p.unknown("%s is not supported yet", sp.Code)
+		}
+	}
+	return v, err
+}
+
+var prefixes = [...]string{Eq: "eq", Ne: "ne", Gt: "gt", Lt: "lt", Ge: "ge", Le: "le", Sa: "sa", Eb: "eb", Ap: "ap"}
+
+// prefix takes the comparison off an ordered value. What is no prefix stays and is then no number or date.
+func (p *parser) prefix(v *Value, s string) string {
+	for i, name := range prefixes {
+		if strings.HasPrefix(s, name) {
+			v.Prefix = Prefix(i)
+			return s[len(name):]
+		}
+	}
+	return s
+}
+
+// text is a string that is not empty when folded.
+func (p *parser) text(s string) (string, *fhir.Error) {
+	s = unescape(s)
+	if fhir.Fold(s) == "" {
+		return "", p.bad("a string of blanks finds nothing")
+	}
+	return s, nil
+}
+
+func (p *parser) number(v *Value, s string) *fhir.Error {
+	d, err := fhir.ParseDecimal(s)
+	if err != nil {
+		return p.bad("%q is no number with an optional prefix (eq ne gt lt ge le sa eb ap)", shown(v.Raw))
+	}
+	v.Number = d
+	return nil
+}
+
+func (p *parser) date(v *Value, s string) *fhir.Error {
+	t, err := fhir.ParseDateTime(s, p.o.Zone)
+	if err != nil {
+		hint := ""
+		if strings.Contains(s, " ") {
+			hint = "; a + in a URL is written %2B"
+		}
+		return p.bad("%q is no date with an optional prefix (eq ne gt lt ge le sa eb ap)%s", shown(v.Raw), hint)
+	}
+	if v.Prefix == Ap && !p.o.Now.IsZero() {
+		now := p.o.Now.UnixMicro()
+		margin := max(now-t.Low, t.Low-now) / 10
+		t.Low -= margin
+		t.High += margin
+	}
+	v.Time = t
+	return nil
+}
+
+// token reads code, system|code, |code or system| (R4 search.html#token).
+func (p *parser) token(v *Value, s string) *fhir.Error {
+	parts := split(s, '|')
+	switch len(parts) {
+	case 1:
+		v.Code = unescape(parts[0])
+	case 2:
+		v.HasSystem, v.System, v.Code = true, unescape(parts[0]), unescape(parts[1])
+	default:
+		return p.bad(`%q has more than one |; one that belongs to a code is written \|`, shown(s))
+	}
+	if v.System == "" && v.Code == "" {
+		return p.bad("%q has neither system nor code", shown(s))
+	}
+	return nil
+}
+
+// quantity reads number, number|system|code or number||unit behind the prefix (R4 search.html#quantity).
+func (p *parser) quantity(v *Value, s string) *fhir.Error {
+	parts := split(s, '|')
+	if err := p.number(v, parts[0]); err != nil {
+		return err
+	}
+	switch {
+	case len(parts) == 1:
+		return nil
+	case len(parts) != 3 || parts[2] == "" && parts[1] != "":
+		return p.bad("a quantity is number, number|system|code or number||unit: %q", shown(v.Raw))
+	}
+	v.HasSystem, v.System, v.Code = parts[2] != "", unescape(parts[1]), unescape(parts[2])
+	return nil
+}
+
+// reference reads Type/id, id or a URL (R4 search.html#reference). Raw becomes the one spelling of a local reference.
+func (p *parser) reference(v *Value, sp *r4.SearchParameter, target, s string) *fhir.Error {
+	r := fhir.ParseReference(unescape(s), p.o.Base)
+	switch {
+	case r.Fragment != "", r.URL != "" && !strings.Contains(r.URL, ":"):
+		return p.bad("%q is no reference: Type/id, id or URL", shown(s))
+	case r.URL != "":
+	case r.Type == "" && target != "":
+		r.Type = target
+	case r.Type == "" && len(sp.Targets) == 1:
+		r.Type = sp.Targets[0]
+	case r.Type != "" && target != "" && r.Type != target:
+		return p.bad("%q is not of type %s", shown(s), target)
+	case r.Type != "" && !r4.IsResource(r.Type):
+		return p.bad("%q is no resource type%s", shown(r.Type), suggestion(r.Type, r4.Resources()))
+	}
+	r.Version = "" // every version is the same target
+	v.Ref = r
+	if r.URL == "" {
+		v.Raw = r.String()
+	}
+	return nil
+}
+
+// composite reads the parts between $, one for each component (R4 search.html#composite).
+func (p *parser) composite(v *Value, sp *r4.SearchParameter, s string) *fhir.Error {
+	parts := split(s, '$')
+	if len(parts) != len(sp.Components) {
+		return p.bad("%s takes %d values with $ between them: %q", sp.Code, len(sp.Components), shown(s))
+	}
+	for i, part := range parts {
+		v2, err := p.value(component(sp, i), ModNone, "", part)
+		if err != nil {
+			return err
+		}
+		v.Parts = append(v.Parts, v2)
+	}
+	return nil
+}
+
+// component is the parameter that a component of a composite refers to.
+func component(sp *r4.SearchParameter, i int) *r4.SearchParameter {
+	c := &sp.Components[i]
+	if own := r4.Lookup(sp.Base, c.Code); own != nil && own.Type == c.Type {
+		return own
+	}
+	return &r4.SearchParameter{Code: c.Code, Type: c.Type, CaseSensitive: true}
+}
+
+// A Bracket is a closed interval of numbers, but for High where HighOpen.
+type Bracket struct {
+	Low, High fhir.Decimal
+	HighOpen  bool
+}
+
+// Bracket is the range that a number stands for: for eq and ne what its digits imply (5.4: [5.35, 5.45)), for ap 10%
+// to either side, else the number itself.
+func (v *Value) Bracket() Bracket {
+	switch v.Prefix {
+	case Eq, Ne:
+		return Bracket{v.Number.Low(), v.Number.High(), true}
+	case Ap:
+		a, b := v.Number.Mul(big.NewRat(9, 10)), v.Number.Mul(big.NewRat(11, 10))
+		if v.Number.Sign() < 0 {
+			a, b = b, a
+		}
+		return Bracket{a, b, false}
+	}
+	return Bracket{v.Number, v.Number, false}
+}

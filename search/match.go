@@ -47,7 +47,7 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 		return (len(w.values(e.P, res)) == 0) == e.Is
 	case In:
 		return compartments.Member(e.Compartment, res.Type, res.ID, func(code string) []fhir.Reference {
-			return w.references(r4.Lookup(res.Type, code), res)
+			return w.References(r4.Lookup(res.Type, code), res)
 		})
 	case Only:
 		return only(e.Compartment, w.indexer(), res)
@@ -78,8 +78,8 @@ func (w World) values(p *r4.SearchParameter, res *fhir.Resource) []index.Value {
 	return x.Values(p, res)
 }
 
-// references are the literal references among the values of p.
-func (w World) references(p *r4.SearchParameter, res *fhir.Resource) []fhir.Reference {
+// References are the literal references among the values of p; none for a nil p.
+func (w World) References(p *r4.SearchParameter, res *fhir.Resource) []fhir.Reference {
 	if p == nil {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (w World) matchParam(e *Param, res *fhir.Resource) bool {
 
 // matchChain: P refers to some resource of type Target that is in X, elsewhere or inside the resource.
 func (w World) matchChain(e *Chain, res *fhir.Resource) bool {
-	refs := w.references(e.P, res)
+	refs := w.References(e.P, res)
 	if e.Contained && !Joins(e.X) {
 		for _, r := range refs {
 			if c := contained(res, r.Fragment); c != nil && c.Type == e.Target && Match(w, e.X, c) {
@@ -130,7 +130,7 @@ func (w World) matchHas(e *Has, res *fhir.Resource) bool {
 	found := false
 	if w.Each != nil {
 		w.Each(e.Source, func(source *fhir.Resource) bool {
-			found = refersTo(w.references(e.P, source), res) && Match(w, e.X, source)
+			found = refersTo(w.References(e.P, source), res) && Match(w, e.X, source)
 			return !found
 		})
 	}

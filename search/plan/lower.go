@@ -85,6 +85,10 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 	for _, i := range g.Includes() {
 		inc := include{source: i.Source, p: i.P, reverse: i.Reverse}
 		for _, of := range i.Of() {
+			if !i.Reverse { // read by key
+				inc.of = append(inc.of, Plan{typ: of.Type(), index: x, allowed: search.Simplify(of.Allowed())})
+				continue
+			}
 			op, err := Lower(of, x)
 			if err != nil {
 				return Plan{}, err
@@ -164,7 +168,7 @@ func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 		}
 		return None{}, nil, nil
 	case search.ID:
-		return idTerm(string(e)), nil, nil
+		return Term(idTerm(string(e))), nil, nil
 	case search.Param:
 		return l.param(e)
 	case search.Missing:
@@ -256,7 +260,7 @@ func keep(x *index.Indexer, e search.Expr) func(*Row) (bool, error) {
 
 var idNum = r4.Lookup("", "_id").Num
 
-func idTerm(id string) Node { return Term{Num: idNum, Form: index.FormCode, Text: id} }
+func idTerm(id string) index.Term { return index.Term{Num: idNum, Form: index.FormCode, Text: id} }
 
 func missing(num uint16, is bool) Node {
 	n := Term{Num: num, Form: index.FormPresent}

@@ -2,8 +2,11 @@ package plan
 
 import (
 	"context"
+	"slices"
 
+	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
 )
 
 // Limits of one Run. Over them a query is too-costly, or, for includes, has a warning.
@@ -22,38 +25,159 @@ type Result struct {
 // Run answers a search: it resolves chains and _has from the inside out, selects, and adds the includes. The order is
 // that of w, or, if it has none, that of the query.
 func Run(ctx context.Context, src Source, p Plan, w Window) (Result, error) {
-	return Result{}, errTODO
+	b, err := bind(ctx, src, p.typ, p.node)
+	if err != nil {
+		return Result{}, err
+	}
+	if w.Sort == nil {
+		w.Sort = p.sort
+	}
+	page, err := src.Select(ctx, b, w)
+	if err != nil {
+		return Result{}, err
+	}
+	if !w.Total {
+		page.Total = -1
+		if w.After == nil && page.Next == nil && w.Limit > 0 {
+			page.Total = len(page.Rows)
+		}
+	}
+	r := Result{Page: page}
+	if len(p.includes) > 0 && len(page.Rows) > 0 {
+		in := including{ctx: ctx, src: src, p: p, r: &r, seen: map[inclusion]bool{}}
+		err = in.run()
+	}
+	return r, err
 }
 
 // Count is the number of matches.
-func Count(ctx context.Context, src Source, p Plan) (int, error) { return 0, errTODO }
-
-// ReadOne gives the current version of the instance of a GuardRead plan, or, if that is Deleted, its tombstone when
-// its last live version is visible. found is false if it does not exist or may not be seen: no difference.
-func ReadOne(ctx context.Context, src Source, p Plan) (r Row, found bool, err error) {
-	return Row{}, false, errTODO
+func Count(ctx context.Context, src Source, p Plan) (int, error) {
+	r, err := Run(ctx, src, p, Window{Total: true})
+	return r.Total, err
 }
 
-// Version gives one version of the instance of a GuardRead plan, a tombstone as a Deleted row. It is found only if it
-// and the current version (of a deleted resource: its last live one) are visible.
-func Version(ctx context.Context, src Source, p Plan, version uint64) (r Row, found bool, err error) {
-	return Row{}, false, errTODO
+// bind makes a Bound of a node: it answers the joins in it.
+func bind(ctx context.Context, src Source, typ string, n Node) (Bound, error) {
+	n, err := resolve(ctx, src, n)
+	if err != nil || n == nil {
+		n = None{}
+	}
+	return Bound{typ: typ, node: n}, err
 }
 
-// Versions is the history of the instance of a GuardRead plan, newest first. found is false if nothing of it is
-// visible.
-func Versions(ctx context.Context, src Source, p Plan, w Window) (page Page, found bool, err error) {
-	return Page{}, false, errTODO
+// resolve replaces joins by what they find, from the inside out.
+func resolve(ctx context.Context, src Source, n Node) (Node, error) {
+	switch n := n.(type) {
+	case And:
+		return resolveAll(ctx, src, n, and)
+	case Or:
+		return resolveAll(ctx, src, n, or)
+	case Not:
+		x, err := resolve(ctx, src, n.X)
+		if err != nil {
+			return nil, err
+		}
+		return not(x), nil
+	case Verify:
+		x, err := resolve(ctx, src, n.X)
+		if err != nil {
+			return nil, err
+		}
+		return verify(x, n.By), nil
+	case ref:
+		return n.resolve(ctx, src)
+	case back:
+		return n.resolve(ctx, src)
+	}
+	return n, nil
 }
 
-// History is the history of the types of a GuardHistory plan since a time (microseconds, inclusive; 0 is the
-// beginning), newest first.
-func History(ctx context.Context, src Source, p Plan, since int64, w Window) (Page, error) {
-	return Page{}, errTODO
+func resolveAll(ctx context.Context, src Source, list []Node, join func([]Node) Node) (Node, error) {
+	if !slices.ContainsFunc(list, joins) {
+		return join(list), nil
+	}
+	out := make([]Node, len(list))
+	for i, n := range list {
+		var err error
+		if out[i], err = resolve(ctx, src, n); err != nil {
+			return nil, err
+		}
+	}
+	return join(out), nil
 }
 
-// NewCondition is the claim that p finds exactly the resources with these ids; where found has two or more, that it
-// finds several.
-func NewCondition(p Plan, found []string) Condition { return Condition{} }
+// joins says whether a ref or back is in n.
+func joins(n Node) bool {
+	switch n := n.(type) {
+	case And:
+		return slices.ContainsFunc(n, joins)
+	case Or:
+		return slices.ContainsFunc(n, joins)
+	case Not:
+		return joins(n.X)
+	case Verify:
+		return joins(n.X)
+	case ref, back:
+		return true
+	}
+	return false
+}
 
-var errTODO = fhir.Errorf(fhir.KindException, "", "not implemented")
+// resolve: the targets first, then everything that refers to one of them.
+func (n ref) resolve(ctx context.Context, src Source) (Node, error) {
+	b, err := bind(ctx, src, n.target, n.of)
+	if err != nil {
+		return nil, err
+	}
+	if _, none := b.node.(None); none {
+		return None{}, nil
+	}
+	page, err := src.Select(ctx, b, Window{Limit: MaxJoin + 1, Bare: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Rows) > MaxJoin {
+		return nil, tooCostly("the chain by %s finds more than %d resources of type %s", n.p.Code, MaxJoin, n.target)
+	}
+	return references(n.p, page.Rows), nil
+}
+
+// references is what refers to one of the rows by p.
+func references(p *r4.SearchParameter, rows []Row) Node {
+	list := make([]index.Term, len(rows))
+	for i := range rows {
+		list[i] = index.Term{Num: p.Num, Form: index.FormReference, Text: rows[i].Type + "/" + rows[i].ID}
+	}
+	return terms(list)
+}
+
+// resolve: the sources first, then what they refer to.
+func (n back) resolve(ctx context.Context, src Source) (Node, error) {
+	b, err := bind(ctx, src, n.source, n.of)
+	if err != nil {
+		return nil, err
+	}
+	if _, none := b.node.(None); none {
+		return None{}, nil
+	}
+	refs, more, err := src.Targets(ctx, b, n.p, MaxJoin)
+	if err != nil {
+		return nil, err
+	}
+	if more {
+		return nil, tooCostly("_has by %s of %s finds more than %d resources", n.p.Code, n.source, MaxJoin)
+	}
+	var list []index.Term
+	for _, r := range refs {
+		if r.Type == n.typ {
+			list = append(list, idTerm(r.ID))
+		}
+	}
+	return terms(list), nil
+}
+
+func tooCostly(format string, args ...any) error {
+	err := fhir.Errorf(fhir.KindTooCostly, "", format, args...)
+	err.Diagnostics += "; add a condition that narrows it"
+	return err
+}

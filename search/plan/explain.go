@@ -1,0 +1,172 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
+)
+
+// Explain prints the simplified expression of p and, indented, its nodes and includes. Values of the request are in
+// it, those of resources are not.
+func Explain(p Plan) string {
+	b := &explainer{typ: p.typ}
+	if p.key != (Key{}) {
+		b.line(0, "read "+p.key.typ+"/"+p.key.id+" if "+search.Expr(p.allowed).String())
+		return b.String()
+	}
+	for _, m := range p.members {
+		b.line(0, "history "+m.typ+" if "+m.allowed.String())
+	}
+	if p.members != nil {
+		return b.String()
+	}
+	b.line(0, p.Where().String())
+	n := p.node
+	if n == nil {
+		n = None{}
+	}
+	b.node(1, n)
+	for _, inc := range p.includes {
+		kind := "include "
+		if inc.reverse {
+			kind = "revinclude "
+		}
+		for _, of := range inc.of {
+			b.line(0, kind+inc.source+":"+inc.p.Code+" "+of.typ+" if "+of.allowed.String())
+		}
+	}
+	return b.String()
+}
+
+// explainer writes nodes of one type.
+type explainer struct {
+	strings.Builder
+	typ string
+}
+
+func (b *explainer) line(depth int, s string) {
+	for range depth {
+		b.WriteString("  ")
+	}
+	b.WriteString(s)
+	b.WriteByte('\n')
+}
+
+func (b *explainer) node(depth int, n Node) {
+	switch n := n.(type) {
+	case All:
+		b.line(depth, "all")
+	case None:
+		b.line(depth, "none")
+	case Term:
+		b.line(depth, "term "+b.term(index.Term(n)))
+	case Terms:
+		list := make([]string, len(n))
+		for i := range n {
+			list[i] = quoted(n[i].Text)
+		}
+		b.line(depth, "terms "+b.name(n[0].Num)+" "+forms[n[0].Form]+" "+strings.Join(list, " "))
+	case Prefix:
+		b.line(depth, "prefix "+b.term(index.Term(n)))
+	case Range:
+		s := "range " + b.name(n.Num)
+		if n.Unit != "" {
+			s += " unit " + quoted(n.Unit)
+		}
+		b.line(depth, s+b.span(n.Num, " low", n.Low)+b.span(n.Num, " high", n.High))
+	case And:
+		b.list(depth, "and", n)
+	case Or:
+		b.list(depth, "or", n)
+	case Not:
+		b.list(depth, "not", []Node{n.X})
+	case Verify:
+		b.list(depth, "verify", []Node{n.X})
+	case ref:
+		b.line(depth, "refers by "+n.p.Code+" to "+n.target)
+		(&explainer{typ: n.target}).into(b, depth+1, n.of)
+	case back:
+		b.line(depth, "is referred to by "+n.p.Code+" of "+n.source)
+		(&explainer{typ: n.source}).into(b, depth+1, n.of)
+	}
+}
+
+// into writes a node of another type at the end of b.
+func (e *explainer) into(b *explainer, depth int, n Node) {
+	e.node(depth, n)
+	b.WriteString(e.String())
+}
+
+func (b *explainer) list(depth int, head string, list []Node) {
+	b.line(depth, head)
+	for _, n := range list {
+		b.node(depth+1, n)
+	}
+}
+
+var forms = map[index.Form]string{
+	index.FormCode: "code", index.FormSystemCode: "system|code", index.FormSystem: "system", index.FormNoSystem: "no-system",
+	index.FormReference: "reference", index.FormID: "id", index.FormIdentifier: "identifier", index.FormIdentCode: "identifier-value",
+	index.FormCanonical: "canonical", index.FormURI: "uri", index.FormString: "string", index.FormPrefix: "prefix",
+	index.FormExact: "exact", index.FormPresent: "present", index.FormIn: "compartment", index.FormOnly: "patient",
+	index.FormComposite: "composite",
+}
+
+func (b *explainer) term(t index.Term) string {
+	s := b.name(t.Num) + " " + forms[t.Form]
+	if t.Form != index.FormPresent {
+		s += " " + quoted(t.Text)
+	}
+	return s
+}
+
+func (b *explainer) param(num uint16) *r4.SearchParameter {
+	for _, p := range r4.Params(b.typ) {
+		if p.Num == num {
+			return p
+		}
+	}
+	return nil
+}
+
+func (b *explainer) name(num uint16) string {
+	switch num {
+	case index.NumIn:
+		return "in"
+	case index.NumOnly:
+		return "only"
+	}
+	if p := b.param(num); p != nil {
+		return p.Code
+	}
+	return strconv.Itoa(int(num))
+}
+
+// span prints an interval of keys; keys are printed as bytes in hexadecimal.
+func (b *explainer) span(num uint16, name string, s Span) string {
+	if s == (Span{}) {
+		return ""
+	}
+	out := name
+	if s.Min != "" {
+		out += map[bool]string{false: " >= ", true: " > "}[s.MinOpen] + key(s.Min)
+	}
+	if s.Max != "" {
+		out += map[bool]string{false: " <= ", true: " < "}[s.MaxOpen] + key(s.Max)
+	}
+	return out
+}
+
+func key(k index.Key) string {
+	const hex = "0123456789abcdef"
+	b := make([]byte, 0, 2*len(k))
+	for i := range len(k) {
+		b = append(b, hex[k[i]>>4], hex[k[i]&15])
+	}
+	return string(b)
+}
+
+func quoted(s string) string { return strconv.Quote(s) }

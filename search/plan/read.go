@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/search"
+)
+
+// ReadOne gives the current version of the instance of a GuardRead plan, or, if that is Deleted, its tombstone when
+// its last live version is visible. found is false if it does not exist or may not be seen: no difference.
+func ReadOne(ctx context.Context, src Source, p Plan) (r Row, found bool, err error) {
+	if p.key == (Key{}) {
+		return Row{}, false, nil
+	}
+	r, found, err = src.Read(ctx, p.key)
+	if err != nil || !found {
+		return Row{}, false, err
+	}
+	if found, err = p.sees(ctx, src, &r); err != nil || !found {
+		return Row{}, false, err
+	}
+	return r, true, nil
+}
+
+// Version gives one version of the instance of a GuardRead plan, a tombstone as a Deleted row. It is found only if it
+// and the current version (of a deleted resource: its last live one) are visible.
+func Version(ctx context.Context, src Source, p Plan, version uint64) (r Row, found bool, err error) {
+	if p.key == (Key{}) {
+		return Row{}, false, nil
+	}
+	r, found, err = src.Version(ctx, p.key, version)
+	if err != nil || !found {
+		return Row{}, false, err
+	}
+	if found, err = p.shows(ctx, src, &r); err != nil || !found {
+		return Row{}, false, err
+	}
+	return r, true, nil
+}
+
+// sees says whether the version r is visible for itself: it is in the allowed set. A deletion belongs to the live
+// version before it.
+func (p *Plan) sees(ctx context.Context, src Source, r *Row) (bool, error) {
+	switch p.allowed {
+	case search.All:
+		return true, nil
+	case nil, search.None:
+		return false, nil
+	}
+	for v := *r; ; {
+		if !v.Deleted {
+			return keep(p.index, p.allowed)(&v)
+		}
+		if v.Version <= 1 {
+			return false, nil
+		}
+		before, found, err := src.Version(ctx, Key{v.Type, v.ID}, v.Version-1)
+		if err != nil || !found {
+			return false, err
+		}
+		v = before
+	}
+}
+
+// shows says whether the version r is visible in a history: it and the current version are.
+func (p *Plan) shows(ctx context.Context, src Source, r *Row) (bool, error) {
+	ok, err := p.sees(ctx, src, r)
+	if err != nil || !ok || p.allowed == search.All {
+		return ok, err
+	}
+	now, found, err := src.Read(ctx, Key{r.Type, r.ID})
+	if err != nil || !found {
+		return false, err
+	}
+	if now.Version == r.Version {
+		return true, nil
+	}
+	return p.sees(ctx, src, &now)
+}
+
+// Versions is the history of the instance of a GuardRead plan, newest first. found is false if nothing of it is
+// visible. Rows, Next and Total know visible versions only.
+func Versions(ctx context.Context, src Source, p Plan, w Window) (page Page, found bool, err error) {
+	if _, found, err = ReadOne(ctx, src, p); err != nil || !found {
+		return Page{Total: -1}, false, err
+	}
+	if p.allowed == search.All {
+		page, err = src.Versions(ctx, p.key, w)
+		return page, true, err
+	}
+	page.Total = -1
+	if w.Total {
+		if page.Total, err = p.countVersions(ctx, src); err != nil {
+			return Page{}, false, err
+		}
+	}
+	after := w.After
+	for w.Limit > 0 {
+		// Asking for no more than what is wanting keeps the last row of the page the last one read.
+		ask := max(w.Limit-len(page.Rows), 1)
+		more, err := src.Versions(ctx, p.key, Window{After: after, Limit: ask})
+		if err != nil {
+			return Page{}, false, err
+		}
+		page.Read += more.Read
+		for i := range more.Rows {
+			ok, err := p.sees(ctx, src, &more.Rows[i])
+			if err != nil {
+				return Page{}, false, err
+			}
+			if !ok {
+				continue
+			}
+			if len(page.Rows) == w.Limit {
+				page.Next = w.After // a further one is visible: the page ends behind its last row
+				return page, true, nil
+			}
+			page.Rows = append(page.Rows, more.Rows[i])
+			if len(page.Rows) == w.Limit {
+				w.After = more.Next
+			}
+		}
+		if more.Next == nil {
+			return page, true, nil
+		}
+		after = more.Next
+	}
+	return page, true, nil
+}
+
+func (p *Plan) countVersions(ctx context.Context, src Source) (n int, err error) {
+	for w := (Window{Limit: 100}); ; {
+		page, err := src.Versions(ctx, p.key, w)
+		if err != nil {
+			return 0, err
+		}
+		for i := range page.Rows {
+			ok, err := p.sees(ctx, src, &page.Rows[i])
+			if err != nil {
+				return 0, err
+			}
+			if ok {
+				n++
+			}
+		}
+		if page.Next == nil {
+			return n, nil
+		}
+		w.After = page.Next
+	}
+}
+
+// History is the history of the types of a GuardHistory plan since a time (microseconds, inclusive; 0 is the
+// beginning), newest first. The keys of w.Sort count nothing.
+func History(ctx context.Context, src Source, p Plan, since int64, w Window) (Page, error) {
+	c := Changes{since: since, keep: func(src Source, r *Row) (bool, error) {
+		i, ok := slices.BinarySearchFunc(p.members, r.Type, func(m Plan, typ string) int { return strings.Compare(m.typ, typ) })
+		if !ok {
+			return false, nil
+		}
+		return p.members[i].shows(ctx, src, r)
+	}}
+	for _, m := range p.members {
+		if m.allowed != search.None {
+			c.types = append(c.types, m.typ)
+		}
+	}
+	if len(c.types) == 0 {
+		page := Page{Total: -1}
+		if w.Total {
+			page.Total = 0
+		}
+		return page, nil
+	}
+	return src.Changes(ctx, c, w)
+}
+
+// NewCondition is the claim that p finds exactly the resources with these ids; where found has two or more, that it
+// finds several.
+func NewCondition(p Plan, found []string) Condition {
+	found = slices.Clone(found)
+	return Condition{holds: func(ctx context.Context, src Source) (bool, error) {
+		b, err := bind(ctx, src, p.typ, p.node)
+		if err != nil {
+			return false, err
+		}
+		page, err := src.Select(ctx, b, Window{Limit: 2, Bare: true})
+		if err != nil {
+			return false, err
+		}
+		if len(found) >= 2 || len(page.Rows) >= 2 {
+			return len(found) >= 2 && len(page.Rows) >= 2, nil
+		}
+		return len(found) == len(page.Rows) && (len(found) == 0 || found[0] == page.Rows[0].ID), nil
+	}}
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"html"
+	"net/http"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/firewarden/firewarden/conformance"
+)
+
+// document is an answer that is made once: its bytes, plain and compressed, and its entity tag.
+type document struct {
+	body, gzipped []byte
+	etag          []byte
+	media         []byte
+}
+
+func newDocument(body, media []byte) document {
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level exists, and memory takes everything
+	z.Write(body)
+	z.Close()
+	sum := sha256.Sum256(body)
+	return document{body, b.Bytes(), []byte(`W/"` + hex.EncodeToString(sum[:8]) + `"`), media}
+}
+
+// serve answers with d, or 304.
+func (d *document) serve(x *exchange) error {
+	x.setBytes(hCacheControl, vRevalidate)
+	x.setBytes(hVary, vVary)
+	x.setBytes(hETag, d.etag)
+	if holdsTag(x.req.Header.PeekBytes(hIfNoneMatch), d.etag) {
+		x.res.SetStatusCode(http.StatusNotModified)
+		return nil
+	}
+	x.res.Header.SetContentTypeBytes(d.media)
+	if x.takesGzip() {
+		x.res.Header.SetContentEncodingBytes(vGzip)
+		x.res.SetBodyRaw(d.gzipped)
+		return nil
+	}
+	x.res.SetBodyRaw(d.body)
+	return nil
+}
+
+func (x *exchange) capabilities() error {
+	if x.pretty {
+		x.setBytes(hCacheControl, vNoStore)
+		x.send(http.StatusOK, x.s.metadata.body)
+		return nil
+	}
+	return x.s.metadata.serve(x)
+}
+
+func (s *Server) capabilityStatement(table []route) document {
+	date := s.o.Date
+	if date == "" {
+		date = s.o.Now().UTC().Format(time.RFC3339)
+	}
+	security := "Requests need an access token as Authorization: Bearer."
+	if s.o.Anonymous != nil {
+		security = "Requests without an access token are answered."
+	}
+	body, err := conformance.Statement(conformance.Claims{
+		Software: "Firewarden", Version: s.o.Version, Date: date, Base: s.o.Service.Base,
+		Interactions: claims(table),
+		UpdateCreate: true, ConditionalCreate: true, ConditionalRead: true,
+		Security: security,
+	})
+	if err != nil {
+		panic(fmt.Errorf("build capability statement: %w", err))
+	}
+	return newDocument(body, vFHIR)
+}
+
+func (x *exchange) startPage() error {
+	x.setBytes(hPolicy, vPolicy)
+	x.setBytes(hReferrer, vNoReferrer)
+	return x.s.start.serve(x)
+}
+
+// makeStartPage says where things are until there are pages.
+func (s *Server) makeStartPage() document {
+	notice := ""
+	if s.o.Sandbox {
+		notice = `<p class="notice">A sandbox: synthetic patients, open to everyone who reaches it. Keep no real data here.</p>`
+	}
+	base := html.EscapeString(s.o.Service.Base)
+	return newDocument(fmt.Appendf(nil, `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Firewarden</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}.notice{background:#fff3cd;color:#533f03;padding:.75rem}code{overflow-wrap:anywhere}</style>
+</head><body><h1>Firewarden %s</h1>%s
+<p>A FHIR R4 server. Its base address is <code>%s</code>.</p>
+<ul><li><a href="/fhir/metadata?_pretty=true">What it can do</a> (CapabilityStatement)</li>
+<li><a href="/fhir/Patient?_pretty=true">Patients</a></li>
+<li><a href="/health">Health</a></li></ul>
+</body></html>
+`, html.EscapeString(s.o.Version), notice, base), vHTML)
+}

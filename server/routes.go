@@ -1,0 +1,188 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+)
+
+// route is one row of the table: a method on a path. A row without serve is one that FHIR has and we have not yet:
+// missing says so to the caller, nothing claims it.
+type route struct {
+	method  string // GET answers HEAD, too; "" is every method (with missing only)
+	path    string // as Fiber writes it
+	codes   string // FHIR interactions, as the CapabilityStatement names them
+	open    bool   // answers whoever asks
+	serve   func(*exchange) error
+	missing string
+
+	allow string // the methods of the path, as the Allow header has them
+	label string // the path as metrics and logs show it
+	any   bool   // a row for every method
+}
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+	put  = http.MethodPut
+	del  = http.MethodDelete
+)
+
+// routes is the table. Of several rows that match a path the first one counts.
+func routes() []route {
+	return []route{
+		{method: get, path: "/", open: true, serve: (*exchange).startPage},
+		{method: get, path: "/health", open: true, serve: (*exchange).ready},
+		{method: get, path: "/health/live", open: true, serve: (*exchange).live},
+		{method: get, path: "/health/ready", open: true, serve: (*exchange).ready},
+
+		{method: get, path: "/fhir/metadata", codes: "capabilities", open: true, serve: (*exchange).capabilities},
+		{path: "/fhir/.well-known/:document", open: true, missing: "this server has no authorization server yet"},
+		{method: post, path: "/fhir", codes: "batch transaction", serve: (*exchange).bundle},
+		{method: get, path: "/fhir", missing: "a search over all types is not supported yet: search one type, as in /fhir/Patient?name=…"},
+		{method: get, path: "/fhir/_history", codes: "history-system", serve: (*exchange).historySystem},
+		{method: post, path: "/fhir/_search", missing: "a search over all types is not supported yet: search one type, as in /fhir/Patient/_search"},
+		{path: "/fhir/$:operation", missing: noOperation},
+
+		{method: get, path: "/fhir/:type", codes: "search-type", serve: (*exchange).search},
+		{method: post, path: "/fhir/:type", codes: "create", serve: (*exchange).create},
+		{method: put, path: "/fhir/:type", missing: "conditional update is not supported yet: update by id"},
+		{method: del, path: "/fhir/:type", missing: "conditional delete is not supported yet: delete by id"},
+		{method: http.MethodPatch, path: "/fhir/:type", missing: "conditional patch is not supported yet"},
+		{method: post, path: "/fhir/:type/_search", codes: "search-type", serve: (*exchange).searchForm},
+		{method: get, path: "/fhir/:type/_history", codes: "history-type", serve: (*exchange).historyType},
+		{path: "/fhir/:type/$:operation", missing: noOperation},
+
+		{method: get, path: "/fhir/:type/:id", codes: "read", serve: (*exchange).read},
+		{method: put, path: "/fhir/:type/:id", codes: "update", serve: (*exchange).update},
+		{method: del, path: "/fhir/:type/:id", codes: "delete", serve: (*exchange).delete},
+		{method: http.MethodPatch, path: "/fhir/:type/:id", missing: "patch is not supported yet: update the whole resource with PUT"},
+		{method: get, path: "/fhir/:type/:id/_history", codes: "history-instance", serve: (*exchange).historyInstance},
+		{method: get, path: "/fhir/:type/:id/_history/:version", codes: "vread", serve: (*exchange).vread},
+		{path: "/fhir/:type/:id/$:operation", missing: noOperation},
+		{method: get, path: "/fhir/:type/:id/:member", missing: "a search in a compartment is not supported yet: name it as a parameter, as in /fhir/Observation?patient=…"},
+	}
+}
+
+const noOperation = "operations are not supported yet"
+
+// claims are the interaction codes of the table, each once, in its order.
+func claims(table []route) []string {
+	var codes []string
+	seen := make(map[string]bool)
+	for _, r := range table {
+		for _, code := range strings.Fields(r.codes) {
+			if !seen[code] && r.serve != nil {
+				seen[code] = true
+				codes = append(codes, code)
+			}
+		}
+	}
+	return codes
+}
+
+// register gives Fiber a handler for every method on every path of the table, so that a known path answers 405 and
+// OPTIONS itself, and one for all other paths.
+func (s *Server) register(table []route) {
+	methods := [...]string{get, http.MethodHead, post, put, del, http.MethodPatch, http.MethodOptions,
+		http.MethodTrace, http.MethodConnect}
+	done := make(map[string]bool)
+	for _, first := range table {
+		if done[first.path] {
+			continue
+		}
+		done[first.path] = true
+		rows := make(map[string]route)
+		var allow []string
+		for _, m := range methods {
+			r, ok := find(table, m, first.path)
+			switch {
+			case !ok && m == http.MethodOptions:
+				r = route{method: m, open: true, serve: (*exchange).options}
+			case !ok:
+				r = route{method: m, open: first.open, serve: (*exchange).wrongMethod}
+			}
+			r.path = first.path
+			if ok && r.serve != nil || m == http.MethodOptions {
+				allow = append(allow, m)
+			}
+			rows[m] = r
+		}
+		for _, m := range methods {
+			r := rows[m]
+			r.any = r.method == ""
+			r.method, r.allow, r.label = m, strings.Join(allow, ", "), label(r.path)
+			s.app.Add(m, r.path, s.handle(r))
+		}
+	}
+	for _, m := range methods {
+		for _, path := range []string{"/fhir/*", "/*"} {
+			open := path == "/*" || m == http.MethodOptions
+			s.app.Add(m, path, s.handle(route{method: m, path: path, label: path, open: open, serve: (*exchange).unknownPath}))
+		}
+	}
+	s.unreadable = route{label: "unreadable"}
+}
+
+// find is the row that answers a method on a path: its own, GET's for HEAD, the one for every method.
+func find(table []route, method, path string) (route, bool) {
+	for _, r := range table {
+		if r.path == path && (r.method == method || r.method == get && method == http.MethodHead ||
+			r.method == "" && method != http.MethodOptions) {
+			return r, true
+		}
+	}
+	return route{}, false
+}
+
+// label writes a path of Fiber as FHIR does: /fhir/{type}/{id}.
+func label(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if before, name, ok := strings.Cut(p, ":"); ok {
+			parts[i] = before + "{" + name + "}"
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// notYet answers a row without serve.
+func (x *exchange) notYet() error {
+	if x.route.any || !strings.Contains(x.route.allow, ",") { // no method of this path works
+		return fhir.Errorf(fhir.KindNotSupported, "", "%s", x.route.missing)
+	}
+	return fhir.Errorf(fhir.KindMethod, "", "%s", x.route.missing)
+}
+
+func (x *exchange) wrongMethod() error {
+	return fhir.Errorf(fhir.KindMethod, "", "this path has no such method: it takes %s", x.route.allow)
+}
+
+func (x *exchange) unknownPath() error {
+	return fhir.Errorf(fhir.KindNotFound, "", "nothing is at this path: FHIR is under /fhir, see /fhir/metadata")
+}
+
+// known says whether Fiber routes the method.
+func known(method []byte) bool {
+	for _, m := range fiber.DefaultMethods {
+		if string(method) == m {
+			return true
+		}
+	}
+	return false
+}
+
+// hidesSlash says whether a path holds an encoded slash, which would come out as one that divides segments.
+func hidesSlash(u *fasthttp.URI) bool {
+	p := u.PathOriginal()
+	for i := range p {
+		if p[i] == '%' && len(p) > i+2 && p[i+1] == '2' && p[i+2]|0x20 == 'f' {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,197 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Key is a key of the configuration.
+type Key struct {
+	Name, Default string
+	Usage         string // one line, its `value` named in backquotes
+	Switch        bool   // the flag needs no value
+
+	sandbox string // the sandbox's default, "" is Default
+	set     func(c *Config, value string) error
+	mask    func(value string) string // what may be shown of it; nil: all
+}
+
+var keys = []Key{
+	{Name: "listen", Default: "127.0.0.1:8080", Usage: "`host:port` to answer on",
+		set: func(c *Config, v string) error { return address(&c.Listen, v) }},
+	{Name: "base-url", Usage: "`URL` by which clients reach the server; FHIR is at URL/fhir (default http://LISTEN)",
+		set: func(c *Config, v string) error { return base(&c.BaseURL, v) }},
+	{Name: "store", Default: "./firewarden-data", sandbox: Memory, Usage: "`folder` that keeps the data, or memory:", mask: maskURL,
+		set: func(c *Config, v string) error { return place(&c.Store, v) }},
+	{Name: "anonymous", sandbox: "system/*.cruds", Usage: "`scopes` of requests without a token, as in system/*.rs; empty: none gets in",
+		set: func(c *Config, v string) error { c.Anonymous = strings.Join(strings.Fields(v), " "); return nil }},
+	{Name: "admin-key", sandbox: "sandbox-admin", Usage: "the administrator's `key` (default: generated into the store's file admin-key)", mask: mask,
+		set: func(c *Config, v string) error { return secret(&c.AdminKey, v) }},
+	{Name: "metrics-listen", Default: "127.0.0.1:9090", Usage: "`host:port` of /metrics for Prometheus, or off",
+		set: func(c *Config, v string) error {
+			if v == "off" {
+				c.MetricsListen = ""
+				return nil
+			}
+			return address(&c.MetricsListen, v)
+		}},
+	{Name: "validation", Default: "structure", Usage: "`level` of checks before a resource is stored: structure, or off",
+		set: func(c *Config, v string) error {
+			if v == "profiles" {
+				return errors.New("profiles are not checked yet: use structure")
+			}
+			return oneOf(&c.Validation, v, "off", "structure")
+		}},
+	{Name: "audit", Default: "off", Usage: "`what` is written to the audit log: off (there is no audit log yet)",
+		set: func(c *Config, v string) error {
+			if v == "all" || v == "writes" {
+				return errors.New("there is no audit log yet: use off")
+			}
+			return oneOf(new(string), v, "off")
+		}},
+	{Name: "log-level", Default: "info", Usage: "`level`: debug, info, warn or error",
+		set: func(c *Config, v string) error {
+			var text string
+			if err := oneOf(&text, v, "debug", "info", "warn", "error"); err != nil {
+				return err
+			}
+			return c.LogLevel.UnmarshalText([]byte(text))
+		}},
+	{Name: "log-format", Default: "text", Usage: "`form` of the log: text, or json",
+		set: func(c *Config, v string) error { return oneOf(&c.LogFormat, v, "text", "json") }},
+	{Name: "public", Default: "false", Switch: true, Usage: "let a sandbox listen where other machines reach it",
+		set: func(c *Config, v string) error {
+			var text string
+			err := oneOf(&text, v, "true", "false")
+			c.Public = text == "true"
+			return err
+		}},
+	{Name: "stop-timeout", Default: "10s", Usage: "`time` that requests get to end when the server stops",
+		set: func(c *Config, v string) (err error) {
+			c.StopTimeout, err = time.ParseDuration(v)
+			if err != nil || c.StopTimeout < 0 {
+				return fmt.Errorf("%q is no length of time, as in 10s or 1m30s", v)
+			}
+			return nil
+		}},
+}
+
+// planned are keys of the design that do nothing yet.
+var planned = map[string]string{
+	"policies": "user policies are not supported yet: there are no users",
+	"clients":  "clients are not supported yet: there is no authorization server",
+	"users":    "users are not supported yet: there is no authorization server",
+	"load":     "loading at start is not supported yet: use firewarden load",
+}
+
+// Keys are all keys in the order of the documentation.
+func Keys() []Key { return slices.Clone(keys) }
+
+// Names are the names of all keys.
+func Names() []string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.Name
+	}
+	return names
+}
+
+func address(to *string, v string) error {
+	host, port, err := net.SplitHostPort(v)
+	if n, e := strconv.Atoi(port); err != nil || e != nil || n < 0 || n > 65535 || strings.ContainsAny(host, " /") {
+		return fmt.Errorf("%q is no address: write host:port, as in 127.0.0.1:8080", v)
+	}
+	*to = v
+	return nil
+}
+
+// loopback says whether only this machine reaches the address.
+func loopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+func base(to *string, v string) error {
+	*to = ""
+	if v == "" {
+		return nil
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return fmt.Errorf("%q is no URL of http or https, as in https://fhir.example.org", v)
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.ForceQuery:
+		return errors.New("a base URL has no user, query or fragment")
+	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/fhir"):
+		return errors.New("leave /fhir out: FHIR is at BASE/fhir")
+	}
+	*to = strings.TrimRight(v, "/")
+	return nil
+}
+
+func place(to *string, v string) error {
+	scheme, rest, ok := strings.Cut(v, ":")
+	switch {
+	case v == "":
+		return errors.New("it is empty: write a folder, or memory:")
+	case v == Memory:
+	case strings.HasPrefix(v, "mongodb://") || strings.HasPrefix(v, "mongodb+srv://"):
+		return errors.New("stores in MongoDB are not supported yet: use a folder, or memory:")
+	case v == "memory":
+		return errors.New("write memory: with the colon (./memory is a folder)")
+	case ok && (strings.HasPrefix(rest, "//") || scheme == "memory" || scheme == "mongodb"):
+		return fmt.Errorf("there are no stores of the kind %q: use a folder, or memory:", scheme)
+	}
+	*to = v
+	return nil
+}
+
+func secret(to *string, v string) error {
+	*to = ""
+	if v == "" {
+		return nil
+	}
+	if len(v) < 12 {
+		return errors.New("a key has 12 characters or more")
+	}
+	if i := strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }); i >= 0 {
+		return errors.New("a key has letters, digits and signs of ASCII only, and no blanks")
+	}
+	*to = v
+	return nil
+}
+
+func oneOf(to *string, v string, allowed ...string) error {
+	if slices.Contains(allowed, v) {
+		*to = v
+		return nil
+	}
+	if near := Near(v, allowed); near != "" {
+		return fmt.Errorf("%q is not known: did you mean %s?", v, near)
+	}
+	return fmt.Errorf("%q is not known: use %s", v, strings.Join(allowed, " or "))
+}
+
+func mask(v string) string {
+	if v == "" {
+		return ""
+	}
+	return "********"
+}
+
+// maskURL hides what a URL says before the host.
+func maskURL(v string) string {
+	scheme, rest, ok := strings.Cut(v, "://")
+	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
+		return scheme + "://********" + rest[at:]
+	}
+	return v
+}

@@ -1,0 +1,167 @@
+package index
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir/fhirpath"
+)
+
+// program is what extracts the values of one or of all parameters from resources of one type. It does not change.
+type program struct {
+	set    fhirpath.Set
+	leaves []leaf // by path number of set
+	evals  []eval // expressions that are no paths
+}
+
+// leaf is a clause of a parameter's expression, or what is made of the items that it selects.
+type leaf struct {
+	p      *r4.SearchParameter
+	system string            // what a code without a system has
+	parts  map[string][]part // Composite: by the type of the element
+	in     []string          // compartments that a reference makes the resource a member of
+	main   bool              // the main date
+	link   bool              // NumLink
+}
+
+type eval struct {
+	leaf
+	expr *fhirpath.Expr
+}
+
+// part is a component of a composite.
+type part struct {
+	leaf
+	expr *fhirpath.Expr
+}
+
+// programs are compiled from the tables of r4 when they are first needed.
+var programs struct {
+	sync.RWMutex
+	types      map[string]*program
+	parameters map[parameterOf]*program
+}
+
+// parameterOf is a parameter in a type: those of every type have other paths in each.
+type parameterOf struct {
+	p   *r4.SearchParameter
+	typ string
+}
+
+// all is the program of all parameters of a type.
+func all(typ string) *program {
+	programs.RLock()
+	g := programs.types[typ]
+	programs.RUnlock()
+	if g == nil {
+		g = compile(typ, append(slices.Clip(r4.Params(typ)), links[typ]...))
+		programs.Lock()
+		if programs.types == nil {
+			programs.types = map[string]*program{}
+		}
+		programs.types[typ] = g
+		programs.Unlock()
+	}
+	return g
+}
+
+// parameter is the program of one parameter.
+func parameter(p *r4.SearchParameter, typ string) *program {
+	key := parameterOf{p, typ}
+	programs.RLock()
+	g := programs.parameters[key]
+	programs.RUnlock()
+	if g == nil {
+		g = compile(typ, []*r4.SearchParameter{p})
+		programs.Lock()
+		if programs.parameters == nil {
+			programs.parameters = map[parameterOf]*program{}
+		}
+		programs.parameters[key] = g
+		programs.Unlock()
+	}
+	return g
+}
+
+// links are the elements that NumLink is made of: R4 has no search parameters for them.
+var links = map[string][]*r4.SearchParameter{
+	"DocumentReference": {link("DocumentReference.content.attachment.url")},
+	"Media":             {link("Media.content.url")},
+	"DiagnosticReport":  {link("DiagnosticReport.presentedForm.url")},
+	"Binary":            {link("Binary.securityContext")},
+}
+
+func link(path string) *r4.SearchParameter {
+	return &r4.SearchParameter{Num: NumLink, Type: r4.Reference, Expression: path, CaseSensitive: true}
+}
+
+func compile(typ string, params []*r4.SearchParameter) *program {
+	g := &program{}
+	for _, p := range params {
+		if p.Expression == "" || p.Type == r4.Special {
+			continue
+		}
+		x, err := fhirpath.Compile(p.Expression, typ, r4.Model{})
+		if err != nil {
+			continue // a test compiles all of them
+		}
+		l := leaf{p: p, main: p.Code != "" && p.Code == r4.MainDate(typ), link: p.Num == NumLink, parts: parts(p, x)}
+		if p.Type == r4.Reference && !l.link {
+			for _, c := range compartments.Compartments() {
+				if slices.Contains(compartments.Params(c, typ), p.Code) {
+					l.in = append(l.in, c)
+				}
+			}
+		}
+		paths, ok := x.Paths()
+		if !ok {
+			g.evals = append(g.evals, eval{l, x})
+			continue
+		}
+		for _, path := range paths {
+			l.system = implied(path)
+			g.set.Add(path)
+			g.leaves = append(g.leaves, l)
+		}
+	}
+	return g
+}
+
+// implied is the system of the codes that a path leads to.
+func implied(path fhirpath.Path) string {
+	typ, name := path.Last()
+	if t := r4.TypeOf(typ); t != nil {
+		if e := t.Field(name); e != nil && !e.Choice && e.Types[0].Code == "code" {
+			return e.System()
+		}
+	}
+	return ""
+}
+
+// parts compiles the components of a composite for each type of element that it selects.
+func parts(p *r4.SearchParameter, x *fhirpath.Expr) map[string][]part {
+	if p.Type != r4.Composite {
+		return nil
+	}
+	out := map[string][]part{}
+	for _, typ := range x.Types() {
+		for _, c := range p.Components {
+			own := &r4.SearchParameter{Code: c.Code, Type: c.Type, CaseSensitive: true}
+			for _, d := range r4.ByURL(c.Definition) {
+				own.CaseSensitive = own.CaseSensitive && d.CaseSensitive
+			}
+			e, err := fhirpath.Compile(c.Expression, typ, r4.Model{})
+			if err != nil {
+				return nil // a test compiles all of them
+			}
+			l := leaf{p: own}
+			if paths, ok := e.Paths(); ok && len(paths) == 1 {
+				l.system = implied(paths[0])
+			}
+			out[typ] = append(out[typ], part{l, e})
+		}
+	}
+	return out
+}

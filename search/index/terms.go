@@ -1,0 +1,248 @@
+package index
+
+import (
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+)
+
+// TermsOf are the terms of one value of a parameter, in no order, perhaps repeated. FormPresent is among them; what
+// compartments and links add is not.
+func TermsOf(p *r4.SearchParameter, v *Value) []Term {
+	var b builder
+	b.terms(p, v)
+	return b.out.Terms
+}
+
+// builder collects entries.
+type builder struct {
+	out  Entries
+	text []byte // room for texts that are put together; what was given out never moves
+	patient,
+	other bool // see only.go
+}
+
+func (b *builder) add(num uint16, f Form, text string) {
+	b.out.Terms = append(b.out.Terms, Term{num, f, text})
+}
+
+// room makes space for n bytes of text.
+func (b *builder) room(n int) {
+	if cap(b.text)-len(b.text) < n {
+		b.text = make([]byte, 0, max(n, 512))
+	}
+}
+
+// join is a+sep+c.
+func (b *builder) join(a string, sep byte, c string) string {
+	b.room(len(a) + 1 + len(c))
+	from := len(b.text)
+	b.text = append(append(append(b.text, a...), sep), c...)
+	return b.cut(from)
+}
+
+// cut is the text since from. It is a view: b.text only ever grows behind it.
+func (b *builder) cut(from int) string {
+	t := b.text[from:len(b.text):len(b.text)]
+	return unsafe.String(unsafe.SliceData(t), len(t))
+}
+
+func (b *builder) terms(p *r4.SearchParameter, v *Value) {
+	b.add(p.Num, FormPresent, "")
+	switch p.Type {
+	case r4.Token:
+		code := v.Code
+		if !p.CaseSensitive {
+			code = fhir.Fold(code)
+		}
+		b.token(p.Num, v.System, code)
+	case r4.String:
+		b.string(p.Num, v.Text)
+	case r4.Reference:
+		b.reference(p.Num, v.Ref)
+		if id := v.Identifier; id != nil {
+			if id.Code != "" {
+				b.add(p.Num, FormIdentCode, id.Code)
+			}
+			b.add(p.Num, FormIdentifier, b.join(id.System, '|', id.Code))
+		}
+	case r4.URI:
+		b.add(p.Num, FormURI, v.Text)
+	case r4.Composite:
+		b.composite(p, v)
+	}
+}
+
+func (b *builder) token(num uint16, system, code string) {
+	switch {
+	case system == "" && code == "": // only a text
+	case system == "":
+		b.add(num, FormCode, code)
+		b.add(num, FormNoSystem, b.join("", '|', code))
+	default:
+		both := b.join(system, '|', code)
+		b.add(num, FormSystem, both[:len(system)+1])
+		if code != "" {
+			b.add(num, FormCode, code)
+			b.add(num, FormSystemCode, both)
+		}
+	}
+}
+
+func (b *builder) string(num uint16, text string) {
+	folded := fhir.Fold(text)
+	b.add(num, FormExact, text)
+	b.add(num, FormString, folded)
+	for i, n := 0, 0; i < len(folded) && n < 3; n++ {
+		_, size := utf8.DecodeRuneInString(folded[i:])
+		i += size
+		b.add(num, FormPrefix, folded[:i])
+	}
+}
+
+func (b *builder) reference(num uint16, r fhir.Reference) {
+	switch {
+	case r.URL != "":
+		b.add(num, FormReference, r.URL)
+		if url, _, ok := strings.Cut(r.URL, "|"); ok && url != "" {
+			b.add(num, FormCanonical, url)
+		}
+	case r.Fragment != "":
+		b.add(num, FormReference, b.join("", '#', r.Fragment))
+	case r.ID != "":
+		b.add(num, FormID, r.ID)
+		if r.Type != "" {
+			b.add(num, FormReference, b.join(r.Type, '/', r.ID))
+		}
+	}
+}
+
+// maxComposite bounds the terms of one composite value: hostile resources could ask for the square of their size.
+const maxComposite = 4096
+
+// composite adds every combination of the parts' texts, each "code" and "system|code" of a token and the reference
+// itself, if all parts are tokens or references.
+func (b *builder) composite(p *r4.SearchParameter, v *Value) {
+	total := 1
+	texts := make([][]string, 0, 3)
+	for i, c := range p.Components {
+		if c.Type != r4.Token && c.Type != r4.Reference || i >= len(v.Parts) {
+			return
+		}
+		var list []string
+		for j := range v.Parts[i] {
+			list = b.part(list, &v.Parts[i][j])
+		}
+		if total *= len(list); total == 0 || total > maxComposite {
+			return
+		}
+		texts = append(texts, list)
+	}
+	var at [8]int
+	if len(texts) > len(at) {
+		return
+	}
+	for range total {
+		size := len(texts)
+		for i, list := range texts {
+			size += len(list[at[i]])
+		}
+		b.room(size)
+		from := len(b.text)
+		for i, list := range texts {
+			if i > 0 {
+				b.text = append(b.text, '$')
+			}
+			b.text = append(b.text, list[at[i]]...)
+		}
+		b.add(p.Num, FormComposite, b.cut(from))
+		for i := range texts {
+			if at[i]++; at[i] < len(texts[i]) {
+				break
+			}
+			at[i] = 0
+		}
+	}
+}
+
+// part appends the texts of one value of a component.
+func (b *builder) part(list []string, v *Value) []string {
+	switch {
+	case v.Type == r4.Reference && v.Ref.URL == "" && v.Ref.Type != "" && v.Ref.ID != "":
+		list = append(list, b.join(v.Ref.Type, '/', v.Ref.ID))
+	case v.Type == r4.Reference && v.Ref != (fhir.Reference{}):
+		list = append(list, v.Ref.String())
+	case v.Type == r4.Token && v.Code != "":
+		list = append(list, v.Code)
+		if v.System != "" {
+			list = append(list, b.join(v.System, '|', v.Code))
+		}
+	}
+	return list
+}
+
+// ranges adds the ranges of a date, number or quantity.
+func (b *builder) ranges(num uint16, v *Value) {
+	r := Range{Num: num, Low: KeyMin, High: KeyMax}
+	switch v.Type {
+	case r4.Date:
+		r.Low, r.High = b.date(v.Time.Low), b.date(v.Time.High)
+	case r4.Number, r4.Quantity:
+		if !v.LowOpen {
+			r.Low = b.decimal(v.Low)
+		}
+		if !v.HighOpen {
+			r.High = r.Low
+			if v.LowOpen || v.High.Cmp(v.Low) != 0 {
+				r.High = b.decimal(v.High)
+			}
+		}
+	default:
+		return
+	}
+	b.out.Ranges = append(b.out.Ranges, r)
+	if v.Type != r4.Quantity {
+		return
+	}
+	unit := func(u string) {
+		r.Unit = u
+		b.out.Ranges = append(b.out.Ranges, r)
+	}
+	if v.Code != "" {
+		if v.System != "" {
+			both := b.join(v.System, '|', v.Code)
+			unit(both)
+			unit(both[len(v.System):])
+		} else {
+			unit(b.join("", '|', v.Code))
+		}
+	}
+	if v.Text != "" && v.Text != v.Code {
+		unit(b.join("", '|', v.Text))
+	}
+}
+
+func (b *builder) date(micro int64) Key {
+	switch micro {
+	case fhir.MinTime:
+		return KeyMin
+	case fhir.MaxTime:
+		return KeyMax
+	}
+	b.room(8)
+	from := len(b.text)
+	b.text = appendDate(b.text, micro)
+	return Key(b.cut(from))
+}
+
+func (b *builder) decimal(d fhir.Decimal) Key {
+	var space [40]byte
+	key := d.AppendKey(space[:0])
+	b.room(len(key))
+	from := len(b.text)
+	b.text = append(b.text, key...)
+	return Key(b.cut(from))
+}

@@ -9,6 +9,9 @@ import (
 // xhtml is the namespace of a narrative's root.
 const xhtml = "http://www.w3.org/1999/xhtml"
 
+// maxAttributes bounds the attributes of an element: each is compared with those before it.
+const maxAttributes = 50
+
 // narrative checks the text of Narrative.div: well-formed XML, a div in the XHTML namespace, only the elements of
 // HTML 4.0 chapters 7 to 11 and 15 (without 9.4), links and images, nothing that runs, some content (R4
 // narrative.html, txt-1 and txt-2). It says what is wrong, "" if nothing is.
@@ -21,12 +24,11 @@ func narrative(s string) string {
 	if !strings.HasPrefix(x.s[x.i:], "<div") {
 		return "must be a div element"
 	}
-	for x.why == "" {
-		x.content()
-		if x.i == len(x.s) || len(x.open) == 0 {
-			break
+	x.markup()
+	for x.why == "" && len(x.open) > 0 && x.i < len(x.s) {
+		if x.content(); x.why == "" && x.i < len(x.s) {
+			x.markup()
 		}
-		x.markup()
 	}
 	if x.why != "" {
 		return x.why
@@ -48,7 +50,6 @@ type xmlScan struct {
 	s       string
 	i       int
 	open    []string // names of the elements that are open
-	begun   bool     // the root was read
 	visible bool     // text or an image was seen
 	why     string   // the first fault
 }
@@ -67,13 +68,8 @@ func (x *xmlScan) space() {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// content reads text up to the next markup, and the root's start tag at the beginning.
+// content reads text up to the next markup.
 func (x *xmlScan) content() {
-	if !x.begun {
-		x.begun = true
-		x.markup()
-		return
-	}
 	end := strings.IndexByte(x.s[x.i:], '<')
 	if end < 0 {
 		end = len(x.s) - x.i
@@ -128,7 +124,11 @@ func (x *xmlScan) start() {
 	root := len(x.open) == 0
 	namespace := ""
 	first := x.i
-	for {
+	for count := 0; ; count++ {
+		if count > maxAttributes {
+			x.fail("has too many attributes in <%s>", name)
+			return
+		}
 		before := x.i
 		x.space()
 		if x.i == len(x.s) {

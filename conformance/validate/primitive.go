@@ -3,11 +3,13 @@ package validate
 import (
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/firewarden/firewarden/internal/fhir"
 )
+
+// space is the white space of R4's patterns.
+const space = " \t\n\v\f\r"
 
 // maxString is the longest string that R4 permits, in characters (datatypes.html#string).
 const maxString = 1 << 20
@@ -73,7 +75,7 @@ func text(typ, s string) string {
 	case "id":
 		ok, want = fhir.ValidID(s), "id (1 to 64 of A-Z a-z 0-9 - .)"
 	case "uri", "url", "canonical":
-		ok, want = !strings.ContainsFunc(s, unicode.IsSpace), "URI (no white space)"
+		ok, want = !strings.ContainsAny(s, space), "URI (no white space)"
 	case "oid":
 		ok, want = isOID(s), "OID (urn:oid:1.2.3)"
 	case "uuid":
@@ -107,18 +109,15 @@ func (w *walk) primitiveFault(n *fhir.Node, why string) {
 
 // isCode: [^\s]+(\s[^\s]+)*
 func isCode(s string) bool {
-	space := true
-	for _, r := range s {
-		if !unicode.IsSpace(r) {
-			space = false
-			continue
-		}
-		if space {
+	before := true // white space, or the start
+	for i := range len(s) {
+		here := s[i] == ' ' || s[i] >= '\t' && s[i] <= '\r'
+		if here && before {
 			return false
 		}
-		space = true
+		before = here
 	}
-	return !space
+	return !before
 }
 
 // isOID: urn:oid:[0-2](\.(0|[1-9][0-9]*))+

@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"math"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -55,19 +54,19 @@ func (w *walk) period(n *fhir.Node) {
 	if err1 != nil || err2 != nil {
 		return // a fault of its own
 	}
-	low, high := s.Low, e.High
-	if zoned(start) != zoned(end) {
-		low -= 14 * hour
-		if high < math.MaxInt64-14*hour {
-			high += 14 * hour
-		}
+	switch {
+	case timed(start) && !timed(end):
+		e.High += 14 * hour
+	case timed(end) && !timed(start):
+		s.Low -= 14 * hour
 	}
-	if low >= high {
+	if s.Low >= e.High {
 		w.fault(fhir.KindInvariant, n, "the start is after the end (per-1)")
 	}
 }
 
-func zoned(s string) bool { return strings.IndexByte(s, 'T') > 0 }
+// timed says whether a dateTime has a time, and so a zone.
+func timed(s string) bool { return strings.IndexByte(s, 'T') > 0 }
 
 // code checks a primitive against its required value set.
 func (w *walk) code(n *fhir.Node, el *r4.Element) {
@@ -148,7 +147,7 @@ func (w *walk) targetType(node *fhir.Node) (typ string, ok bool) {
 		return "", true // the container
 	}
 	if strings.HasPrefix(text, "#") {
-		c := w.containedByID(text[1:])
+		c := w.ids[text[1:]]
 		if c == nil {
 			w.fault(fhir.KindInvariant, node, "there is no contained resource %q (ref-1)", short(text))
 			return "", false
@@ -168,19 +167,6 @@ func (w *walk) targetType(node *fhir.Node) (typ string, ok bool) {
 		return "", false
 	}
 	return "", true
-}
-
-func (w *walk) containedByID(id string) *fhir.Node {
-	list := w.container.Get("contained")
-	if list == nil {
-		return nil
-	}
-	for c := list.First; c != nil; c = c.Next {
-		if c.Str("id") == id {
-			return c
-		}
-	}
-	return nil
 }
 
 func (w *walk) target(n *fhir.Node, typ string, targets []string) {

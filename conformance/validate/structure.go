@@ -30,7 +30,7 @@ type walk struct {
 	frame  bool // leave Bundle.entry.resource alone
 	faults fhir.Errors
 
-	container *fhir.Node // the resource whose contained resources "#id" names
+	ids map[string]*fhir.Node // the contained resources that "#id" names here
 }
 
 // fault notes what is wrong at n.
@@ -56,8 +56,8 @@ func (w *walk) resource(n *fhir.Node, contained bool) {
 		return
 	}
 	if !contained {
-		defer func(outer *fhir.Node) { w.container = outer }(w.container)
-		w.container = n
+		defer func(outer map[string]*fhir.Node) { w.ids = outer }(w.ids)
+		w.ids = nil
 		w.contained(n.Get("contained"))
 	} else if nested := n.Get("contained"); nested != nil {
 		w.fault(fhir.KindInvariant, nested, "a contained resource must not contain others (dom-2)")
@@ -65,22 +65,21 @@ func (w *walk) resource(n *fhir.Node, contained bool) {
 	w.object(n, r4.TypeOf(typ.Text))
 }
 
-// contained checks the ids of a list of contained resources; the resources are checked as elements.
+// contained notes the ids of a list of contained resources; the resources are checked as elements.
 func (w *walk) contained(list *fhir.Node) {
 	if list == nil || list.JSON != fhir.Array {
 		return
 	}
-	for c := list.First; c != nil; c = c.Next {
+	w.ids = make(map[string]*fhir.Node, 4)
+	for c := list.First; c != nil && len(w.faults) < maxFaults; c = c.Next {
 		id := c.Str("id")
-		if id == "" {
+		switch {
+		case id == "":
 			w.faultAt(fhir.KindRequired, w.res.Path(c)+".id", "a contained resource must have an id")
-			continue
-		}
-		for d := list.First; d != c; d = d.Next {
-			if d.Str("id") == id {
-				w.fault(fhir.KindInvariant, c.Get("id"), "the id %q is that of another contained resource", short(id))
-				break
-			}
+		case w.ids[id] != nil:
+			w.fault(fhir.KindInvariant, c.Get("id"), "the id %q is that of another contained resource", short(id))
+		default:
+			w.ids[id] = c
 		}
 	}
 }
@@ -89,7 +88,7 @@ func (w *walk) contained(list *fhir.Node) {
 func (w *walk) object(n *fhir.Node, t *r4.Type) {
 	var seen uint64
 	var variant [r4.MaxElements]uint8 // of a choice that was seen: its place in Types
-	for c := n.First; c != nil; c = c.Next {
+	for c := n.First; c != nil && len(w.faults) < maxFaults; c = c.Next {
 		name, extra := strings.CutPrefix(c.Name, "_")
 		i, ref := t.Index(name)
 		if i < 0 {
@@ -179,32 +178,37 @@ func (w *walk) member(c, parent *fhir.Node, t *r4.Type, el *r4.Element, ref *r4.
 	count := 0
 	for item := c.First; item != nil; item = item.Next {
 		count++
-		if item.JSON == fhir.Null {
-			w.hole(item, parent, c.Name)
-			continue
+		if item.JSON != fhir.Null {
+			w.value(item, c, t, el, ref)
 		}
-		w.value(item, c, t, el, ref)
 	}
+	w.holes(c, parent)
 	if el.Max > 0 && count > el.Max {
 		w.fault(fhir.KindStructure, c, "%s has %d values, at most %d are permitted", c.Name, count, el.Max)
 	}
 }
 
-// hole checks a null in an array of primitives: an extension must stand in its place.
-func (w *walk) hole(item, parent *fhir.Node, name string) {
-	if s := parent.Get("_" + name); s == nil || s.JSON != fhir.Array || at(s, item.Index) == nil {
-		w.fault(fhir.KindStructure, item, "null needs an object at its place in _%s", name)
-	}
-}
-
-// at is the item of an array at an index, nil if there is none or it is null.
-func at(list *fhir.Node, index int) *fhir.Node {
-	for c := list.First; c != nil; c = c.Next {
-		if c.Index == index && c.JSON != fhir.Null {
-			return c
+// holes checks the nulls in an array of primitives: an extension must stand in the place of each.
+func (w *walk) holes(c, parent *fhir.Node) {
+	var other *fhir.Node // the item of the extensions at the place of the next null
+	found := false
+	for item := c.First; item != nil; item = item.Next {
+		if item.JSON != fhir.Null {
+			continue
+		}
+		if !found {
+			found = true
+			if s := parent.Get("_" + c.Name); s != nil && s.JSON == fhir.Array {
+				other = s.First
+			}
+		}
+		for other != nil && other.Index < item.Index {
+			other = other.Next
+		}
+		if other == nil || other.JSON == fhir.Null {
+			w.fault(fhir.KindStructure, item, "null needs an object at its place in _%s", c.Name)
 		}
 	}
-	return nil
 }
 
 // sibling checks the ids and extensions of a primitive, the key with the underscore.

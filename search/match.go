@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+
 	"github.com/firewarden/firewarden/compartments"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -49,6 +51,12 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 		return compartments.Member(e.Compartment, res.Type, res.ID, func(code string) []fhir.Reference {
 			return w.References(r4.Lookup(res.Type, code), res)
 		})
+	case Sole:
+		patients := compartments.Of(res.Type, res.ID, func(code string) []fhir.Reference {
+			return w.References(r4.Lookup(res.Type, code), res)
+		})
+		patients = slices.DeleteFunc(patients, func(r fhir.Reference) bool { return r.Type != e.Compartment.Type })
+		return len(patients) == 1 && patients[0] == e.Compartment
 	case Only:
 		return only(e.Compartment, w.indexer(), res)
 	case Chain:

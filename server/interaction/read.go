@@ -2,21 +2,53 @@ package interaction
 
 import (
 	"context"
+	"strconv"
 
-	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/plan"
 )
-
-var errUnfinished = fhir.Errorf(fhir.KindException, "", "not built yet")
 
 // Read gives the current version (R4 http.html#read). KindNotFound: it does not exist or the caller may not see it,
 // in the same bytes; KindDeleted: it was deleted and its last version was visible; KindForbidden: no scope names the
 // type with r.
 func (s *Service) Read(ctx context.Context, c Caller, typ, id string) (Result, error) {
-	return Result{}, errUnfinished
+	return s.read(ctx, c, typ, id, plan.ReadOne)
 }
 
 // VRead gives one version (R4 http.html#vread), if that version and the current one are visible. KindDeleted where
 // the version is a deletion.
 func (s *Service) VRead(ctx context.Context, c Caller, typ, id, version string) (Result, error) {
-	return Result{}, errUnfinished
+	return s.read(ctx, c, typ, id, func(ctx context.Context, src plan.Source, p plan.Plan) (plan.Row, bool, error) {
+		n, err := strconv.ParseUint(version, 10, 64)
+		if err != nil || version[0] == '0' || version[0] == '+' {
+			return plan.Row{}, false, nil // no such version
+		}
+		return plan.Version(ctx, src, p, n)
+	})
+}
+
+func (s *Service) read(ctx context.Context, c Caller, typ, id string,
+	get func(context.Context, plan.Source, plan.Plan) (plan.Row, bool, error)) (Result, error) {
+	if err := c.grant(search.Read, typ); err != nil {
+		return Result{}, err
+	}
+	p, err := plan.Lower(search.GuardRead(typ, id, search.Read, c.Access), s.Indexer)
+	if err != nil {
+		return Result{}, err
+	}
+	snap, err := s.Store.Snapshot(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer snap.Close()
+	row, found, err := get(ctx, snap, p)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case !found:
+		return Result{}, errNotFound
+	case row.Deleted:
+		return Result{}, errGone
+	}
+	return Result{Row: row, Readable: true}, nil
 }

@@ -14,13 +14,13 @@ import (
 // several goroutines.
 type Service struct {
 	Store      store.Store
-	Indexer    *index.Indexer
+	Indexer    *index.Indexer   // the one that Store indexes with
 	Base       string           // FHIR base without a final slash: http://127.0.0.1:8080/fhir
 	Now        func() time.Time // nil is time.Now
 	NewID      func() string    // nil is RandomID; an id must hold 122 random bits or more
 	Validation Validation
 	Limits     Limits
-	Seal       *Seal // seals the cursors of page links
+	Seal       *Seal // seals the cursors of page links; without it a result has one page
 }
 
 // Validation is what is checked of a resource before it is stored, beyond strict JSON.
@@ -40,11 +40,13 @@ type Limits struct {
 	Entries int // entries of a batch or transaction
 }
 
-// DefaultLimits hold where Service.Limits is zero.
+// DefaultLimits hold where a field of Service.Limits is zero.
 var DefaultLimits = Limits{Parse: fhir.DefaultLimits, Page: 20, MaxPage: 1000, Entries: 50_000}
 
 // Caller is on whose behalf an interaction runs.
 type Caller struct {
+	// Access is what the caller may touch. If it has a method Content(search.Interaction, string) search.Expr, that is
+	// what new content must be in; otherwise Allowed is.
 	Access search.Access
 	Grant  string // identity of the grant: a cursor works only for the grant that it was made for
 }
@@ -73,3 +75,41 @@ func ETag(version uint64) string { return string(appendETag(nil, version)) }
 
 // Location is the URL of a version: BASE/Type/id/_history/3.
 func (s *Service) Location(r plan.Row) string { return string(s.appendLocation(nil, r)) }
+
+// now is the moment of a write: whole milliseconds, for that is what an instant in meta holds.
+func (s *Service) now() time.Time {
+	if s.Now != nil {
+		return s.Now().Truncate(time.Millisecond)
+	}
+	return time.Now().Truncate(time.Millisecond)
+}
+
+func (s *Service) newID() string {
+	if s.NewID != nil {
+		return s.NewID()
+	}
+	return RandomID()
+}
+
+func (s *Service) limits() Limits {
+	l := s.Limits
+	if l.Page <= 0 {
+		l.Page = DefaultLimits.Page
+	}
+	if l.MaxPage <= 0 {
+		l.MaxPage = DefaultLimits.MaxPage
+	}
+	if l.Entries <= 0 {
+		l.Entries = DefaultLimits.Entries
+	}
+	return l
+}
+
+// options are how searches are read, also those of conditions.
+func (s *Service) options(lenient bool) search.Options {
+	o := search.Options{Lenient: lenient, Base: s.Base, Now: s.now(), MaxCount: s.limits().MaxPage}
+	if s.Indexer != nil {
+		o.Zone = s.Indexer.Zone
+	}
+	return o
+}

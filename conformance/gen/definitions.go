@@ -95,10 +95,7 @@ func load() (*definitions, error) {
 		if err != nil {
 			return nil, err
 		}
-		if got := fmt.Sprintf("%x", sha256.Sum256(text)); got != sum {
-			return nil, fmt.Errorf("definitions/%s: checksum %s, want %s", name, got, sum)
-		}
-		if err := d.read(name, text); err != nil {
+		if err := d.read(name, text, sum); err != nil {
 			return nil, fmt.Errorf("definitions/%s: %w", name, err)
 		}
 	}
@@ -110,7 +107,11 @@ func load() (*definitions, error) {
 	return d, nil
 }
 
-func (d *definitions) read(name string, gz []byte) error {
+// read adds the resources of a file, whose SHA-256 must be sum.
+func (d *definitions) read(name string, gz []byte, sum string) error {
+	if got := fmt.Sprintf("%x", sha256.Sum256(gz)); got != sum {
+		return fmt.Errorf("checksum %s, want %s", got, sum)
+	}
 	zr, err := gzip.NewReader(bytes.NewReader(gz))
 	if err != nil {
 		return err

@@ -277,3 +277,21 @@ func BenchmarkLookupElement(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkTypeOf(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if TypeOf("Observation") == nil {
+			b.Fatal("not found")
+		}
+	}
+}
+
+func BenchmarkLookupParameter(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if Lookup("Observation", "code") == nil {
+			b.Fatal("not found")
+		}
+	}
+}

@@ -265,4 +265,3 @@ func (x *xmlScan) skip(c byte) bool {
 	}
 	return false
 }
-

@@ -58,7 +58,8 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 		patients = slices.DeleteFunc(patients, func(r fhir.Reference) bool { return r.Type != e.Compartment.Type })
 		return len(patients) == 1 && patients[0] == e.Compartment
 	case Only:
-		return only(e.Compartment, w.indexer(), res)
+		patient, ok := w.indexer().OnlyPatient(res)
+		return ok && patient == e.Compartment
 	case Chain:
 		return w.matchChain(&e, res)
 	case Has:
@@ -77,13 +78,7 @@ func (w World) indexer() *index.Indexer {
 }
 
 func (w World) values(p *r4.SearchParameter, res *fhir.Resource) []index.Value {
-	x, _ := any(w.indexer()).(interface {
-		Values(*r4.SearchParameter, *fhir.Resource) []index.Value
-	})
-	if x == nil {
-		return nil
-	}
-	return x.Values(p, res)
+	return w.indexer().Values(p, res)
 }
 
 // References are the literal references among the values of p; none for a nil p.
@@ -189,26 +184,4 @@ func Joins(e Expr) bool {
 		return true
 	}
 	return false
-}
-
-// only is access.md D4: some element of the resource, whatever it is, refers to the Patient, and none to another one.
-func only(patient fhir.Reference, x *index.Indexer, res *fhir.Resource) bool {
-	one, other := false, false
-	var walk func(n *fhir.Node)
-	walk = func(n *fhir.Node) {
-		for c := n.First; c != nil; c = c.Next {
-			if c.Name == "reference" && c.JSON == fhir.String {
-				switch r := fhir.ParseReference(c.Text, x.Base); {
-				case r.Type != patient.Type:
-				case r.Local() && r.ID == patient.ID:
-					one = true
-				default:
-					other = true
-				}
-			}
-			walk(c)
-		}
-	}
-	walk(res.Root)
-	return one && !other
 }

@@ -162,7 +162,35 @@ func simplifyOr(e Or, typ string) Expr {
 			}
 		}
 	}
-	return single(out, None)
+	return single(factor(out), None)
+}
+
+// factor: Or{And{x,a}, And{x,b}} = And{x, Or{a,b}}, so that what bounds the caller's reach stands before the rest.
+func factor(e Or) Or {
+	if len(e) < 2 {
+		return e
+	}
+	members := func(x Expr) And {
+		if list, ok := x.(And); ok {
+			return list
+		}
+		return And{x}
+	}
+	var common And
+	for _, x := range members(e[0]) {
+		if simple(x) && !slices.ContainsFunc(e[1:], func(y Expr) bool { return !contains(members(y), x) }) {
+			common = append(common, x)
+		}
+	}
+	if common == nil {
+		return e
+	}
+	rest := make(Or, len(e))
+	for i, x := range e {
+		list := slices.DeleteFunc(slices.Clone(members(x)), func(y Expr) bool { return contains(common, y) })
+		rest[i] = single(list, All)
+	}
+	return Or{append(common, rest)}
 }
 
 // flatten appends the members of e and of the Ands in it; an empty one is None.
@@ -171,8 +199,8 @@ func flatten(out []Expr, e And) []Expr {
 		return append(out, None)
 	}
 	for _, x := range e {
-		if x, ok := x.(And); ok {
-			out = flatten(out, x)
+		if inner, ok := x.(And); ok {
+			out = flatten(out, inner)
 		} else {
 			out = append(out, x)
 		}

@@ -54,18 +54,32 @@ func and(list []Node) Node {
 	return out
 }
 
-// or is the union: flat, without None, All if a member is.
+// or is the union: flat, without None, All if a member is; terms of one parameter and form are together.
 func or(list []Node) Node {
-	var out Or
+	var flat, out Or
 	for _, n := range list {
+		if inner, ok := n.(Or); ok {
+			flat = append(flat, inner...)
+		} else {
+			flat = append(flat, n)
+		}
+	}
+	for _, n := range flat {
 		switch n := n.(type) {
 		case None:
 		case All:
 			return All{}
-		case Or:
-			out = append(out, n...)
+		case Term:
+			out = out.add(Terms{index.Term(n)})
+		case Terms:
+			out = out.add(n)
 		default:
 			out = append(out, n)
+		}
+	}
+	for i, n := range out {
+		if list, ok := n.(Terms); ok {
+			out[i] = terms(list)
 		}
 	}
 	switch len(out) {
@@ -75,6 +89,17 @@ func or(list []Node) Node {
 		return out[0]
 	}
 	return out
+}
+
+// add puts terms to those of their parameter and form, if there are any.
+func (o Or) add(list Terms) Or {
+	for i, n := range o {
+		if have, ok := n.(Terms); ok && have[0].Num == list[0].Num && have[0].Form == list[0].Form {
+			o[i] = append(slices.Clone(have), list...)
+			return o
+		}
+	}
+	return append(o, list)
 }
 
 func not(n Node) Node {
@@ -98,6 +123,7 @@ func verify(n Node, by func(*Row) (bool, error)) Node {
 
 // terms is the resources that have one of the terms, which are all of one Num and Form.
 func terms(list []index.Term) Node {
+	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b index.Term) int { return strings.Compare(a.Text, b.Text) })
 	list = slices.Compact(list)
 	switch len(list) {

@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search"
@@ -145,28 +148,27 @@ func (b *explainer) name(num uint16) string {
 	return strconv.Itoa(int(num))
 }
 
-// span prints an interval of keys; keys are printed as bytes in hexadecimal.
 func (b *explainer) span(num uint16, name string, s Span) string {
 	if s == (Span{}) {
 		return ""
 	}
 	out := name
 	if s.Min != "" {
-		out += map[bool]string{false: " >= ", true: " > "}[s.MinOpen] + key(s.Min)
+		out += map[bool]string{false: " >= ", true: " > "}[s.MinOpen] + b.key(num, s.Min)
 	}
 	if s.Max != "" {
-		out += map[bool]string{false: " <= ", true: " < "}[s.MaxOpen] + key(s.Max)
+		out += map[bool]string{false: " <= ", true: " < "}[s.MaxOpen] + b.key(num, s.Max)
 	}
 	return out
 }
 
-func key(k index.Key) string {
-	const hex = "0123456789abcdef"
-	b := make([]byte, 0, 2*len(k))
-	for i := range len(k) {
-		b = append(b, hex[k[i]>>4], hex[k[i]&15])
+// key prints the key of a date as a time, any other in hexadecimal.
+func (b *explainer) key(num uint16, k index.Key) string {
+	if p := b.param(num); p != nil && p.Type == r4.Date && len(k) == 8 {
+		micro := int64(binary.BigEndian.Uint64([]byte(k)) ^ 1<<63)
+		return time.UnixMicro(micro).UTC().Format(time.RFC3339Nano)
 	}
-	return string(b)
+	return hex.EncodeToString([]byte(k))
 }
 
 func quoted(s string) string { return strconv.Quote(s) }

@@ -175,6 +175,8 @@ func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 		return missing(e.P.Num, e.Is), nil, nil
 	case search.In:
 		return Term{Num: index.NumIn, Form: index.FormIn, Text: e.Compartment.String()}, nil, nil
+	case search.Sole:
+		return Term{Num: index.NumIn, Form: index.FormIn, Text: e.Compartment.String()}, e, nil
 	case search.Only:
 		return Term{Num: index.NumOnly, Form: index.FormOnly, Text: e.Compartment.String()}, nil, nil
 	case search.Chain:
@@ -189,18 +191,30 @@ func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 
 // and: what remains to be tested of the members is tested of what all nodes leave.
 func (l lowering) and(e search.And) (Node, search.Expr, error) {
-	var nodes []Node
+	var nodes, singles []Node
 	var rest search.And
+members:
 	for _, x := range e {
 		n, r, err := l.near(x)
 		if err != nil {
 			return nil, nil, err
 		}
-		nodes = append(nodes, n)
 		if r != nil {
 			rest = append(rest, r)
 		}
+		if single(x) && ranges(n) != nil {
+			for i := range singles {
+				if both, ok := merge(singles[i], n); ok {
+					singles[i] = both
+					continue members
+				}
+			}
+			singles = append(singles, n)
+			continue
+		}
+		nodes = append(nodes, n)
 	}
+	nodes = append(nodes, singles...)
 	if rest == nil {
 		return and(nodes), nil, nil
 	}

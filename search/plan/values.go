@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -14,9 +13,7 @@ import (
 
 // param is what a parameter with any of its values finds.
 func (l lowering) param(e search.Param) (Node, search.Expr, error) {
-	found := map[index.Form][]index.Term{}
-	var forms []index.Form // in the order of the values
-	var other []Node
+	var nodes []Node
 	var rest search.Expr
 	for i := range e.Any {
 		n, exact, err := l.value(e.P, e.Mod, &e.Any[i])
@@ -26,25 +23,13 @@ func (l lowering) param(e search.Param) (Node, search.Expr, error) {
 		if !exact {
 			rest = e
 		}
-		if t, ok := n.(Term); ok {
-			if found[t.Form] == nil {
-				forms = append(forms, t.Form)
-			}
-			found[t.Form] = append(found[t.Form], index.Term(t))
-		} else {
-			other = append(other, n)
-		}
+		nodes = append(nodes, n)
 	}
-	var nodes []Node
-	for _, f := range forms {
-		nodes = append(nodes, terms(found[f]))
-	}
-	n := or(append(nodes, other...))
+	n := or(nodes)
 	if e.Mod != search.ModNot {
 		return n, rest, nil
 	}
 	if rest != nil {
-		rest = nil
 		e.Mod = search.ModNone
 		n = verify(n, keep(l.index, e))
 	}
@@ -84,7 +69,7 @@ func (l lowering) value(p *r4.SearchParameter, mod search.Modifier, v *search.Va
 // date: the ranges of a resource are half-open, as those of a search are (search.md "Dates"). Where a comparison is
 // a union, its parts are disjoint and each has a bound on Low, so that an index in the order of Low seeks.
 func date(num uint16, v *search.Value) Node {
-	low, high := dateKey(v.Time.Low), dateKey(v.Time.High)
+	low, high := index.DateKey(v.Time.Low), index.DateKey(v.Time.High)
 	within := Range{Num: num, Low: Span{Min: low}, High: Span{Max: high}}
 	switch v.Prefix {
 	case search.Eq:
@@ -271,10 +256,4 @@ func joined(p *r4.SearchParameter, v *search.Value) (string, bool) {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, "$"), true
-}
-
-func dateKey(t int64) index.Key {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(t)^1<<63)
-	return index.Key(b[:])
 }

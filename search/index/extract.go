@@ -18,7 +18,21 @@ type pass struct {
 
 	entries *builder // nil: collect values
 	values  []Value
+
+	inside *composite // the composite whose components are at hand
 }
+
+// composite is what one element has for the components of a composite.
+type composite struct {
+	*parts
+	at     int    // component at hand
+	have   uint64 // components that have a value, as bits
+	values [][]Value
+	texts  [maxParts][]string // of terms, where parts.joined
+}
+
+// maxParts bounds the components of a composite; R4 has three at most.
+const maxParts = 4
 
 func (s *pass) run() {
 	it := fhirpath.Item{Node: s.resource, Type: s.typ}
@@ -39,9 +53,17 @@ func (s *pass) run() {
 func (s *pass) Found(path int, it fhirpath.Item) { s.item(&s.program.leaves[path], it) }
 
 func (s *pass) emit(l *leaf, v *Value) {
-	if s.entries != nil {
+	switch c := s.inside; {
+	case c != nil:
+		c.have |= 1 << c.at
+		if s.entries == nil {
+			c.values[c.at] = append(c.values[c.at], *v)
+		} else if c.joined {
+			c.texts[c.at] = s.entries.part(c.texts[c.at], v)
+		}
+	case s.entries != nil:
 		s.entries.value(l, v)
-	} else {
+	default:
 		s.values = append(s.values, *v)
 	}
 }
@@ -199,28 +221,47 @@ func (s *pass) reference(l *leaf, it fhirpath.Item) {
 
 // composite makes one value of an element in which each component has a value.
 func (s *pass) composite(l *leaf, it fhirpath.Item) {
-	parts := l.parts[it.Type]
-	if len(parts) == 0 {
+	p := l.parts[it.Type]
+	if p == nil || len(p.leaves) > maxParts {
 		return
 	}
-	inner := pass{x: s.x, resource: s.resource}
-	v := Value{Type: r4.Composite, Parts: make([][]Value, len(parts))}
-	env := fhirpath.Env{Resource: s.resource}
-	var space [4]fhirpath.Item
-	for i := range parts {
-		items, err := parts[i].expr.Eval(space[:0], it, &env)
+	c := composite{parts: p}
+	if s.entries == nil {
+		c.values = make([][]Value, len(p.leaves))
+	}
+	s.inside = &c
+	p.set.Walk(it, s.resource, (*inside)(s))
+	for _, e := range p.evals {
+		c.at = e.part
+		items, err := e.expr.Eval(nil, it, &fhirpath.Env{Resource: s.resource})
 		if err != nil {
-			return
+			continue
 		}
-		inner.values = nil
 		for _, it := range items {
 			if it.Node != nil || it.Text != "" {
-				inner.item(&parts[i].leaf, it)
+				s.item(&p.leaves[c.at], it)
 			}
 		}
-		if v.Parts[i] = inner.values; v.Parts[i] == nil {
-			return
+	}
+	s.inside = nil
+	switch {
+	case c.have != 1<<len(p.leaves)-1:
+	case s.entries == nil:
+		s.values = append(s.values, Value{Type: r4.Composite, Parts: c.values})
+	default:
+		s.entries.add(l.p.Num, FormPresent, "")
+		if p.joined {
+			s.entries.combine(l.p.Num, c.texts[:len(p.leaves)])
 		}
 	}
-	s.emit(l, &v)
+}
+
+// inside is a pass inside a composite.
+type inside pass
+
+// Found is fhirpath.Found.
+func (s *inside) Found(path int, it fhirpath.Item) {
+	c := s.inside
+	c.at = c.of[path]
+	(*pass)(s).item(&c.leaves[c.at], it)
 }

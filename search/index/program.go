@@ -20,7 +20,7 @@ type program struct {
 type leaf struct {
 	p      *r4.SearchParameter
 	system string            // what a code without a system has
-	parts  map[string][]part // Composite: by the type of the element
+	parts  map[string]*parts // Composite: by the type of the element
 	in     []string          // compartments that a reference makes the resource a member of
 	main   bool              // the main date
 	link   bool              // NumLink
@@ -31,9 +31,17 @@ type eval struct {
 	expr *fhirpath.Expr
 }
 
-// part is a component of a composite.
-type part struct {
-	leaf
+// parts are the components of a composite in one type of element.
+type parts struct {
+	leaves []leaf // of each component
+	set    fhirpath.Set
+	of     []int    // component of each path of set
+	evals  []evalOf // expressions that are no paths
+	joined bool     // all of them are tokens or references: there are terms for all together
+}
+
+type evalOf struct {
+	part int
 	expr *fhirpath.Expr
 }
 
@@ -107,7 +115,7 @@ func compile(typ string, params []*r4.SearchParameter) *program {
 		if err != nil {
 			continue // a test compiles all of them
 		}
-		l := leaf{p: p, main: p.Code != "" && p.Code == r4.MainDate(typ), link: p.Num == NumLink, parts: parts(p, x)}
+		l := leaf{p: p, main: p.Code != "" && p.Code == r4.MainDate(typ), link: p.Num == NumLink, parts: components(p, x)}
 		if p.Type == r4.Reference && !l.link {
 			for _, c := range compartments.Compartments() {
 				if slices.Contains(compartments.Params(c, typ), p.Code) {
@@ -140,28 +148,48 @@ func implied(path fhirpath.Path) string {
 	return ""
 }
 
-// parts compiles the components of a composite for each type of element that it selects.
-func parts(p *r4.SearchParameter, x *fhirpath.Expr) map[string][]part {
+// swapped is the canonical of a composite whose two expressions stand in each other's place in R4 4.0.1.
+const swapped = "http://hl7.org/fhir/SearchParameter/DocumentReference-relationship"
+
+// components compiles the components of a composite for each type of element that it selects.
+func components(p *r4.SearchParameter, x *fhirpath.Expr) map[string]*parts {
 	if p.Type != r4.Composite {
 		return nil
 	}
-	out := map[string][]part{}
+	out := map[string]*parts{}
 	for _, typ := range x.Types() {
-		for _, c := range p.Components {
-			own := &r4.SearchParameter{Code: c.Code, Type: c.Type, CaseSensitive: true}
-			for _, d := range r4.ByURL(c.Definition) {
-				own.CaseSensitive = own.CaseSensitive && d.CaseSensitive
+		c := &parts{joined: true}
+		for i, component := range p.Components {
+			if p.URL == swapped {
+				component.Expression = p.Components[1-i].Expression
 			}
-			e, err := fhirpath.Compile(c.Expression, typ, r4.Model{})
-			if err != nil {
-				return nil // a test compiles all of them
-			}
-			l := leaf{p: own}
-			if paths, ok := e.Paths(); ok && len(paths) == 1 {
-				l.system = implied(paths[0])
-			}
-			out[typ] = append(out[typ], part{l, e})
+			c.add(component, typ)
 		}
+		out[typ] = c
 	}
 	return out
+}
+
+func (c *parts) add(component r4.Component, typ string) {
+	p := &r4.SearchParameter{Code: component.Code, Type: component.Type, CaseSensitive: true}
+	for _, d := range r4.ByURL(component.Definition) {
+		p.CaseSensitive = p.CaseSensitive && d.CaseSensitive
+	}
+	l := leaf{p: p}
+	c.joined = c.joined && (p.Type == r4.Token || p.Type == r4.Reference)
+	x, err := fhirpath.Compile(component.Expression, typ, r4.Model{})
+	if err != nil {
+		c.leaves = append(c.leaves, l) // never has a value; a test compiles all of them
+		return
+	}
+	if paths, ok := x.Paths(); ok {
+		for _, path := range paths {
+			l.system = implied(path)
+			c.set.Add(path)
+			c.of = append(c.of, len(c.leaves))
+		}
+	} else {
+		c.evals = append(c.evals, evalOf{len(c.leaves), x})
+	}
+	c.leaves = append(c.leaves, l)
 }

@@ -120,31 +120,36 @@ func (b *builder) reference(num uint16, r fhir.Reference) {
 	}
 }
 
-// maxComposite bounds the terms of one composite value: hostile resources could ask for the square of their size.
+// maxComposite bounds the terms of one composite value: a hostile resource could ask for the square of its size. Beyond
+// it there are none.
 const maxComposite = 4096
 
-// composite adds every combination of the parts' texts, each "code" and "system|code" of a token and the reference
-// itself, if all parts are tokens or references.
+// composite adds the terms of a composite value, if all its parts are tokens or references.
 func (b *builder) composite(p *r4.SearchParameter, v *Value) {
-	total := 1
-	texts := make([][]string, 0, 3)
+	var texts [maxParts][]string
+	if len(p.Components) > maxParts || len(p.Components) != len(v.Parts) {
+		return
+	}
 	for i, c := range p.Components {
-		if c.Type != r4.Token && c.Type != r4.Reference || i >= len(v.Parts) {
+		if c.Type != r4.Token && c.Type != r4.Reference {
 			return
 		}
-		var list []string
 		for j := range v.Parts[i] {
-			list = b.part(list, &v.Parts[i][j])
+			texts[i] = b.part(texts[i], &v.Parts[i][j])
 		}
+	}
+	b.combine(p.Num, texts[:len(p.Components)])
+}
+
+// combine adds a term for every combination of the texts of each part.
+func (b *builder) combine(num uint16, texts [][]string) {
+	total := 1
+	for _, list := range texts {
 		if total *= len(list); total == 0 || total > maxComposite {
 			return
 		}
-		texts = append(texts, list)
 	}
-	var at [8]int
-	if len(texts) > len(at) {
-		return
-	}
+	var at [maxParts]int
 	for range total {
 		size := len(texts)
 		for i, list := range texts {
@@ -158,7 +163,7 @@ func (b *builder) composite(p *r4.SearchParameter, v *Value) {
 			}
 			b.text = append(b.text, list[at[i]]...)
 		}
-		b.add(p.Num, FormComposite, b.cut(from))
+		b.add(num, FormComposite, b.cut(from))
 		for i := range texts {
 			if at[i]++; at[i] < len(texts[i]) {
 				break
@@ -168,7 +173,7 @@ func (b *builder) composite(p *r4.SearchParameter, v *Value) {
 	}
 }
 
-// part appends the texts of one value of a component.
+// part appends the texts of one value of a component: "code" and "system|code" of a token, the reference itself.
 func (b *builder) part(list []string, v *Value) []string {
 	switch {
 	case v.Type == r4.Reference && v.Ref.URL == "" && v.Ref.Type != "" && v.Ref.ID != "":

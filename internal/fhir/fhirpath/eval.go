@@ -296,6 +296,17 @@ func (r *run) value(x op) ([]Item, error) { return x.eval(r, r.this, nil) }
 
 // distinct appends the items of in that are not equal to one before.
 func (r *run) distinct(in, dst []Item) ([]Item, error) {
+	if len(in) > 32 {
+		if seen := texts(in); seen != nil {
+			for i := range in {
+				if text, _ := in[i].Value(); !seen[text] {
+					seen[text] = true
+					dst = append(dst, in[i])
+				}
+			}
+			return dst, r.tick(len(dst))
+		}
+	}
 	from := len(dst)
 	for i := range in {
 		found := false
@@ -310,6 +321,16 @@ func (r *run) distinct(in, dst []Item) ([]Item, error) {
 		}
 	}
 	return dst, nil
+}
+
+// texts is an empty set if all items are strings, else nil.
+func texts(in []Item) map[string]bool {
+	for i := range in {
+		if _, ok := in[i].Value(); !ok || in[i].kind() != String {
+			return nil
+		}
+	}
+	return make(map[string]bool, len(in))
 }
 
 func same(a, b Item) bool {

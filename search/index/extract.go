@@ -19,16 +19,18 @@ type pass struct {
 	entries *builder // nil: collect values
 	values  []Value
 
-	inside *composite // the composite whose components are at hand
+	inside composite
 }
 
-// composite is what one element has for the components of a composite.
+// composite is what one element has for the components of a composite: first it is only asked which of them have a
+// value, then, if all have, which values.
 type composite struct {
-	*parts
-	at     int    // component at hand
-	have   uint64 // components that have a value, as bits
-	values [][]Value
-	texts  [maxParts][]string // of terms, where parts.joined
+	*parts         // nil: no composite is at hand
+	at      int    // component at hand
+	have    uint64 // components that have a value, as bits
+	collect bool
+	values  [][]Value
+	texts   [maxParts][]string // of terms, where parts.joined
 }
 
 // maxParts bounds the components of a composite; R4 has three at most.
@@ -53,14 +55,13 @@ func (s *pass) run() {
 func (s *pass) Found(path int, it fhirpath.Item) { s.item(&s.program.leaves[path], it) }
 
 func (s *pass) emit(l *leaf, v *Value) {
-	switch c := s.inside; {
-	case c != nil:
+	switch c := &s.inside; {
+	case c.parts != nil && !c.collect:
 		c.have |= 1 << c.at
-		if s.entries == nil {
-			c.values[c.at] = append(c.values[c.at], *v)
-		} else if c.joined {
-			c.texts[c.at] = s.entries.part(c.texts[c.at], v)
-		}
+	case c.parts != nil && s.entries == nil:
+		c.values[c.at] = append(c.values[c.at], *v)
+	case c.parts != nil:
+		c.texts[c.at] = s.entries.part(c.texts[c.at], v)
 	case s.entries != nil:
 		s.entries.value(l, v)
 	default:
@@ -225,13 +226,35 @@ func (s *pass) composite(l *leaf, it fhirpath.Item) {
 	if p == nil || len(p.leaves) > maxParts {
 		return
 	}
-	c := composite{parts: p}
-	if s.entries == nil {
-		c.values = make([][]Value, len(p.leaves))
+	c := &s.inside
+	c.parts, c.have, c.collect = p, 0, false
+	s.components(it)
+	if c.have == 1<<len(p.leaves)-1 {
+		c.collect = true
+		switch {
+		case s.entries == nil:
+			c.values = make([][]Value, len(p.leaves))
+			s.components(it)
+			s.values = append(s.values, Value{Type: r4.Composite, Parts: c.values})
+		case p.joined:
+			for i := range c.texts {
+				c.texts[i] = c.texts[i][:0]
+			}
+			s.components(it)
+			s.entries.combine(l.p.Num, c.texts[:len(p.leaves)])
+			fallthrough
+		default:
+			s.entries.add(l.p.Num, FormPresent, "")
+		}
 	}
-	s.inside = &c
-	p.set.Walk(it, s.resource, (*inside)(s))
-	for _, e := range p.evals {
+	c.parts = nil
+}
+
+// components emits the values of the components in an element.
+func (s *pass) components(it fhirpath.Item) {
+	c := &s.inside
+	c.set.Walk(it, s.resource, (*inside)(s))
+	for _, e := range c.evals {
 		c.at = e.part
 		items, err := e.expr.Eval(nil, it, &fhirpath.Env{Resource: s.resource})
 		if err != nil {
@@ -239,19 +262,8 @@ func (s *pass) composite(l *leaf, it fhirpath.Item) {
 		}
 		for _, it := range items {
 			if it.Node != nil || it.Text != "" {
-				s.item(&p.leaves[c.at], it)
+				s.item(&c.leaves[c.at], it)
 			}
-		}
-	}
-	s.inside = nil
-	switch {
-	case c.have != 1<<len(p.leaves)-1:
-	case s.entries == nil:
-		s.values = append(s.values, Value{Type: r4.Composite, Parts: c.values})
-	default:
-		s.entries.add(l.p.Num, FormPresent, "")
-		if p.joined {
-			s.entries.combine(l.p.Num, c.texts[:len(p.leaves)])
 		}
 	}
 }
@@ -261,7 +273,7 @@ type inside pass
 
 // Found is fhirpath.Found.
 func (s *inside) Found(path int, it fhirpath.Item) {
-	c := s.inside
+	c := &s.inside
 	c.at = c.of[path]
 	(*pass)(s).item(&c.leaves[c.at], it)
 }

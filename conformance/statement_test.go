@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/conformance/validate"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
@@ -40,8 +41,12 @@ func TestStatementClaimsWhatTheTablesHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fhir.Parse(b, fhir.DefaultLimits); err != nil {
+	res, err := fhir.Parse(b, fhir.DefaultLimits)
+	if err != nil {
 		t.Fatalf("not strict JSON: %v", err)
+	}
+	for _, fault := range validate.Structure(res) {
+		t.Error(fault)
 	}
 	if want := []byte(`{"resourceType":"CapabilityStatement",`); !bytes.HasPrefix(b, want) {
 		t.Errorf("begins with %.60s", b)

@@ -42,11 +42,11 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	return n, r.err
 }
 
-// drain reads what is left, up to max bytes, so that the client gets the answer instead of a closed connection, and
-// says whether the body ended.
-func (r *bodyReader) drain(max int) bool {
+// drain reads what is left, as much as once more the limit, and says whether the body ended. A client that still sends
+// when the connection is closed may never see its answer.
+func (r *bodyReader) drain(limit int) bool {
 	if r.err == nil {
-		io.Copy(io.Discard, io.LimitReader(r, int64(max))) // its end is in r.err
+		io.Copy(io.Discard, io.LimitReader(r, int64(max(limit, 16<<20)))) // its end is in r.err
 	}
 	return r.err == io.EOF
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
 )
 
@@ -93,7 +94,8 @@ func (x *exchange) prepare() error {
 	if name := x.c.Params("type"); name != "" {
 		i, ok := slices.BinarySearch(r4.Resources(), name)
 		if !ok || !r4.Searchable(name) {
-			return fhir.Errorf(fhir.KindNotSupported, "", "there is no resource type of this name in FHIR R4 that a server stores")
+			_, err := search.Parse(strings.Clone(name), nil, search.Options{}) // names the type that was perhaps meant
+			return err
 		}
 		x.typ = r4.Resources()[i] // our own string
 	}

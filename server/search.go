@@ -80,7 +80,7 @@ func (x *exchange) sendBundle(out interaction.Result, err error) error {
 	return nil
 }
 
-// params are all parameters of the URL and of a form in their order, decoded and copied, but those that negotiate.
+// params are all parameters of the URL and of a form in their order, decoded and copied.
 func (x *exchange) params(form *fasthttp.Args) ([]search.Pair, error) {
 	query := x.req.URI().QueryArgs()
 	n := query.Len()
@@ -93,9 +93,6 @@ func (x *exchange) params(form *fasthttp.Args) ([]search.Pair, error) {
 	pairs := make([]search.Pair, 0, n)
 	text := true
 	take := func(name, value []byte) {
-		if bytes.Equal(name, pFormat) || bytes.Equal(name, pPretty) {
-			return
-		}
 		text = text && utf8.Valid(name) && utf8.Valid(value)
 		pairs = append(pairs, search.Pair{Name: string(name), Value: string(value)})
 	}

@@ -16,8 +16,10 @@ type Claims struct {
 	Base     string // FHIR base without a final slash
 
 	// Interactions are codes of http://hl7.org/fhir/restful-interaction that have a handler, those on one type and
-	// those on the whole system together. Every code on a type holds for every stored type.
+	// those on the whole system together. A code on a type holds for every stored type.
 	Interactions []string
+	// Except are, by type, the interactions that it does not have.
+	Except map[string][]string
 
 	UpdateCreate      bool
 	ConditionalCreate bool
@@ -54,12 +56,15 @@ func Statement(c Claims) ([]byte, error) {
 		if !r4.Searchable(typ) {
 			continue
 		}
+		except := c.Except[typ]
 		r := fhir.CapabilityStatementRestResource{
-			Profile:           ptr("http://hl7.org/fhir/StructureDefinition/" + typ),
-			Interaction:       perType,
+			Profile: ptr("http://hl7.org/fhir/StructureDefinition/" + typ),
+			Interaction: slices.DeleteFunc(slices.Clone(perType), func(i fhir.CapabilityStatementRestResourceInteraction) bool {
+				return slices.Contains(except, i.Code.Code())
+			}),
 			Versioning:        ptr(fhir.ResourceVersionPolicyVersioned),
 			ReadHistory:       ptr(slices.Contains(c.Interactions, "vread")),
-			UpdateCreate:      ptr(c.UpdateCreate),
+			UpdateCreate:      ptr(c.UpdateCreate && !slices.Contains(except, "update")),
 			ConditionalCreate: ptr(c.ConditionalCreate),
 			ConditionalRead:   ptr(fhir.ConditionalReadStatusNotSupported),
 			ConditionalUpdate: ptr(false),

@@ -69,7 +69,7 @@ func (s *Server) capabilityStatement(table []route) document {
 	}
 	body, err := conformance.Statement(conformance.Claims{
 		Software: "Firewarden", Version: s.o.Version, Date: date, Base: s.o.Service.Base,
-		Interactions: claims(table),
+		Interactions: claims(table), Except: map[string][]string{"AuditEvent": {"update", "delete"}},
 		UpdateCreate: true, ConditionalCreate: true, ConditionalRead: true,
 		Security: security,
 	})
@@ -97,9 +97,9 @@ func (s *Server) makeStartPage() document {
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}.notice{background:#fff3cd;color:#533f03;padding:.75rem}code{overflow-wrap:anywhere}</style>
 </head><body><h1>Firewarden %s</h1>%s
 <p>A FHIR R4 server. Its base address is <code>%s</code>.</p>
-<ul><li><a href="/fhir/metadata?_pretty=true">What it can do</a> (CapabilityStatement)</li>
-<li><a href="/fhir/Patient?_pretty=true">Patients</a></li>
-<li><a href="/health">Health</a></li></ul>
+<ul><li><a href="fhir/metadata?_pretty=true">What it can do</a> (CapabilityStatement)</li>
+<li><a href="fhir/Patient?_pretty=true">Patients</a></li>
+<li><a href="health">Health</a></li></ul>
 </body></html>
 `, html.EscapeString(s.o.Version), notice, base), vHTML)
 }

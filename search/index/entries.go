@@ -24,10 +24,8 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 	if p, ok := x.OnlyPatient(res); ok {
 		b.add(NumOnly, FormOnly, b.join(p.Type, '/', p.ID))
 	}
-	slices.SortFunc(b.out.Terms, compareTerms)
-	b.out.Terms = slices.Compact(b.out.Terms)
-	slices.SortFunc(b.out.Ranges, compareRanges)
-	b.out.Ranges = slices.Compact(b.out.Ranges)
+	b.out.Terms = arrange(b.out.Terms, func(t *Term) uint32 { return uint32(t.Num)<<8 | uint32(t.Form) }, compareTerms)
+	b.out.Ranges = arrange(b.out.Ranges, func(r *Range) uint32 { return uint32(r.Num) }, compareRanges)
 	slices.Sort(b.out.Compartments)
 	b.out.Compartments = slices.Compact(b.out.Compartments)
 	return b.out
@@ -60,6 +58,42 @@ func (b *builder) member(typ, id string) {
 	if typ == "Patient" {
 		b.out.Compartments = append(b.out.Compartments, text)
 	}
+}
+
+// arrange sorts a list by compare, of which key is the first part, and removes duplicates. It sorts numbers and then
+// moves each entry once, which is twice as fast as moving entries about: half the time of Entries goes here.
+func arrange[T comparable](list []T, key func(*T) uint32, compare func(a, b T) int) []T {
+	var space [192]uint64
+	keys := space[:0]
+	for i := range list {
+		keys = append(keys, uint64(key(&list[i]))<<32|uint64(i))
+	}
+	slices.Sort(keys)
+	for i := range keys { // follow each cycle of the permutation
+		from := int(uint32(keys[i]))
+		if from == i {
+			continue
+		}
+		first, to := list[i], i
+		for from != i {
+			list[to] = list[from]
+			keys[to] = keys[to]&^uint64(1<<32-1) | uint64(to)
+			to, from = from, int(uint32(keys[from]))
+		}
+		list[to] = first
+		keys[to] = keys[to]&^uint64(1<<32-1) | uint64(to)
+	}
+	for i := 0; i < len(list); {
+		end := i + 1
+		for end < len(list) && keys[end]>>32 == keys[i]>>32 {
+			end++
+		}
+		if end-i > 1 {
+			slices.SortFunc(list[i:end], compare)
+		}
+		i = end
+	}
+	return slices.Compact(list)
 }
 
 func compareTerms(a, b Term) int {

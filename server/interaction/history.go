@@ -139,6 +139,9 @@ func (s *Service) past(params []search.Pair) (h past, err error) {
 
 // cut leaves out the versions before since: what comes after the first such one is older still.
 func (h past) cut(page plan.Page) plan.Page {
+	if h.since != 0 {
+		page.Total = -1 // counts the older ones, too
+	}
 	for i, row := range page.Rows {
 		if row.LastUpdated < h.since {
 			page.Rows, page.Next = page.Rows[:i], nil

@@ -47,21 +47,17 @@ type op struct {
 
 // check refuses what needs no look into the store: decided from the access and the request alone.
 func (s *Service) check(c Caller, o *op) error {
+	if o.typ == "AuditEvent" && o.letter != search.Create {
+		return fhir.Errorf(fhir.KindMethod, "", "an AuditEvent is never changed or deleted")
+	}
 	if err := c.grant(o.letter, o.typ); err != nil {
 		return err
 	}
-	if o.letter != search.Create {
-		if o.typ == "AuditEvent" {
-			return fhir.Errorf(fhir.KindMethod, "", "an AuditEvent is never changed or deleted")
-		}
-		if o.letter == search.Delete {
-			return nil
-		}
-		if !fhir.ValidID(o.id) {
-			return fhir.Errorf(fhir.KindValue, "", "%q is no id: 1 to 64 of A-Z a-z 0-9 - .", clip(o.id))
-		}
-	}
 	switch {
+	case o.letter == search.Delete:
+		return nil
+	case o.letter == search.Update && !fhir.ValidID(o.id):
+		return fhir.Errorf(fhir.KindValue, "", "%q is no id: 1 to 64 of A-Z a-z 0-9 - .", clip(o.id))
 	case o.res == nil:
 		return fhir.Errorf(fhir.KindRequired, "", "there is no resource")
 	case o.res.Type != o.typ:

@@ -1,0 +1,209 @@
+package interaction
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/conformance/validate"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/store/storetest"
+)
+
+// rig is a service over the oracle, with a clock that goes on by a second a look and ids that count.
+type rig struct {
+	*Service
+	t testing.TB
+}
+
+func newRig(t testing.TB) *rig {
+	var ids, clock atomic.Int64
+	seal, err := NewSeal([]byte(strings.Repeat("k", 32)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{t: t, Service: &Service{
+		Store:   storetest.NewMemory(),
+		Indexer: &index.Indexer{Base: storetest.Base},
+		Base:    storetest.Base,
+		NewID:   func() string { return fmt.Sprintf("id-%d", ids.Add(1)) },
+		Now: func() time.Time {
+			return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(clock.Add(1)) * time.Second)
+		},
+		Seal: seal,
+	}}
+}
+
+// as is a caller with these scopes for a patient.
+func as(t testing.TB, patient, scopes string) Caller {
+	t.Helper()
+	set, refused := scope.Parse(scopes)
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	return Caller{Access: set.Access(scope.Context{Patient: patient}), Grant: patient + " " + scopes}
+}
+
+func (r *rig) root() Caller { return as(r.t, "", "system/*.cruds") }
+
+func (r *rig) parse(body string) *fhir.Resource {
+	r.t.Helper()
+	res, err := fhir.Parse([]byte(body), fhir.DefaultLimits)
+	if err != nil {
+		r.t.Fatalf("%s: %v", body, err)
+	}
+	return res
+}
+
+// put stores resources as the caller who may do all.
+func (r *rig) put(bodies ...string) {
+	r.t.Helper()
+	for _, body := range bodies {
+		res := r.parse(body)
+		if _, err := r.Update(context.Background(), r.root(), res.Type, res.ID, res, WriteOptions{}); err != nil {
+			r.t.Fatalf("%s: %v", body, err)
+		}
+	}
+}
+
+// search gives the entries of a search as "mode Type/id" and the total, -1 if there is none.
+func (r *rig) search(c Caller, typ, query string) (entries []string, total int, err error) {
+	pairs, err := Pairs(query)
+	if err != nil {
+		return nil, 0, err
+	}
+	out, err := r.Search(context.Background(), c, typ, pairs, SearchOptions{})
+	if err != nil {
+		return nil, 0, err
+	}
+	b := r.decode(out.Bundle)
+	for _, e := range b.Entry {
+		entries = append(entries, e.Search.Mode+" "+e.Resource.ResourceType+"/"+e.Resource.ID)
+	}
+	return entries, b.count(), nil
+}
+
+// bundle is what tests look at of a Bundle.
+type bundle struct {
+	Type  string
+	Total *int
+	Link  []struct{ Relation, URL string }
+	Entry []struct {
+		FullURL  string
+		Resource *resource
+		Search   struct{ Mode string }
+		Request  struct{ Method, URL string }
+		Response struct {
+			Status, Location, Etag, LastModified string
+			Outcome                              *resource
+		}
+	}
+}
+
+type resource struct {
+	ResourceType, ID string
+	Meta             struct {
+		VersionID   string
+		LastUpdated string
+		Tag         []struct{ Code string }
+	}
+	Subject, Encounter struct{ Reference string }
+	Performer          []struct{ Reference string }
+	Issue              []struct {
+		Severity, Code, Diagnostics string
+		Expression                  []string
+	}
+	Entry []json.RawMessage
+	Total *int
+}
+
+func (b bundle) count() int {
+	if b.Total == nil {
+		return -1
+	}
+	return *b.Total
+}
+
+// link is the query of a link, "" if there is none.
+func (b bundle) link(relation string) string {
+	for _, l := range b.Link {
+		if l.Relation == relation {
+			u, err := url.Parse(l.URL)
+			if err != nil {
+				panic(err)
+			}
+			return u.RawQuery
+		}
+	}
+	return ""
+}
+
+// decode reads a Bundle of ours, which must be well-formed R4.
+func (r *rig) decode(b []byte) (out bundle) {
+	r.t.Helper()
+	res, err := fhir.Parse(append([]byte(nil), b...), fhir.DefaultLimits)
+	if err != nil {
+		r.t.Fatalf("%v in %s", err, b)
+	}
+	if faults := validate.Structure(res); len(faults) > 0 {
+		r.t.Fatalf("%v in %s", faults, b)
+	}
+	if err := json.Unmarshal(b, &out); err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+func observation(id, patient, category string) string {
+	return `{"resourceType":"Observation","id":"` + id + `","status":"final","category":[{"coding":[{"code":"` +
+		strings.ReplaceAll(category, " ", `"}]},{"coding":[{"code":"`) + `"}]}],"code":{"text":"x"},"subject":{"reference":"Patient/` + patient + `"}}`
+}
+
+func patient(id string) string { return `{"resourceType":"Patient","id":"` + id + `"}` }
+
+func same(a, b []string) bool { return strings.Join(a, ";") == strings.Join(b, ";") }
+
+var ctx = context.Background()
+
+// letters of a test's table, by name.
+func do(r *rig, c Caller, what, typ, id, body string) (Result, error) {
+	switch what {
+	case "read":
+		return r.Read(ctx, c, typ, id)
+	case "vread":
+		return r.VRead(ctx, c, typ, id, "1")
+	case "history":
+		return r.HistoryInstance(ctx, c, typ, id, nil)
+	case "type history":
+		return r.HistoryType(ctx, c, typ, nil)
+	case "search":
+		return r.Search(ctx, c, typ, nil, SearchOptions{})
+	case "create":
+		return r.Create(ctx, c, typ, r.parse(body), CreateOptions{})
+	case "conditional create":
+		return r.Create(ctx, c, typ, r.parse(body), CreateOptions{IfNoneExist: "_id=" + id})
+	case "update":
+		return r.Update(ctx, c, typ, id, r.parse(body), WriteOptions{})
+	case "delete":
+		return r.Delete(ctx, c, typ, id, WriteOptions{})
+	}
+	panic(what)
+}
+
+var _ search.Access = (*scope.Access)(nil)
+
+// valid checks that b is well-formed R4.
+func (r *rig) valid(b []byte) {
+	r.t.Helper()
+	if faults := validate.Structure(r.parse(string(b))); len(faults) > 0 {
+		r.t.Errorf("%v in %s", faults, b)
+	}
+}

@@ -19,7 +19,17 @@ type Env struct {
 // Eval appends to dst the items that the expression gives on the focus. env may be nil. Errors are of KindTooCostly
 // (a limit) or KindProcessing (an operator that is not defined for its operands).
 func (x *Expr) Eval(dst []Item, focus Item, env *Env) ([]Item, error) {
-	r := run{model: x.model, context: focus}
+	if p, ok := x.root.(*pathOp); ok { // needs nothing on the heap
+		r := run{model: x.model}
+		r.start(focus, env)
+		return r.walk(p.steps, focus, dst)
+	}
+	r := &run{model: x.model, context: focus, this: []Item{focus}}
+	r.start(focus, env)
+	return x.root.eval(r, r.this, dst)
+}
+
+func (r *run) start(focus Item, env *Env) {
 	if env != nil {
 		r.env = *env
 	}
@@ -35,13 +45,6 @@ func (x *Expr) Eval(dst []Item, focus Item, env *Env) ([]Item, error) {
 	if r.env.Items == 0 {
 		r.env.Items = 100_000
 	}
-	// Plain paths, and unions of them where nothing can be found twice, need no more than this.
-	if p, ok := x.root.(*pathOp); ok {
-		return r.walk(p.steps, focus, dst)
-	}
-	this := [1]Item{focus}
-	r.this = this[:]
-	return x.root.eval(&r, r.this, dst)
 }
 
 // Test evaluates the expression as a condition: true if it gives true; an empty result is false, and so is one that

@@ -452,7 +452,10 @@ func joinStrings(r *run, in []Item, args []op, dst []Item) ([]Item, error) {
 			texts = append(texts, s)
 		}
 	}
-	return append(dst, Item{Type: String, Text: strings.Join(texts, sep)}), nil
+	if len(sep)*len(texts) > maxText {
+		return dst, errCostly
+	}
+	return appendText(dst, strings.Join(texts, sep))
 }
 
 func substring(r *run, in []Item, args []op, dst []Item) ([]Item, error) {
@@ -496,9 +499,6 @@ func replace(r *run, in []Item, args []op, dst []Item) ([]Item, error) {
 	}
 	return append(dst, Item{Type: String, Text: strings.ReplaceAll(s, old, by)}), nil
 }
-
-// maxText bounds what replace can make, in bytes.
-const maxText = 1 << 20
 
 func pattern(r *run, x op) (*regexp.Regexp, bool, error) {
 	text, ok, err := r.text(x)

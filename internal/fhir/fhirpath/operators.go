@@ -91,7 +91,7 @@ func init() {
 			if len(a) == 1 && len(b) == 1 && a[0].kind() == String && b[0].kind() == String {
 				x, _ := a[0].Value()
 				y, _ := b[0].Value()
-				return append(dst, Item{Type: String, Text: x + y}), nil
+				return appendText(dst, x+y)
 			}
 			return add.eval(r, a, b, dst)
 		}, false},
@@ -129,7 +129,7 @@ func init() {
 					text += s
 				}
 			}
-			return append(dst, Item{Type: String, Text: text}), nil
+			return appendText(dst, text)
 		}, false},
 	}
 	setFunctions()
@@ -143,6 +143,16 @@ func or(a, b tri) tri {
 		return no
 	}
 	return unknown
+}
+
+// maxText bounds a string that is put together, in bytes.
+const maxText = 1 << 20
+
+func appendText(dst []Item, text string) ([]Item, error) {
+	if len(text) > maxText {
+		return dst, errCostly
+	}
+	return append(dst, Item{Type: String, Text: text}), nil
 }
 
 func integer(i int) Item { return Item{Type: Integer, Text: strconv.Itoa(i)} }

@@ -66,7 +66,7 @@ func (s *Server) handle(r route) fiber.Handler {
 
 func (s *Server) begin(c *fiber.Ctx, r *route) *exchange {
 	x := s.exchanges.Get().(*exchange)
-	*x = exchange{s: s, c: c, req: c.Request(), res: c.Response(), route: r, begun: s.o.Now()}
+	*x = exchange{s: s, c: c, req: c.Request(), res: c.Response(), route: r, begun: time.Now()}
 	x.body.begin(x.req)
 	x.id = requestID(x.req.Header.PeekBytes(hRequestID))
 	if x.id == "" {
@@ -125,7 +125,7 @@ func (x *exchange) end() {
 	if !x.body.drain(x.s.o.Limits.Body) {
 		x.res.SetConnectionClose() // the rest of the body is not the next request
 	}
-	status, took := x.res.StatusCode(), x.s.o.Now().Sub(x.begun)
+	status, took := x.res.StatusCode(), time.Since(x.begun)
 	x.s.metrics.inFlight.Dec()
 	x.s.metrics.answered(x.route.method, x.route.label, status, took)
 	x.log(status, took)

@@ -56,7 +56,7 @@ type Options struct {
 	Ready   func(context.Context) error // nil: ready while it serves
 	Metrics *prometheus.Registry        // nil: a new one
 
-	Now          func() time.Time // nil is time.Now
+	Now          func() time.Time // of Date; nil is time.Now. Durations are measured, not told by it
 	NewRequestID func() string    // nil: 64 random bits
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,7 +16,7 @@ import (
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
-	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store"
 )
 
 // everything is the access of an open test server.
@@ -153,6 +155,50 @@ func logOf(t testing.TB) io.Writer {
 	return io.Discard
 }
 
+// brokenStore gives no snapshot: it waits until the request's time is over, or fails at once.
+type brokenStore struct {
+	store.Store
+	fault error // nil: wait
+}
+
+func (s brokenStore) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	if s.fault == nil {
+		<-ctx.Done()
+		return nil, fmt.Errorf("wait for the disk: %w", ctx.Err())
+	}
+	return nil, s.fault
+}
+
+func TestRequestsEndInTime(t *testing.T) {
+	w := open(t, func(o *Options) {
+		o.Limits.Request = 20 * time.Millisecond
+		o.Service.Store = brokenStore{Store: o.Service.Store}
+	})
+	a := w.do("GET", "/fhir/Patient/1", "")
+	if says := a.outcome(t, 503, "timeout"); strings.Contains(says, "disk") || a.header.Get("Retry-After") == "" {
+		t.Errorf("says %q, %v", says, a.header)
+	}
+}
+
+func TestInternalFaultsStayInside(t *testing.T) {
+	var log lines
+	w := open(t, func(o *Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		o.Service.Store = brokenStore{o.Service.Store, errors.New("secret path: input/output error")}
+	})
+	for _, c := range [][2]string{{"GET", "/fhir/Patient/1"}, {"GET", "/fhir/Patient"}, {"DELETE", "/fhir/Patient/1"}} {
+		a := w.do(c[0], c[1], "")
+		if says := a.outcome(t, 500, "exception"); says != "internal error" || bytes.Contains(a.body, []byte("secret")) {
+			t.Errorf("%v: %s", c, a.body)
+		}
+	}
+	for _, line := range log.wait(t, 3) {
+		if !strings.Contains(line, "level=ERROR") || !strings.Contains(line, "secret path") {
+			t.Errorf("line %q", line)
+		}
+	}
+}
+
 func TestShutdownAnswersWhatHasBegun(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	w := open(t, func(o *Options) {
@@ -196,5 +242,3 @@ func TestServeAfterShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
-var _ = interaction.OK

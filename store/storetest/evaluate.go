@@ -1,13 +1,13 @@
 package storetest
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
@@ -80,7 +80,10 @@ func within(s plan.Span, k index.Key) bool {
 }
 
 // order is the order of a window: its keys, or the default order where there are none.
-type order []plan.SortKey
+type order struct {
+	keys  []plan.SortKey
+	index *index.Indexer
+}
 
 // position is a place in an order; as JSON it is Memory's cursor. A nil key is a missing value.
 type position struct {
@@ -91,75 +94,42 @@ type position struct {
 
 func (o order) position(v *version) position {
 	p := position{Doc: v.doc}
-	if len(o) == 0 {
+	if len(o.keys) == 0 {
 		p.Order = v.entries.Order
 	}
-	for _, k := range o {
-		p.Keys = append(p.Keys, sortKey(v, k))
+	for _, k := range o.keys {
+		key, ok := o.index.SortKey(k.P, v.res, k.Desc)
+		if p.Keys = append(p.Keys, nil); ok {
+			p.Keys[len(p.Keys)-1] = []byte(key)
+		}
 	}
 	return p
 }
 
 func (o order) compare(a, b position) int {
-	for i, k := range o {
+	for i, k := range o.keys {
 		x, y := a.Keys[i], b.Keys[i]
-		switch {
-		case x == nil && y == nil:
-			continue
-		case x == nil:
-			return 1
-		case y == nil:
-			return -1
+		if c := last(x == nil, y == nil); c != 0 {
+			return c
 		}
-		c := strings.Compare(string(x), string(y))
-		if k.Desc {
-			c = -c
-		}
-		if c != 0 {
+		if c := bytes.Compare(x, y); c != 0 && k.Desc {
+			return -c
+		} else if c != 0 {
 			return c
 		}
 	}
 	return cmp.Or(cmp.Compare(b.Order, a.Order), cmp.Compare(a.Doc, b.Doc))
 }
 
-// sortForm is the form of the terms that sort a parameter; dates, numbers and quantities sort by the low end of their
-// ranges.
-func sortForm(p *r4.SearchParameter) index.Form {
-	switch p.Type {
-	case r4.String:
-		return index.FormString
-	case r4.Token:
-		return index.FormCode
-	case r4.Reference:
-		return index.FormReference
-	case r4.URI:
-		return index.FormURI
+// last puts what is missing behind what is not.
+func last(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
 	}
-	return 0
-}
-
-// sortKey is the value that comes first in the order asked for, nil if v has none.
-func sortKey(v *version, k plan.SortKey) []byte {
-	var best []byte
-	take := func(key string) {
-		if best == nil || (key < string(best)) != k.Desc && key != string(best) {
-			best = append([]byte{}, key...)
-		}
-	}
-	if form := sortForm(k.P); form != 0 {
-		for _, t := range v.entries.Terms {
-			if t.Num == k.P.Num && t.Form == form {
-				take(t.Text)
-			}
-		}
-		return best
-	}
-	for _, r := range v.entries.Ranges {
-		if r.Num == k.P.Num && r.Unit == "" {
-			take(string(r.Low))
-		}
-	}
-	return best
+	return -1
 }
 
 // cut is the window w of what was found, which is in the order of compare.

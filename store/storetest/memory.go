@@ -121,7 +121,7 @@ func (m *Memory) Snapshot(context.Context) (store.Snapshot, error) {
 }
 
 func (m *Memory) snapshot() *memorySnapshot {
-	return &memorySnapshot{log: slices.Clone(m.log), now: maps.Clone(m.now)}
+	return &memorySnapshot{index: m.Indexer, log: slices.Clone(m.log), now: maps.Clone(m.now)}
 }
 
 // KV implements store.Store.
@@ -138,8 +138,9 @@ func (m *Memory) Reopen() (store.Store, error) { return m, nil }
 
 // memorySnapshot is a copy of the log and of what is current.
 type memorySnapshot struct {
-	log []*version
-	now map[instance]*version
+	index *index.Indexer
+	log   []*version
+	now   map[instance]*version
 }
 
 func (s *memorySnapshot) Close() error { return nil }
@@ -203,7 +204,7 @@ func (s *memorySnapshot) Select(_ context.Context, b plan.Bound, w plan.Window) 
 	if err != nil {
 		return plan.Page{}, err
 	}
-	o := order(w.Sort)
+	o := order{w.Sort, s.index}
 	slices.SortFunc(found, func(a, b *version) int { return o.compare(o.position(a), o.position(b)) })
 	return cut(found, w, o.position, o.compare)
 }

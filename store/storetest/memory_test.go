@@ -7,6 +7,8 @@ import (
 	"github.com/firewarden/firewarden/store/storetest"
 )
 
-func TestMemory(t *testing.T) {
-	storetest.Run(t, func(*testing.T) store.Store { return storetest.NewMemory() })
-}
+func open(*testing.T) store.Store { return storetest.NewMemory() }
+
+func TestMemory(t *testing.T) { storetest.Run(t, open) }
+
+func TestDifferential(t *testing.T) { storetest.Differential(t, open) }

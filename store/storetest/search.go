@@ -1,0 +1,249 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// Answer is what a search finds, by search.Match on every current resource.
+type Answer struct {
+	// Groups are the matches in their order, as "Type/id"; the order says nothing inside a group, whose members are
+	// sorted.
+	Groups [][]string
+	Total  int
+}
+
+// Search evaluates a guarded query without an index or a plan.
+func (m *Memory) Search(g search.Guarded) Answer {
+	s := m.view()
+	var found []*version
+	for _, v := range s.now {
+		if !v.Deleted && v.Type == g.Type() && search.Match(s.world(), g.Where(), v.res) {
+			found = append(found, v)
+		}
+	}
+	order := s.comparison(g)
+	slices.SortFunc(found, func(a, b *version) int { return cmp.Or(order(a, b), strings.Compare(a.ID, b.ID)) })
+	a := Answer{Total: len(found)}
+	for i, v := range found {
+		if i == 0 || order(found[i-1], v) != 0 {
+			a.Groups = append(a.Groups, nil)
+		}
+		last := len(a.Groups) - 1
+		a.Groups[last] = append(a.Groups[last], v.Type+"/"+v.ID)
+	}
+	return a
+}
+
+// Included are the versions that the includes of q add to a page for a caller, sorted, none of them on the page:
+// "Type/id/_history/version". They are read off q and a, not off what Guard made of them.
+func (m *Memory) Included(q search.Query, a search.Access, page []plan.Row) []string {
+	s := m.view()
+	found := map[string]bool{}
+	for i := range page {
+		match := s.now[instance{page[i].Type, page[i].ID}]
+		for _, inc := range q.Include {
+			s.included(found, inc, a, match)
+		}
+		for _, inc := range q.RevInclude {
+			s.including(found, inc, a, match)
+		}
+	}
+	for i := range page {
+		delete(found, versionName(&page[i]))
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func versionName(r *plan.Row) string {
+	return fmt.Sprintf("%s/%s/_history/%d", r.Type, r.ID, r.Version)
+}
+
+// included adds the versions that a match refers to, if r or s reaches them and the current one.
+func (s *memorySnapshot) included(found map[string]bool, inc search.Include, a search.Access, match *version) {
+	if inc.Source != match.Type {
+		return
+	}
+	for _, value := range s.index.Values(inc.P, match.res) {
+		ref := value.Ref
+		if !ref.Local() || inc.Target != "" && inc.Target != ref.Type {
+			continue
+		}
+		allowed := search.Or{a.Allowed(search.Read, ref.Type), a.Allowed(search.Search, ref.Type)}
+		now := s.now[instance{ref.Type, ref.ID}]
+		for _, v := range s.log {
+			if v.Type != ref.Type || v.ID != ref.ID || v.Deleted {
+				continue
+			}
+			asked := v == now
+			if ref.Version != "" {
+				asked = ref.Version == fmt.Sprint(v.Version)
+			}
+			if asked && s.sees(allowed, v) && s.sees(allowed, now) {
+				found[versionName(&v.Row)] = true
+			}
+		}
+	}
+}
+
+// including adds the resources that refer to a match, if s reaches them.
+func (s *memorySnapshot) including(found map[string]bool, inc search.Include, a search.Access, match *version) {
+	if inc.Target != "" && inc.Target != match.Type {
+		return
+	}
+	for _, v := range s.now {
+		if v.Type != inc.Source || v.Deleted || !s.sees(a.Allowed(search.Search, v.Type), v) {
+			continue
+		}
+		for _, value := range s.index.Values(inc.P, v.res) {
+			if r := value.Ref; r.Local() && r.Type == match.Type && r.ID == match.ID {
+				found[versionName(&v.Row)] = true
+			}
+		}
+	}
+}
+
+// sees says whether a version, or of a deletion the live version before it, is in the set.
+func (s *memorySnapshot) sees(allowed search.Expr, v *version) bool {
+	for _, before := range slices.Backward(s.log[:v.seq+1]) {
+		if before.Type == v.Type && before.ID == v.ID && !before.Deleted {
+			return search.Match(s.world(), allowed, before.res)
+		}
+	}
+	return false
+}
+
+// Visible is the store restricted to what a caller may see with letter i: a version is there if it and the current one
+// are allowed, with the number and the date that it has.
+func (m *Memory) Visible(i search.Interaction, a search.Access) *Memory {
+	s := m.view()
+	out := NewMemory()
+	for _, v := range s.log {
+		allowed := a.Allowed(i, v.Type)
+		if !s.sees(allowed, v) || !s.sees(allowed, s.now[instance{v.Type, v.ID}]) {
+			continue
+		}
+		kept := *v
+		kept.seq = len(out.log)
+		out.log = append(out.log, &kept)
+		out.now[instance{v.Type, v.ID}] = &kept
+	}
+	return out
+}
+
+func (m *Memory) view() *memorySnapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.snapshot()
+}
+
+// world is the snapshot as Match looks at it.
+func (s *memorySnapshot) world() search.World {
+	return search.World{Index: s.index, Each: func(typ string, f func(*fhir.Resource) bool) {
+		for _, v := range s.now {
+			if v.Type == typ && !v.Deleted && !f(v.res) {
+				return
+			}
+		}
+	}}
+}
+
+// comparison is the order of g on the values of resources: its keys, or the main date, latest first.
+func (s *memorySnapshot) comparison(g search.Guarded) func(a, b *version) int {
+	keys := g.Sort()
+	if p := r4.Lookup(g.Type(), r4.MainDate(g.Type())); len(keys) == 0 && p != nil {
+		start := func(v *version) int64 {
+			latest := int64(fhir.MinTime)
+			for _, d := range s.index.Values(p, v.res) {
+				latest = max(latest, d.Time.Low)
+			}
+			return latest
+		}
+		return func(a, b *version) int { return cmp.Compare(start(b), start(a)) }
+	}
+	return func(a, b *version) int {
+		for _, k := range keys {
+			x, y := s.first(a, k), s.first(b, k)
+			if x == nil || y == nil {
+				if c := last(x == nil, y == nil); c != 0 {
+					return c
+				}
+				continue
+			}
+			if c := compareValues(k.P, *x, *y); c != 0 && k.Desc {
+				return -c
+			} else if c != 0 {
+				return c
+			}
+		}
+		return 0
+	}
+}
+
+// first is the value that comes first in the order asked for, nil if there is none.
+func (s *memorySnapshot) first(v *version, k search.Sort) (best *index.Value) {
+	for _, x := range s.index.Values(k.P, v.res) {
+		if k.P.Type == r4.Token && x.Code == "" || k.P.Type == r4.Reference && x.Ref == (fhir.Reference{}) {
+			continue // a text, a system or an identifier alone has no place in the order
+		}
+		if best == nil || compareValues(k.P, x, *best) < 0 != k.Desc {
+			best = &x
+		}
+	}
+	return best
+}
+
+// compareValues orders two values of one parameter. Ranges go by where they begin.
+func compareValues(p *r4.SearchParameter, a, b index.Value) int {
+	switch p.Type {
+	case r4.Date:
+		return cmp.Compare(a.Time.Low, b.Time.Low)
+	case r4.Number, r4.Quantity:
+		if a.LowOpen || b.LowOpen {
+			return last(b.LowOpen, a.LowOpen)
+		}
+		return a.Low.Rat().Cmp(b.Low.Rat())
+	case r4.String:
+		return strings.Compare(fhir.Fold(a.Text), fhir.Fold(b.Text))
+	case r4.Token:
+		x, y := a.Code, b.Code
+		if !p.CaseSensitive {
+			x, y = fhir.Fold(x), fhir.Fold(y)
+		}
+		return strings.Compare(x, y)
+	case r4.Reference:
+		return strings.Compare(a.Ref.String(), b.Ref.String())
+	case r4.URI:
+		return strings.Compare(a.Text, b.Text)
+	}
+	return 0
+}
+
+// Difference says how a list of rows departs from the answer; "" if it does not.
+func (a Answer) Difference(rows []plan.Row) string {
+	var got []string
+	for _, r := range rows {
+		got = append(got, r.Type+"/"+r.ID)
+	}
+	rest := got
+	for _, group := range a.Groups {
+		n := min(len(group), len(rest))
+		if !slices.Equal(slices.Sorted(slices.Values(rest[:n])), group) {
+			return fmt.Sprintf("got %v, want %v", got, a.Groups)
+		}
+		rest = rest[n:]
+	}
+	if len(rest) > 0 {
+		return fmt.Sprintf("got %v, want %v", got, a.Groups)
+	}
+	return ""
+}

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/firewarden/firewarden/auth/scope"
@@ -21,10 +20,18 @@ import (
 // rig is a service over the oracle, with a clock that goes on by a second a look and ids that count.
 type rig struct {
 	*Service
-	t testing.TB
+	t tester
 }
 
-func newRig(t testing.TB) *rig {
+// tester is a *testing.T, a *testing.B or a *rapid.T.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}
+
+func newRig(t tester) *rig {
 	var ids, clock atomic.Int64
 	seal, err := NewSeal([]byte(strings.Repeat("k", 32)), nil)
 	if err != nil {
@@ -43,7 +50,7 @@ func newRig(t testing.TB) *rig {
 }
 
 // as is a caller with these scopes for a patient.
-func as(t testing.TB, patient, scopes string) Caller {
+func as(t tester, patient, scopes string) Caller {
 	t.Helper()
 	set, refused := scope.Parse(scopes)
 	if refused != nil {

@@ -1,0 +1,152 @@
+package interaction
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"pgregory.net/rapid"
+)
+
+var cursors = regexp.MustCompile(`_page=[A-Za-z0-9_-]+`)
+
+// The law of the access semantics: what a caller may not see influences no answer. The same requests are sent to a
+// store with hidden resources and to one without; all answers must be equal, byte for byte but for the cursors.
+func TestNonInterference(t *testing.T) {
+	scopes := []string{
+		"patient/Observation.cruds?category=a patient/Encounter.rs?class=AMB patient/Patient.rs",
+		"patient/Observation.rs?category=a patient/Patient.r",
+		"system/Observation.cruds?category=a system/Encounter.rs?class=AMB",
+		"patient/Observation.u?category=a patient/Observation.rs?category=a patient/Encounter.s?class=AMB",
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		granted := rapid.SampledFrom(scopes).Draw(t, "scopes")
+		system := strings.HasPrefix(granted, "system/")
+		visible := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawResource(t, "v", system) }), 1, 8).Draw(t, "visible")
+		hidden := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawResource(t, "h", system) }), 1, 8).Draw(t, "hidden")
+		order := rapid.Permutation(append(make([]bool, len(visible)), trues(len(hidden))...)).Draw(t, "order")
+		requests := rapid.SliceOfN(rapid.SampledFrom(requests), 1, 10).Draw(t, "requests")
+
+		with := answers(t, granted, visible, hidden, order, requests)
+		without := answers(t, granted, visible, nil, order, requests)
+		for i := range requests {
+			if with[i] != without[i] {
+				t.Fatalf("%s: %s\nwith hidden resources: %s\nwithout: %s", granted, requests[i], with[i], without[i])
+			}
+		}
+	})
+}
+
+func trues(n int) []bool {
+	out := make([]bool, n)
+	for i := range out {
+		out[i] = true
+	}
+	return out
+}
+
+// drawResource draws a resource that the scopes show (ids v…) or hide (ids h…). Both refer to both.
+func drawResource(t *rapid.T, prefix string, system bool) string {
+	id := prefix + rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "id")
+	hide := prefix == "h"
+	subject, category, class := "A", rapid.SampledFrom([]string{"a", "a b", "c a"}).Draw(t, "category"), "AMB"
+	switch {
+	case hide && (system || rapid.Bool().Draw(t, "how")):
+		category, class = rapid.SampledFrom([]string{"b", "c", "b c"}).Draw(t, "category"), "IMP"
+	case hide:
+		subject = "B"
+	}
+	identifier := `"identifier":[{"value":"` + rapid.SampledFrom([]string{"1", "2"}).Draw(t, "identifier") + `"}],`
+	if rapid.Bool().Draw(t, "encounter") {
+		return strings.Replace(encounter(prefix+"e"+id[1:], subject, class), `"status"`, identifier+`"status"`, 1)
+	}
+	to := rapid.SampledFrom([]string{"ve1", "ve2", "he1", "he2"}).Draw(t, "refers to")
+	return strings.Replace(observation(id, subject, category), `"status"`,
+		identifier+`"effectiveDateTime":"202`+rapid.SampledFrom([]string{"1", "2"}).Draw(t, "year")+`","encounter":{"reference":"Encounter/`+to+`"},"status"`, 1)
+}
+
+var requests = []string{
+	"search Observation _sort=_id", "search Observation _sort=date,_id", "search Observation category=b&_sort=_id", "search Observation _summary=count",
+	"search Observation encounter.class=IMP&_total=accurate", "search Observation encounter.identifier=1&_sort=_id", "search Observation encounter.class:not=AMB",
+	"search Observation _include=Observation:encounter&_sort=_id", "search Observation _include=Observation:subject&_sort=_id",
+	"search Observation _id=h1,v1,v2&_sort=_id", "search Observation identifier=1&_sort=_id", "search Observation encounter=Encounter/he1&_sort=_id",
+	"search Observation subject:Patient._has:Observation:subject:category=c", "search Observation category:missing=true", "search Observation category:not=c&_sort=_id",
+	"search Encounter _sort=_id&_total=accurate", "search Encounter _has:Observation:encounter:category=b&_sort=_id", "search Encounter _revinclude=Observation:encounter&_sort=_id",
+	"search Patient _has:Observation:subject:category=c", "search Patient ", "search Observation _count=1&_sort=_id", "search Encounter _count=1&_sort=_id&identifier=2",
+	"read Observation v1", "read Observation h1", "read Encounter he1", "read Patient B", "vread Observation h1", "vread Observation v1",
+	"history Observation v1", "history Observation h1", "type history Observation", "type history Encounter", "system history",
+	"update Observation v1", "update Observation h1", "update Observation n1", "delete Observation h2", "delete Observation v2", "delete Observation n2",
+	"create 1", "create 2", "create 3", "refer 1", "refer 2", "refer 3",
+}
+
+// answers are what the requests give, one after the other. Writes of the world have the same times in both worlds.
+func answers(t *rapid.T, granted string, visible, hidden []string, order []bool, requests []string) []string {
+	r := newRig(t)
+	var at time.Time
+	r.Now = func() time.Time { return at }
+	r.put(patient("A"), patient("B"))
+	seen := 0
+	for _, hide := range order {
+		switch {
+		case !hide:
+			seen++
+			at = time.Date(2026, 1, 1, 0, seen, 0, 0, time.UTC)
+			r.put(visible[seen-1])
+		case hidden != nil:
+			at = at.Add(time.Second)
+			r.put(hidden[0])
+			hidden = hidden[1:]
+		}
+	}
+	at = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	c := as(t, "A", granted)
+	out := make([]string, len(requests))
+	for i, request := range requests {
+		out[i] = cursors.ReplaceAllString(answer(r, c, request), "_page=")
+	}
+	return out
+}
+
+func answer(r *rig, c Caller, request string) string {
+	words := strings.Split(request, " ")
+	var out Result
+	var err error
+	switch what := words[0]; what {
+	case "search":
+		pairs, _ := Pairs(words[2])
+		var all strings.Builder
+		for {
+			if out, err = r.Search(ctx, c, words[1], pairs, SearchOptions{}); err != nil {
+				break
+			}
+			all.Write(out.Bundle)
+			next := r.decode(out.Bundle).link("next")
+			if next == "" {
+				return all.String()
+			}
+			pairs, _ = Pairs(next)
+		}
+	case "system":
+		out, err = r.HistorySystem(ctx, c, nil)
+	case "type":
+		out, err = r.HistoryType(ctx, c, words[2], nil)
+	case "create":
+		out, err = r.Create(ctx, c, "Observation", r.parse(observation("x", "A", "a")), CreateOptions{IfNoneExist: "identifier=" + words[1]})
+	case "refer":
+		body := strings.Replace(observation("x", "A", "a"), `"status"`, `"encounter":{"reference":"Encounter?identifier=`+words[1]+`"},"status"`, 1)
+		out, err = r.Bundle(ctx, c, r.parse(`{"resourceType":"Bundle","type":"transaction","entry":[`+post("", body)+`]}`), BundleOptions{})
+	default:
+		out, err = do(r, c, what, words[1], words[2], observation(words[2], "A", "a"))
+	}
+	if err != nil {
+		return fmt.Sprint(Status(err), string(OperationOutcome(err)), fhir.KindOf(err))
+	}
+	body := ""
+	if out.Readable {
+		body = string(out.Row.Body)
+	}
+	return fmt.Sprint(out.Effect, out.Row.Type, out.Row.ID, out.Row.Version, out.Row.LastUpdated, body, string(out.Bundle))
+}

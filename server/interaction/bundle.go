@@ -3,6 +3,7 @@ package interaction
 import (
 	"context"
 	"hash/maphash"
+	"net/http"
 
 	"github.com/firewarden/firewarden/conformance/validate"
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -53,12 +54,17 @@ func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o
 	if err != nil {
 		return Result{}, err
 	}
+	var out Result
 	for _, e := range entries {
 		if e.read != nil && e.err == nil {
 			e.got, e.err = e.read(ctx)
 		}
+		if e.err != nil && Status(e.err) == http.StatusInternalServerError {
+			out.Faults = append(out.Faults, e.err)
+		}
 	}
-	return Result{Bundle: s.response(kind, entries, o)}, nil
+	out.Bundle = s.response(kind, entries, o)
+	return out, nil
 }
 
 func (s *Service) transaction(ctx context.Context, c Caller, entries []*entry) error {

@@ -68,6 +68,7 @@ type Result struct {
 	Readable bool        // the caller has r on Row: Row.Body may be sent
 	Bundle   []byte      // searchset, history, batch-response or transaction-response; nil otherwise
 	Warnings fhir.Errors // what lenient handling left out; search Bundles hold them as an entry, too
+	Faults   []error     // of Bundle: what failed in entries by the server's fault; for the log, the answer has no text of it
 }
 
 // ETag is the entity tag of a version: W/"3".

@@ -47,14 +47,3 @@ func BenchmarkValues(b *testing.B) {
 		})
 	}
 }
-
-func TestDump(t *testing.T) {
-	e := (&Indexer{}).Entries(parse(t, observation))
-	for _, x := range e.Terms {
-		t.Log(x)
-	}
-	for _, x := range e.Ranges {
-		t.Logf("%d %s %x %x", x.Num, x.Unit, x.Low, x.High)
-	}
-	t.Log(e.Order, e.Compartments)
-}

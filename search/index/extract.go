@@ -188,9 +188,9 @@ func (s *pass) reference(l *leaf, it fhirpath.Item) {
 		text := it.Node.Str("reference")
 		if text != "" {
 			v.Ref = fhir.ParseReference(text, s.x.Base)
-		}
-		if v.Ref.Type == "" && v.Ref.Fragment == "" {
-			v.Ref.Type = it.Node.Str("type")
+			if v.Ref.Type == "" && v.Ref.Fragment == "" {
+				v.Ref.Type = it.Node.Str("type")
+			}
 		}
 		if id := it.Node.Get("identifier"); id != nil && !l.link {
 			if t := identifier(id); t.system != "" || t.code != "" {

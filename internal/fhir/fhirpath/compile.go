@@ -428,9 +428,6 @@ func (c *compiler) as(n *node, left op, types static, name string) (op, static, 
 	}
 	p, ok := left.(*pathOp)
 	if !ok || t.system || len(p.steps) == 0 || len(p.steps[len(p.steps)-1].alts) == 0 {
-		if !ok || t.system || types == nil || len(p.steps) == 0 {
-			return &filterOp{left, t}, static{t.name}, nil
-		}
 		return &filterOp{left, t}, static{t.name}, nil
 	}
 	// Narrow the last step. Other types than t itself count only if no variant is declared as t.
@@ -443,7 +440,7 @@ func (c *compiler) as(n *node, left op, types static, name string) (op, static, 
 	for _, a := range alts {
 		var fields []Field
 		for _, f := range a.fields {
-			if f.Type == "Resource" || f.Type != t.name && c.model.IsA(t.name, f.Type) {
+			if f.Type == "Resource" {
 				return &filterOp{left, t}, static{t.name}, nil // known when evaluating
 			}
 			if f.Type == t.name || !exact && c.model.IsA(f.Type, t.name) {

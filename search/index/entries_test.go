@@ -54,6 +54,7 @@ func TestTerms(t *testing.T) {
 		{"Observation", `"code":{"coding":[{"system":"urn:l","code":"a"},{"code":"b"}]},"valueCodeableConcept":{"coding":[{"code":"v"}]}`, "code-value-concept",
 			"composite:a$v composite:b$v composite:urn:l|a$v"},
 		{"Observation", `"code":{"text":"a"},"valueCodeableConcept":{"coding":[{"code":"v"}]}`, "code-value-concept", "present"},
+		{"Observation", `"code":{"coding":[{"code":"urn:l|a"},{"code":"b$c"},{"system":"x$","code":"d"}]},"valueCodeableConcept":{"coding":[{"code":"v"}]}`, "code-value-concept", "composite:d$v"},
 		{"Observation", `"code":{"coding":[{"code":"b"}]},"valueQuantity":{"value":1}`, "code-value-quantity", "present"},
 		{"DocumentReference", `"relatesTo":[{"code":"appends","target":{"reference":"DocumentReference/2"}}]`, "relationship",
 			"composite:DocumentReference/2$appends composite:DocumentReference/2$http://hl7.org/fhir/document-relationship-type|appends"},

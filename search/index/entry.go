@@ -9,11 +9,11 @@ const (
 	FormSystemCode                 // Token: "system|code"
 	FormSystem                     // Token: "system|"
 	FormNoSystem                   // Token: "|code", only of values without a system
-	FormReference                  // Reference: "Type/id", or the URL as written; versions and our base stripped
+	FormReference                  // Reference: "Type/id", the URL as written, or "#id"; versions and our base stripped
 	FormID                         // Reference: the bare id, whatever the type
 	FormIdentifier                 // Reference.identifier: "system|value"
 	FormIdentCode                  // Reference.identifier: "value"
-	FormCanonical                  // canonical: URL without |version (FormReference holds it whole)
+	FormCanonical                  // Reference: of a URL with a |version, the URL without it (FormReference holds it whole)
 	FormURI                        // URI: as written
 	FormString                     // String: folded text, whole
 	FormPrefix                     // String: the first one, two and three characters of the folded text
@@ -21,7 +21,7 @@ const (
 	FormPresent                    // the parameter has a value; Text is ""
 	FormIn                         // Num is NumIn: member of the compartment "Patient/123"
 	FormOnly                       // Num is NumOnly: refers, in any element, to a Patient and to no Patient but this one
-	FormComposite                  // Composite of tokens and references: parts joined by "$", each "system|code" or "code"
+	FormComposite                  // Composite of tokens and references only: parts joined by "$", see part
 )
 
 // Numbers of internal terms, above every parameter of the definitions.

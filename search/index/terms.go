@@ -173,16 +173,21 @@ func (b *builder) combine(num uint16, texts [][]string) {
 	}
 }
 
-// part appends the texts of one value of a component: "code" and "system|code" of a token, the reference itself.
+// part appends the texts of one value of a component: "code" and "system|code" of a token, the reference itself. A text
+// in which "$" or "|" could mean two things is left out: such values are found by verifying.
 func (b *builder) part(list []string, v *Value) []string {
-	switch {
-	case v.Type == r4.Reference && v.Ref.URL == "" && v.Ref.Type != "" && v.Ref.ID != "":
-		list = append(list, b.join(v.Ref.Type, '/', v.Ref.ID))
-	case v.Type == r4.Reference && v.Ref != (fhir.Reference{}):
-		list = append(list, v.Ref.String())
-	case v.Type == r4.Token && v.Code != "":
+	switch r := v.Ref; {
+	case v.Type == r4.Reference && r.URL == "" && r.Fragment == "":
+		if r.Type != "" && r.ID != "" {
+			list = append(list, b.join(r.Type, '/', r.ID))
+		}
+	case v.Type == r4.Reference:
+		if text := r.String(); !strings.Contains(text, "$") {
+			list = append(list, text)
+		}
+	case v.Type == r4.Token && v.Code != "" && !strings.ContainsAny(v.Code, "$|"):
 		list = append(list, v.Code)
-		if v.System != "" {
+		if v.System != "" && !strings.Contains(v.System, "$") {
 			list = append(list, b.join(v.System, '|', v.Code))
 		}
 	}

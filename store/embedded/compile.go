@@ -1,0 +1,348 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// query turns a plan.Node into postings.
+type query struct {
+	src  source
+	sch  *schema
+	work work
+	open []closer // closed by close
+	row  plan.Row // the last one that was loaded
+	doc  uint64   // its number
+}
+
+type closer interface{ close() }
+
+func (src source) query(ctx context.Context, sch *schema) *query {
+	return &query{src: src, sch: sch, work: work{ctx: ctx}}
+}
+
+func (q *query) close() {
+	for _, c := range q.open {
+		c.close()
+	}
+}
+
+// set is an intersection that is still being put together: documents of all lists, in all windows, that all tests keep.
+// Without lists it is of all documents of the type.
+type set struct {
+	lists   []postings
+	windows []postings // dense: they say yes to most positions, documents or not, and so can only follow a list
+	ranges  []plan.Range
+	tests   []test
+	late    []test // those that read bodies
+	within  bool   // a list holds only documents of the patient's compartment
+}
+
+func listed(p postings) set { return set{lists: []postings{p}} }
+
+func (s *set) add(o set) {
+	s.lists = append(s.lists, o.lists...)
+	s.windows = append(s.windows, o.windows...)
+	s.ranges = append(s.ranges, o.ranges...)
+	s.tests = append(s.tests, o.tests...)
+	s.late = append(s.late, o.late...)
+	s.within = s.within || o.within
+}
+
+// postings finishes a set. patient is that of compile.
+func (q *query) postings(s set, patient string) (postings, error) {
+	for _, r := range s.ranges {
+		p, t, err := q.ranged(r, len(s.lists) > 0, patient != "")
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			s.lists = append(s.lists, p)
+		} else {
+			s.tests = append(s.tests, t)
+		}
+	}
+	if len(s.lists) == 0 {
+		all, err := q.all(patient)
+		if err != nil {
+			return nil, err
+		}
+		s.lists = append(s.lists, all)
+	}
+	return newFiltered(newIntersection(append(s.lists, s.windows...)), append(s.tests, s.late...)), nil
+}
+
+// compile makes the set of a node. With a patient the result is right only within that patient's compartment: the
+// caller intersects with it.
+func (q *query) compile(n plan.Node, patient string) (set, error) {
+	switch n := n.(type) {
+	case plan.All:
+		return set{}, nil
+	case plan.None:
+		return listed(nothing{}), nil
+	case plan.Term:
+		return q.term(index.Term(n), patient)
+	case plan.Terms:
+		return q.terms(n, patient)
+	case plan.Prefix:
+		return q.prefix(index.Term(n))
+	case plan.Range:
+		if n.Num == q.sch.main && n.Unit == "" && n.Num != 0 {
+			return q.mainRange(n)
+		}
+		return set{ranges: []plan.Range{n}}, nil
+	case plan.And:
+		if len(n) == 0 {
+			return set{}, fmt.Errorf("an empty plan.And")
+		}
+		return q.and(n, patient)
+	case plan.Or:
+		if len(n) == 0 {
+			return set{}, fmt.Errorf("an empty plan.Or")
+		}
+		return q.or(n, patient)
+	case plan.Not:
+		return q.not(n.X, patient)
+	case plan.Verify:
+		s, err := q.compile(n.X, patient)
+		s.late = append(s.late, q.verify(n.By))
+		return s, err
+	}
+	return set{}, fmt.Errorf("an unknown node %T", n)
+}
+
+// compiled is compile and postings.
+func (q *query) compiled(n plan.Node, patient string) (postings, error) {
+	s, err := q.compile(n, patient)
+	if err != nil {
+		return nil, err
+	}
+	return q.postings(s, patient)
+}
+
+// flatten lists the operands of nested Ands; what Verify holds is an operand, its test comes after.
+func flatten(n plan.And, out []plan.Node, late []func(*plan.Row) (bool, error)) ([]plan.Node, []func(*plan.Row) (bool, error)) {
+	for _, x := range n {
+		for {
+			v, ok := x.(plan.Verify)
+			if !ok {
+				break
+			}
+			late, x = append(late, v.By), v.X
+		}
+		if and, ok := x.(plan.And); ok && len(and) > 0 {
+			out, late = flatten(and, out, late)
+			continue
+		}
+		out = append(out, x)
+	}
+	return out, late
+}
+
+// mostPatients is how many patients of a Terms are asked one by one.
+const mostPatients = 16
+
+// and intersects. If an operand is one patient (patient=P, or membership of P's compartment) the others are read from
+// what is kept behind that patient.
+func (q *query) and(n plan.And, patient string) (set, error) {
+	nodes, late := flatten(n, nil, nil)
+	var out set
+	for _, by := range late {
+		out.late = append(out.late, q.verify(by))
+	}
+	if patient == "" {
+		for i, x := range nodes {
+			if t, ok := x.(plan.Term); ok {
+				if patient = q.patient(index.Term(t)); patient != "" {
+					break
+				}
+			}
+			if ts, ok := x.(plan.Terms); ok && len(nodes) > 1 && len(ts) <= mostPatients && q.allPatients(ts) {
+				s, err := q.eachPatient(ts, nodes, i)
+				out.add(s)
+				return out, err
+			}
+		}
+	}
+	var member bool // In(patient) is asked for
+	for _, x := range nodes {
+		if t, ok := x.(plan.Term); ok && patient != "" && t.Num == index.NumIn && q.patient(index.Term(t)) == patient {
+			member = true
+			continue
+		}
+		s, err := q.compile(x, patient)
+		if err != nil {
+			return out, err
+		}
+		out.add(s)
+	}
+	if member && !out.within {
+		all, err := q.all(patient)
+		if err != nil {
+			return out, err
+		}
+		out.lists, out.within = append(out.lists, all), true
+	}
+	return out, nil
+}
+
+// patient is the id of the patient that a term pins a document's compartment to, "" if it does not.
+func (q *query) patient(t index.Term) string {
+	if t.Form != index.FormReference && t.Form != index.FormIn || !q.sch.patient[t.Num] {
+		return ""
+	}
+	id, ok := strings.CutPrefix(t.Text, "Patient/")
+	if !ok || !fhir.ValidID(id) {
+		return ""
+	}
+	return id
+}
+
+func (q *query) allPatients(ts plan.Terms) bool {
+	for _, t := range ts {
+		if q.patient(t) == "" {
+			return false
+		}
+	}
+	return len(ts) > 0
+}
+
+// eachPatient is the union over the patients ts, which are nodes[i].
+func (q *query) eachPatient(ts plan.Terms, nodes []plan.Node, i int) (set, error) {
+	var or plan.Or
+	for _, t := range ts {
+		and := append(plan.And{plan.Term(t)}, nodes[:i]...)
+		or = append(or, append(and, nodes[i+1:]...))
+	}
+	return q.or(or, "")
+}
+
+func (q *query) or(n plan.Or, patient string) (set, error) {
+	parts := make([]postings, 0, len(n))
+	for _, x := range n {
+		p, err := q.compiled(x, patient)
+		if err != nil {
+			return set{}, err
+		}
+		parts = append(parts, p)
+	}
+	return listed(newUnion(parts)), nil
+}
+
+// not excludes. What a shape tells (a parameter without a value) is listed, the rest is tested.
+func (q *query) not(x plan.Node, patient string) (set, error) {
+	if t, ok := x.(plan.Term); ok && shaped(t.Form) {
+		return q.shaped(index.Term(t), patient, true)
+	}
+	out, err := q.compiled(x, patient)
+	if err != nil {
+		return set{}, err
+	}
+	return set{tests: []test{func(p position) (bool, error) {
+		if out.seek(p) {
+			return out.at() != p, nil
+		}
+		return true, out.err()
+	}}}, nil
+}
+
+// verify is the test of a plan.Verify.
+func (q *query) verify(by func(*plan.Row) (bool, error)) test {
+	return func(p position) (bool, error) {
+		row, err := q.load(p)
+		if err != nil {
+			return false, err
+		}
+		return by(row)
+	}
+}
+
+// load reads the row of a document; the last one is kept.
+func (q *query) load(p position) (*plan.Row, error) {
+	if doc := p.number(); q.doc != doc {
+		if err := q.work.step(); err != nil {
+			return nil, err
+		}
+		var space [8]byte
+		row, ok, err := q.src.row(appendBodyKey(space[:0], doc), "")
+		if err == nil && !ok {
+			err = fmt.Errorf("document %d has postings and no body", doc)
+		}
+		if err != nil {
+			return nil, err
+		}
+		q.row, q.doc = row, doc
+	}
+	return &q.row, nil
+}
+
+// tested is a test on the entries of a document: the slow way, for what no posting says.
+func (q *query) tested(f func(*index.Entries) bool) test {
+	return func(p position) (bool, error) {
+		e, err := q.entries(p)
+		if err != nil {
+			return false, err
+		}
+		return f(&e), nil
+	}
+}
+
+// list opens the postings of a prefix.
+func (q *query) list(prefix []byte) (*list, error) {
+	l, err := newList(q.src.r, prefix, &q.work)
+	if err != nil {
+		return nil, err
+	}
+	q.open = append(q.open, l)
+	return l, nil
+}
+
+// lists opens several and merges them.
+func (q *query) lists(prefixes ...[]byte) (postings, error) {
+	parts := make([]postings, 0, len(prefixes))
+	for _, p := range prefixes {
+		l, err := q.list(p)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, l)
+	}
+	if len(parts) == 0 {
+		return nothing{}, nil
+	}
+	return newUnion(parts), nil
+}
+
+// all is every document of the type, or of the type in the patient's compartment.
+func (q *query) all(patient string) (postings, error) {
+	if patient != "" {
+		return q.list(appendSelf(q.behind(patient), index.NumIn))
+	}
+	return q.list([]byte{keyAll, q.sch.number})
+}
+
+// behind is what the terms kept behind a patient begin with.
+func (q *query) behind(patient string) []byte {
+	return append(appendID([]byte{keyPatient}, patient), q.sch.number)
+}
+
+// iterator opens an iterator over the keys of a prefix; it is closed with the query.
+func (q *query) iterator(prefix []byte) (*pebble.Iterator, error) {
+	it, err := q.src.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return nil, err
+	}
+	q.open = append(q.open, iteratorCloser{it})
+	return it, nil
+}
+
+type iteratorCloser struct{ it *pebble.Iterator }
+
+func (c iteratorCloser) close() { c.it.Close() }

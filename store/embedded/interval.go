@@ -1,0 +1,225 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// interval is one index.Range as keys and records hold it, several of equal ends that differ in their unit only taken
+// together:
+//
+//	parameter, number of units, units, class, low, length shared with low, length of the rest, rest of high
+//
+// It is whole and distinct for distinct ranges, and orders by low behind the class.
+type interval struct {
+	num   uint16
+	units []byte // encoded: count, texts
+	class byte
+	low   index.Key
+	high  index.Key
+}
+
+// Classes tell how far low may lie before high, so that a bound of high is a bound of low too.
+const (
+	classPoint = 0 // numbers: low is high
+	classDay   = 1 // dates: at most a day
+	classYear  = 2 // dates: at most 400 days
+	classAny   = 3
+)
+
+const (
+	microsPerDay = 86_400_000_000
+	yearMicros   = 400 * microsPerDay
+)
+
+// classWidth is the greatest width of a date's class in microseconds.
+func classWidth(class byte) int64 {
+	switch class {
+	case classDay:
+		return microsPerDay
+	case classYear:
+		return yearMicros
+	}
+	return math.MaxInt64
+}
+
+func classOf(date bool, low, high index.Key) byte {
+	if !date {
+		if low == high {
+			return classPoint
+		}
+		return classAny
+	}
+	l, ok1 := keyTime(low)
+	h, ok2 := keyTime(high)
+	switch width := h - l; {
+	case !ok1 || !ok2 || h < l || width < 0:
+		return classAny
+	case width <= microsPerDay:
+		return classDay
+	case width <= yearMicros:
+		return classYear
+	}
+	return classAny
+}
+
+// intervals are the ranges of a resource, grouped.
+func (sch *schema) intervals(ranges []index.Range) []interval {
+	if len(ranges) == 0 {
+		return nil
+	}
+	byEnds := func(a, b index.Range) int {
+		if a.Num != b.Num {
+			return int(a.Num) - int(b.Num)
+		}
+		if c := strings.Compare(string(a.Low), string(b.Low)); c != 0 {
+			return c
+		}
+		if c := strings.Compare(string(a.High), string(b.High)); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Unit, b.Unit)
+	}
+	if !slices.IsSortedFunc(ranges, byEnds) {
+		ranges = slices.Clone(ranges)
+		slices.SortFunc(ranges, byEnds)
+	}
+	out := make([]interval, 0, len(ranges))
+	for i := 0; i < len(ranges); {
+		r := ranges[i]
+		j := i + 1
+		for j < len(ranges) && ranges[j].Num == r.Num && ranges[j].Low == r.Low && ranges[j].High == r.High && j-i < 255 {
+			j++
+		}
+		out = append(out, interval{r.Num, unitsOf(ranges[i:j]), classOf(sch.dates[r.Num], r.Low, r.High), r.Low, r.High})
+		i = j
+	}
+	return out
+}
+
+// noUnit are the units of a date or number.
+var noUnit = []byte{1, 0x00, 0x01}
+
+func unitsOf(group []index.Range) []byte {
+	if len(group) == 1 && group[0].Unit == "" {
+		return noUnit
+	}
+	out := []byte{byte(len(group))}
+	for _, r := range group {
+		out = appendText(out, r.Unit)
+	}
+	return out
+}
+
+// unitsLen is the length of the units that b begins with, -1 if there are none.
+func unitsLen(b []byte) int {
+	if len(b) == 0 {
+		return -1
+	}
+	n := 1
+	for range b[0] {
+		m := textLen(b[n:])
+		if m < 0 {
+			return -1
+		}
+		n += m
+	}
+	return n
+}
+
+// hasUnit says whether a unit is among units; unit is encoded (appendText).
+func hasUnit(units, unit []byte) bool {
+	for n := 1; n < len(units); {
+		m := textLen(units[n:])
+		if m < 0 {
+			return false
+		}
+		if string(units[n:n+m]) == string(unit) {
+			return true
+		}
+		n += m
+	}
+	return false
+}
+
+func (v interval) append(dst []byte) []byte {
+	dst = append(append(appendNum(dst, v.num), v.units...), v.class)
+	dst = append(appendEscaped(dst, string(v.low)), 0x00, 0x01)
+	shared := 0
+	for shared < len(v.low) && shared < len(v.high) && v.low[shared] == v.high[shared] {
+		shared++
+	}
+	dst = binary.AppendUvarint(dst, uint64(shared))
+	dst = binary.AppendUvarint(dst, uint64(len(v.high)-shared))
+	return append(dst, v.high[shared:]...)
+}
+
+// readInterval decodes the interval that b begins with; n is its length, -1 if there is none.
+func readInterval(b []byte) (v interval, n int) {
+	if len(b) < 3 {
+		return v, -1
+	}
+	v.num = binary.BigEndian.Uint16(b)
+	m := unitsLen(b[2:])
+	if m < 0 || len(b) <= 2+m {
+		return v, -1
+	}
+	v.units, n = b[2:2+m], 2+m
+	v.class = b[n]
+	n++
+	low, m := readText(b[n:])
+	if m < 0 {
+		return v, -1
+	}
+	n += m
+	shared, m := binary.Uvarint(b[n:])
+	if m <= 0 || shared > uint64(len(low)) {
+		return v, -1
+	}
+	n += m
+	rest, m := binary.Uvarint(b[n:])
+	if m <= 0 || rest > uint64(len(b)-n-m) {
+		return v, -1
+	}
+	n += m
+	v.low = index.Key(low)
+	v.high = index.Key(low[:shared] + string(b[n:n+int(rest)]))
+	return v, n + int(rest)
+}
+
+// readText is the text that b begins with in the encoding of appendEscaped and 0x00 0x01.
+func readText(b []byte) (string, int) {
+	n := textLen(b)
+	if n < 0 {
+		return "", -1
+	}
+	body := string(b[:n-2])
+	return strings.ReplaceAll(body, "\x00\xff", "\x00"), n
+}
+
+// holds says whether the interval is in a range of a plan.
+func (v *interval) holds(r *plan.Range) bool { return within(r.Low, v.low) && within(r.High, v.high) }
+
+func within(s plan.Span, k index.Key) bool {
+	if s.Min != "" && (k < s.Min || k == s.Min && s.MinOpen) {
+		return false
+	}
+	return s.Max == "" || k < s.Max || k == s.Max && !s.MaxOpen
+}
+
+// keyTime is the time of a DateKey; false for the open ends, which are the ends of time.
+func keyTime(k index.Key) (micros int64, ok bool) {
+	if len(k) != 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64([]byte(k)) ^ timeSign), true
+}
+
+func timeKey(micros int64) index.Key {
+	return index.Key(binary.BigEndian.AppendUint64(nil, uint64(micros)^timeSign))
+}

@@ -1,0 +1,346 @@
+package embedded
+
+import (
+	"strings"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// term is the documents that have a term.
+func (q *query) term(t index.Term, patient string) (set, error) {
+	if shaped(t.Form) {
+		return q.shaped(t, patient, false)
+	}
+	prefixes, err := q.prefixes(nil, t, patient)
+	if err != nil {
+		return set{}, err
+	}
+	p, err := q.lists(prefixes...)
+	if err != nil {
+		return set{}, err
+	}
+	s := listed(p)
+	s.within = patient != "" && len(prefixes) == 1 && prefixes[0][0] == keyPatient
+	if t.Num == q.sch.id && t.Form == index.FormCode {
+		one, err := q.one(t.Text)
+		if err != nil {
+			return set{}, err
+		}
+		s = listed(newUnion([]postings{p, one}))
+	}
+	return s, nil
+}
+
+// manyLists is from how many lists on they are read into memory one after the other.
+const manyLists = 32
+
+// terms is the documents that have one of several terms.
+func (q *query) terms(ts plan.Terms, patient string) (set, error) {
+	var prefixes [][]byte
+	var parts []postings
+	var found []position
+	for _, t := range ts {
+		if shaped(t.Form) {
+			s, err := q.shaped(t, patient, false)
+			if err != nil {
+				return set{}, err
+			}
+			p, err := q.postings(s, patient)
+			if err != nil {
+				return set{}, err
+			}
+			parts = append(parts, p)
+			continue
+		}
+		var err error
+		if prefixes, err = q.prefixes(prefixes, t, patient); err != nil {
+			return set{}, err
+		}
+		if t.Num == q.sch.id && t.Form == index.FormCode {
+			if found, err = q.instance(found, t.Text); err != nil {
+				return set{}, err
+			}
+		}
+	}
+	if len(prefixes) > manyLists {
+		var err error
+		if found, prefixes, err = q.collect(found, prefixes); err != nil {
+			return set{}, err
+		}
+	}
+	for _, prefix := range prefixes {
+		l, err := q.list(prefix)
+		if err != nil {
+			return set{}, err
+		}
+		parts = append(parts, l)
+	}
+	if len(found) > 0 || len(parts) == 0 {
+		parts = append(parts, newSlice(found))
+	}
+	return listed(newUnion(parts)), nil
+}
+
+// shortList is how many postings collect reads of one list before it leaves it alone.
+const shortList = 256
+
+// collect reads short lists through one iterator; the prefixes of the long ones are returned.
+func (q *query) collect(found []position, prefixes [][]byte) ([]position, [][]byte, error) {
+	it, err := q.iterator([]byte{keyAll})
+	if err != nil {
+		return nil, nil, err
+	}
+	it.SetBounds(nil, nil)
+	var long [][]byte
+	for _, prefix := range prefixes {
+		it.SetBounds(prefix, after(prefix))
+		start := len(found)
+		for ok := it.First(); ok; ok = it.Next() {
+			if err := q.work.step(); err != nil {
+				return nil, nil, err
+			}
+			p, ok := readPosition(it.Key()[len(prefix):])
+			if !ok {
+				return nil, nil, errRecord
+			}
+			if found = append(found, p); len(found)-start > shortList && len(long) < manyLists {
+				long, found = append(long, prefix), found[:start]
+				break
+			}
+		}
+		if err := it.Error(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return found, long, nil
+}
+
+// prefixes appends the prefixes of the lists whose union is a term's.
+func (q *query) prefixes(out [][]byte, t index.Term, patient string) ([][]byte, error) {
+	// base is what the terms of the type begin with, near the patient if they are kept there too.
+	base := func(kept bool) []byte {
+		if kept && patient != "" {
+			return q.behind(patient)
+		}
+		return []byte{keyTerm, q.sch.number}
+	}
+	behind := q.sch.behind[t.Num]
+	types := q.src.s.types
+	switch t.Form {
+	case index.FormSystemCode:
+		if system, code, ok := splitToken(t.Text); ok {
+			out = append(out, appendToken(base(behind), t.Num, system, code))
+			if !severalBars(t.Text) {
+				return out, nil
+			}
+		}
+	case index.FormNoSystem:
+		if code, ok := strings.CutPrefix(t.Text, "|"); ok {
+			return append(out, append(appendCode(base(behind), t.Num, code), tagNoSystem)), nil
+		}
+	case index.FormCode:
+		return q.below(out, appendCode(base(behind), t.Num, t.Text))
+	case index.FormReference, index.FormIn, index.FormOnly:
+		if ref, id, ok := types.splitReference(t.Text); ok {
+			if types.name(ref) == "Patient" {
+				out = append(out, appendSelf(q.behind(id), t.Num))
+				if q.sch.patient[t.Num] {
+					return out, nil
+				}
+			}
+			return append(out, appendReference(base(false), t.Num, ref, id)), nil
+		}
+	case index.FormID:
+		if fhir.ValidID(t.Text) {
+			return q.below(append(out, appendSelf(q.behind(t.Text), t.Num)), appendRef(base(false), t.Num, t.Text))
+		}
+	}
+	return append(out, appendForm(base(false), t.Num, t.Form, t.Text)), nil
+}
+
+// below appends the prefixes of the terms that begin with start.
+func (q *query) below(out [][]byte, start []byte) ([][]byte, error) {
+	it, err := q.iterator(start)
+	if err != nil {
+		return nil, err
+	}
+	head := 2
+	if start[0] == keyPatient {
+		head = 1 + idLen(start[1:]) + 1
+	}
+	for ok := it.First(); ok; {
+		if err := q.work.step(); err != nil {
+			return nil, err
+		}
+		n := termLen(it.Key()[head:])
+		if n < 0 {
+			return nil, errRecord
+		}
+		prefix := append([]byte(nil), it.Key()[:head+n]...)
+		out = append(out, prefix)
+		ok = it.SeekGE(after(prefix))
+	}
+	return out, it.Error()
+}
+
+// one is the document of an id.
+func (q *query) one(id string) (postings, error) {
+	found, err := q.instance(nil, id)
+	return newSlice(found), err
+}
+
+// instance appends the position of a live instance of the type.
+func (q *query) instance(found []position, id string) ([]position, error) {
+	if err := q.work.step(); err != nil {
+		return nil, err
+	}
+	e, err := q.src.entry(q.sch.number, id)
+	if err != nil || e.version == 0 || e.deleted {
+		return found, err
+	}
+	return append(found, e.pos), nil
+}
+
+// mostShapes is how many lists of shapes are merged; with more the shape of each candidate is looked up.
+const mostShapes = 32
+
+// shaped is the documents whose shape holds a term, or, negated, does not.
+func (q *query) shaped(t index.Term, patient string, negated bool) (set, error) {
+	shapes := q.src.s.shapes.having(q.sch.number, t.Num, t.Form, t.Text, negated)
+	odd, err := q.odd(t, negated)
+	if err != nil {
+		return set{}, err
+	}
+	if patient == "" && len(shapes) <= mostShapes {
+		parts := odd
+		for _, n := range shapes {
+			l, err := q.list(appendShapeKey(nil, keyMember, q.sch.number, n))
+			if err != nil {
+				return set{}, err
+			}
+			parts = append(parts, l)
+		}
+		if len(parts) == 0 {
+			return listed(nothing{}), nil
+		}
+		return listed(newUnion(parts)), nil
+	}
+	all, err := q.list([]byte{keyAll, q.sch.number})
+	if err != nil {
+		return set{}, err
+	}
+	wanted := map[uint16]bool{}
+	for _, n := range shapes {
+		wanted[n] = true
+	}
+	return set{tests: []test{func(p position) (bool, error) {
+		if !all.seek(p) || all.at() != p {
+			return false, all.err()
+		}
+		if v := all.value(); len(v) == 2 && wanted[uint16(v[0])<<8|uint16(v[1])] {
+			return true, nil
+		}
+		for _, o := range odd {
+			if o.seek(p) && o.at() == p {
+				return true, nil
+			} else if err := o.err(); err != nil {
+				return false, err
+			}
+		}
+		return false, nil
+	}}}, nil
+}
+
+// odd is the documents without a numbered shape that hold a term, or, negated, do not; none if there are no such
+// documents.
+func (q *query) odd(t index.Term, negated bool) ([]postings, error) {
+	n, err := q.src.count(shapeID{q.sch.number, 0})
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	with, err := q.list(appendForm([]byte{keyTerm, q.sch.number}, t.Num, t.Form, t.Text))
+	if err != nil || !negated {
+		return []postings{with}, err
+	}
+	all, err := q.list(appendShapeKey(nil, keyMember, q.sch.number, 0))
+	if err != nil {
+		return nil, err
+	}
+	return []postings{newFiltered(all, []test{func(p position) (bool, error) {
+		if with.seek(p) {
+			return with.at() != p, nil
+		}
+		return true, with.err()
+	}})}, nil
+}
+
+// count is the number of live documents of a shape.
+func (src source) count(id shapeID) (uint64, error) {
+	val, closer, err := get(src.r, appendShapeKey(nil, keyCount, id.typ, id.shape))
+	if err != nil || closer == nil {
+		return 0, err
+	}
+	defer closer.Close()
+	if len(val) != 8 {
+		return 0, errRecord
+	}
+	return readUint64(val), nil
+}
+
+// prefix is the documents that have a term whose text begins with a text.
+func (q *query) prefix(t index.Term) (set, error) {
+	var start []byte
+	switch t.Form {
+	case index.FormCode:
+		if t.Num == q.sch.id {
+			return q.slowPrefix(t), nil
+		}
+		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupToken)
+	case index.FormSystemCode, index.FormNoSystem, index.FormReference, index.FormID, index.FormIn, index.FormOnly,
+		index.FormPresent, index.FormSystem:
+		return q.slowPrefix(t), nil
+	default:
+		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupForm+byte(t.Form))
+	}
+	it, err := q.iterator(appendEscaped(start, t.Text[:min(len(t.Text), inline)]))
+	if err != nil {
+		return set{}, err
+	}
+	var found []position
+	for ok := it.First(); ok; ok = it.Next() {
+		if err := q.work.step(); err != nil {
+			return set{}, err
+		}
+		n := termLen(it.Key()[2:])
+		if n < 0 {
+			return set{}, errRecord
+		}
+		p, ok := readPosition(it.Key()[2+n:])
+		if !ok {
+			return set{}, errRecord
+		}
+		found = append(found, p)
+	}
+	if err := it.Error(); err != nil {
+		return set{}, err
+	}
+	s := listed(newSlice(found))
+	if len(t.Text) > inline {
+		s.late = q.slowPrefix(t).late
+	}
+	return s, nil
+}
+
+// slowPrefix reads the bodies.
+func (q *query) slowPrefix(t index.Term) set {
+	return set{late: []test{q.tested(func(e *index.Entries) bool {
+		for i := range e.Terms {
+			if x := &e.Terms[i]; x.Num == t.Num && x.Form == t.Form && strings.HasPrefix(x.Text, t.Text) {
+				return true
+			}
+		}
+		return false
+	})}}
+}

@@ -1,0 +1,354 @@
+package embedded
+
+import (
+	"container/heap"
+	"context"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// postings are documents in the order of their type, one after the other. They begin before the first: call next or
+// seek. Once either has returned false they are used up.
+type postings interface {
+	// next goes to the next document.
+	next() bool
+	// seek goes to the first document at or behind p; it never goes back.
+	seek(p position) bool
+	// at is the current document.
+	at() position
+	err() error
+	close()
+}
+
+// work counts the keys and documents that a query reads, and stops it when its time is over.
+type work struct {
+	ctx  context.Context
+	read int
+}
+
+func (w *work) step() error {
+	if w.read++; w.read&1023 == 0 {
+		return w.ctx.Err()
+	}
+	return nil
+}
+
+// list is the postings of the keys that begin with one prefix.
+type list struct {
+	it     *pebble.Iterator
+	prefix int
+	cur    position
+	begun  bool
+	ok     bool
+	bad    error
+	key    []byte // prefix, then space for a position
+	work   *work
+}
+
+func newList(r pebble.Reader, prefix []byte, w *work) (*list, error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return nil, err
+	}
+	return &list{it: it, prefix: len(prefix), key: append(make([]byte, 0, len(prefix)+13), prefix...), work: w}, nil
+}
+
+func (l *list) take(ok bool) bool {
+	l.begun = true
+	if l.ok = ok; !ok {
+		l.bad = l.it.Error()
+		return false
+	}
+	if l.bad = l.work.step(); l.bad != nil {
+		l.ok = false
+		return false
+	}
+	if l.cur, l.ok = readPosition(l.it.Key()[l.prefix:]); !l.ok {
+		l.bad = errRecord
+	}
+	return l.ok
+}
+
+func (l *list) next() bool {
+	if !l.begun {
+		return l.take(l.it.First())
+	}
+	return l.ok && l.take(l.it.Next())
+}
+
+// seekSteps is how many neighbours are tried before the tree is searched.
+const seekSteps = 3
+
+func (l *list) seek(p position) bool {
+	if l.begun {
+		for range seekSteps {
+			if !l.ok || !l.cur.less(p) {
+				return l.ok
+			}
+			l.next()
+		}
+		if !l.ok || !l.cur.less(p) {
+			return l.ok
+		}
+	}
+	l.key = p.append(l.key[:l.prefix])
+	return l.take(l.it.SeekGE(l.key))
+}
+
+func (l *list) at() position { return l.cur }
+func (l *list) err() error   { return l.bad }
+func (l *list) close()       { l.it.Close() }
+
+// value is the value of the current key.
+func (l *list) value() []byte { return l.it.Value() }
+
+// slice is postings that are sorted already.
+type slice struct {
+	all   []position
+	i     int
+	begun bool
+}
+
+// newSlice sorts positions and drops duplicates.
+func newSlice(all []position) *slice {
+	slices.SortFunc(all, position.compare)
+	return &slice{all: slices.Compact(all)}
+}
+
+func (s *slice) next() bool {
+	if s.begun {
+		s.i++
+	}
+	s.begun = true
+	return s.i < len(s.all)
+}
+
+func (s *slice) seek(p position) bool {
+	s.begun = true
+	if s.i < len(s.all) && s.all[s.i].less(p) {
+		n, _ := slices.BinarySearchFunc(s.all[s.i:], p, position.compare)
+		s.i += n
+	}
+	return s.i < len(s.all)
+}
+
+func (s *slice) at() position { return s.all[s.i] }
+func (s *slice) err() error   { return nil }
+func (s *slice) close()       {}
+
+// union merges postings; a document comes once.
+type union struct {
+	parts []postings // a heap but for those that are used up
+	all   []postings
+	begun bool
+	bad   error
+}
+
+func newUnion(parts []postings) postings {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return &union{all: parts}
+}
+
+func (u *union) Len() int           { return len(u.parts) }
+func (u *union) Less(i, j int) bool { return u.parts[i].at().less(u.parts[j].at()) }
+func (u *union) Swap(i, j int)      { u.parts[i], u.parts[j] = u.parts[j], u.parts[i] }
+func (u *union) Push(x any)         { u.parts = append(u.parts, x.(postings)) }
+func (u *union) Pop() any {
+	x := u.parts[len(u.parts)-1]
+	u.parts = u.parts[:len(u.parts)-1]
+	return x
+}
+
+// begin moves every part by f and makes the heap.
+func (u *union) begin(f func(postings) bool) bool {
+	u.begun = true
+	for _, p := range u.all {
+		if f(p) {
+			u.parts = append(u.parts, p)
+		} else if err := p.err(); err != nil {
+			u.bad = err
+		}
+	}
+	heap.Init(u)
+	return u.bad == nil && len(u.parts) > 0
+}
+
+// move moves the first part by f.
+func (u *union) move(f func(postings) bool) {
+	if p := u.parts[0]; f(p) {
+		heap.Fix(u, 0)
+	} else {
+		if err := p.err(); err != nil {
+			u.bad = err
+		}
+		heap.Pop(u)
+	}
+}
+
+func (u *union) next() bool {
+	if !u.begun {
+		return u.begin(postings.next)
+	}
+	if len(u.parts) == 0 {
+		return false
+	}
+	cur := u.parts[0].at()
+	for len(u.parts) > 0 && u.parts[0].at() == cur {
+		u.move(postings.next)
+	}
+	return u.bad == nil && len(u.parts) > 0
+}
+
+func (u *union) seek(p position) bool {
+	seek := func(x postings) bool { return x.seek(p) }
+	if !u.begun {
+		return u.begin(seek)
+	}
+	for len(u.parts) > 0 && u.parts[0].at().less(p) {
+		u.move(seek)
+	}
+	return u.bad == nil && len(u.parts) > 0
+}
+
+func (u *union) at() position { return u.parts[0].at() }
+func (u *union) err() error   { return u.bad }
+func (u *union) close() {
+	for _, p := range u.all {
+		p.close()
+	}
+}
+
+// intersection is the documents that are in every part: each part leaps to where another one is. Whatever their order,
+// it makes no more leaps than a small multiple of the length of the shortest.
+type intersection struct {
+	parts []postings
+	cur   position
+}
+
+func newIntersection(parts []postings) postings {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return &intersection{parts: parts}
+}
+
+func (x *intersection) next() bool {
+	if !x.parts[0].next() {
+		return false
+	}
+	return x.meet(x.parts[0].at())
+}
+
+func (x *intersection) seek(p position) bool { return x.meet(p) }
+
+// meet goes to the first document at or behind p that all parts have.
+func (x *intersection) meet(p position) bool {
+	for agreed := 0; agreed < len(x.parts); {
+		for _, part := range x.parts {
+			if !part.seek(p) {
+				return false
+			}
+			if at := part.at(); at != p {
+				p, agreed = at, 0
+			}
+			agreed++
+			if agreed == len(x.parts) {
+				break
+			}
+		}
+	}
+	x.cur = p
+	return true
+}
+
+func (x *intersection) at() position { return x.cur }
+
+func (x *intersection) err() error {
+	for _, p := range x.parts {
+		if err := p.err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *intersection) close() {
+	for _, p := range x.parts {
+		p.close()
+	}
+}
+
+// filtered is the documents of base that all tests keep; tests see documents in their order, each once.
+type filtered struct {
+	base  postings
+	tests []test
+	begun bool
+	ok    bool
+	bad   error
+}
+
+// test says whether a document belongs.
+type test func(position) (bool, error)
+
+func newFiltered(base postings, tests []test) postings {
+	if len(tests) == 0 {
+		return base
+	}
+	return &filtered{base: base, tests: tests}
+}
+
+func (f *filtered) next() bool {
+	if f.begun && !f.ok {
+		return false
+	}
+	return f.settle(f.base.next())
+}
+
+func (f *filtered) seek(p position) bool {
+	if f.begun && (!f.ok || !f.base.at().less(p)) {
+		return f.ok
+	}
+	return f.settle(f.base.seek(p))
+}
+
+// settle goes on to the first document that all tests keep.
+func (f *filtered) settle(ok bool) bool {
+	f.begun = true
+	for f.ok = ok; f.ok; f.ok = f.base.next() {
+		keep, err := f.keep(f.base.at())
+		if err != nil {
+			f.bad, f.ok = err, false
+			return false
+		}
+		if keep {
+			return true
+		}
+	}
+	f.bad = f.base.err()
+	return false
+}
+
+func (f *filtered) keep(p position) (bool, error) {
+	for _, t := range f.tests {
+		if keep, err := t(p); !keep || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (f *filtered) at() position { return f.base.at() }
+func (f *filtered) err() error   { return f.bad }
+func (f *filtered) close()       { f.base.close() }
+
+// nothing is no documents.
+type nothing struct{}
+
+func (nothing) next() bool         { return false }
+func (nothing) seek(position) bool { return false }
+func (nothing) at() position       { return last }
+func (nothing) err() error         { return nil }
+func (nothing) close()             {}

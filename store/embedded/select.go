@@ -1,0 +1,229 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// The first byte of a cursor of Select.
+const (
+	cursorOrder = 'o' // position
+	cursorKeys  = 'k' // sort keys, position
+)
+
+// Select implements plan.Source.
+func (src source) Select(ctx context.Context, b plan.Bound, w plan.Window) (plan.Page, error) {
+	page := plan.Page{Total: -1}
+	if w.Total {
+		page.Total = 0
+	}
+	typ := src.s.types.number(b.Type())
+	if typ == 0 {
+		return page, nil
+	}
+	sch := &src.s.schemas[typ]
+	q := src.query(ctx, sch)
+	defer q.close()
+	if n, ok, err := q.known(b.Node()); ok || err != nil {
+		if err != nil {
+			return page, err
+		}
+		if w.Total {
+			page.Total = n
+		}
+		if n == 0 || w.Limit == 0 {
+			return page, nil
+		}
+		w.Total = false
+		p, err := q.selected(b.Node(), w)
+		p.Total = page.Total
+		return p, err
+	}
+	return q.selected(b.Node(), w)
+}
+
+// selected runs a plan.
+func (q *query) selected(n plan.Node, w plan.Window) (page plan.Page, err error) {
+	found, err := q.compiled(n, "")
+	if err != nil {
+		return plan.Page{Total: -1}, err
+	}
+	if q.sch.ordered(w.Sort) {
+		page, err = q.inOrder(found, w)
+	} else {
+		page, err = q.sorted(found, w)
+	}
+	page.Read = q.work.read
+	return page, err
+}
+
+// ordered says whether the order asked for is the order of postings.
+func (sch *schema) ordered(keys []plan.SortKey) bool {
+	return len(keys) == 0 || len(keys) == 1 && keys[0].Desc && sch.main != 0 && keys[0].P.Num == sch.main
+}
+
+// known is the number of documents of a node if the counts tell.
+func (q *query) known(n plan.Node) (total int, ok bool, err error) {
+	var shapes []uint16
+	typ := q.sch.number
+	switch n := n.(type) {
+	case plan.None:
+		return 0, true, nil
+	case plan.All:
+		shapes = q.src.s.shapes.having(typ, 0, index.FormPresent, "", true)
+		shapes = append(shapes, 0)
+	case plan.Term:
+		if !shaped(n.Form) {
+			return 0, false, nil
+		}
+		shapes = q.src.s.shapes.having(typ, n.Num, n.Form, n.Text, false)
+	case plan.Not:
+		t, isTerm := n.X.(plan.Term)
+		if !isTerm || !shaped(t.Form) {
+			return 0, false, nil
+		}
+		shapes = q.src.s.shapes.having(typ, t.Num, t.Form, t.Text, true)
+	default:
+		return 0, false, nil
+	}
+	if _, all := n.(plan.All); !all {
+		if odd, err := q.src.count(shapeID{typ, 0}); err != nil || odd > 0 {
+			return 0, false, err
+		}
+	}
+	for _, shape := range shapes {
+		n, err := q.src.count(shapeID{typ, shape})
+		if err != nil {
+			return 0, false, err
+		}
+		total += int(n)
+	}
+	return total, true, nil
+}
+
+// inOrder is a page in the order of postings.
+func (q *query) inOrder(found postings, w plan.Window) (plan.Page, error) {
+	page := plan.Page{Total: -1}
+	var start position
+	if w.After != nil {
+		if len(w.After) == 0 || w.After[0] != cursorOrder {
+			return page, errCursor
+		}
+		p, ok := readPosition(w.After[1:])
+		if !ok {
+			return page, errCursor
+		}
+		start = p.next()
+	}
+	if w.Total {
+		page.Total = 0
+	}
+	ok := false
+	if w.Total || w.After == nil {
+		ok = found.next()
+	} else {
+		ok = found.seek(start)
+	}
+	var at position
+	for ; ok; ok = found.next() {
+		p := found.at()
+		if w.Total {
+			page.Total++
+		}
+		if p.less(start) {
+			continue
+		}
+		if len(page.Rows) == w.Limit {
+			if page.Next == nil && w.Limit > 0 {
+				page.Next = at.append([]byte{cursorOrder})
+			}
+			if !w.Total {
+				break
+			}
+			continue
+		}
+		row, err := q.found(p, w.Bare)
+		if err != nil {
+			return page, err
+		}
+		page.Rows = append(page.Rows, row)
+		at = p
+	}
+	return page, found.err()
+}
+
+// found is the row of a result.
+func (q *query) found(p position, bare bool) (plan.Row, error) {
+	if !bare || q.doc == p.number() {
+		row, err := q.load(p)
+		if err != nil {
+			return plan.Row{}, err
+		}
+		return *row, nil
+	}
+	row := plan.Row{Type: q.sch.typ}
+	var space [8]byte
+	ok, err := q.src.record(appendBodyKey(space[:0], p.number()), func(r *record) error {
+		row.ID = readID(r.id)
+		return nil
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("document %d has postings and no body", p.number())
+	}
+	return row, err
+}
+
+// Targets implements plan.Source.
+func (src source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParameter, max int) (refs []fhir.Reference, more bool, err error) {
+	typ := src.s.types.number(b.Type())
+	if typ == 0 {
+		return nil, false, nil
+	}
+	q := src.query(ctx, &src.s.schemas[typ])
+	defer q.close()
+	found, err := q.compiled(b.Node(), "")
+	if err != nil {
+		return nil, false, err
+	}
+	seen := map[string]bool{}
+	for ok := found.next(); ok; ok = found.next() {
+		e, err := q.entries(found.at())
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range e.Terms {
+			t := &e.Terms[i]
+			if t.Num != p.Num || t.Form != index.FormReference || seen[t.Text] {
+				continue
+			}
+			seen[t.Text] = true
+			name, id, ok := src.s.types.reference(t.Text)
+			if !ok {
+				continue
+			}
+			if len(refs) == max {
+				return refs, true, nil
+			}
+			refs = append(refs, fhir.Reference{Type: name, ID: id})
+		}
+	}
+	return refs, false, found.err()
+}
+
+// entries indexes the body of a document again.
+func (q *query) entries(p position) (e index.Entries, err error) {
+	row, err := q.load(p)
+	if err != nil {
+		return e, err
+	}
+	res, err := fhir.Parse(row.Body, storedLimits)
+	if err != nil {
+		return e, err
+	}
+	return q.src.s.entries(res), nil
+}

@@ -1,0 +1,218 @@
+package embedded
+
+import (
+	"container/heap"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// sortKeys are the values of a document in the order asked for; nil is none.
+type sortKeys struct {
+	keys [][]byte
+	pos  position
+}
+
+// compare is the order asked for: missing values last in both directions, ties as postings are.
+func (a *sortKeys) compare(b *sortKeys, order []plan.SortKey) int {
+	for i := range order {
+		x, y := a.keys[i], b.keys[i]
+		switch {
+		case x == nil && y == nil:
+			continue
+		case x == nil:
+			return 1
+		case y == nil:
+			return -1
+		}
+		c := strings.Compare(string(x), string(y))
+		if order[i].Desc {
+			c = -c
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return a.pos.compare(b.pos)
+}
+
+// top is a heap of the first rows of an order, the last of them on top.
+type top struct {
+	order []plan.SortKey
+	rows  []*sortKeys
+}
+
+func (t *top) Len() int           { return len(t.rows) }
+func (t *top) Less(i, j int) bool { return t.rows[i].compare(t.rows[j], t.order) > 0 }
+func (t *top) Swap(i, j int)      { t.rows[i], t.rows[j] = t.rows[j], t.rows[i] }
+func (t *top) Push(x any)         { t.rows = append(t.rows, x.(*sortKeys)) }
+func (t *top) Pop() any {
+	x := t.rows[len(t.rows)-1]
+	t.rows = t.rows[:len(t.rows)-1]
+	return x
+}
+
+// sorted is a page in any order: the keys of all matches are looked at, those of the page are kept.
+func (q *query) sorted(found postings, w plan.Window) (plan.Page, error) {
+	page := plan.Page{Total: -1}
+	var start *sortKeys
+	if w.After != nil {
+		k, ok := readKeys(w.After, len(w.Sort))
+		if !ok {
+			return page, errCursor
+		}
+		start = k
+	}
+	total := 0
+	t := &top{order: w.Sort}
+	for ok := found.next(); ok; ok = found.next() {
+		total++
+		if w.Limit == 0 {
+			continue
+		}
+		k, err := q.sortKeys(found.at(), w.Sort)
+		if err != nil {
+			return page, err
+		}
+		if start != nil && k.compare(start, w.Sort) <= 0 {
+			continue
+		}
+		// One more than the page, to know whether there is a next one.
+		if len(t.rows) <= w.Limit {
+			heap.Push(t, k)
+		} else if k.compare(t.rows[0], w.Sort) < 0 {
+			t.rows[0] = k
+			heap.Fix(t, 0)
+		}
+	}
+	if err := found.err(); err != nil {
+		return page, err
+	}
+	if w.Total {
+		page.Total = total
+	}
+	slices.SortFunc(t.rows, func(a, b *sortKeys) int { return a.compare(b, w.Sort) })
+	for i, k := range t.rows {
+		if i == w.Limit {
+			page.Next = t.rows[i-1].append([]byte{cursorKeys})
+			break
+		}
+		row, err := q.found(k.pos, w.Bare)
+		if err != nil {
+			return page, err
+		}
+		page.Rows = append(page.Rows, row)
+	}
+	return page, nil
+}
+
+// sortForm is the form of the terms that a parameter sorts by; dates, numbers and quantities sort by the low end of
+// their intervals and have none.
+func sortForm(p *r4.SearchParameter) index.Form {
+	switch p.Type {
+	case r4.String:
+		return index.FormString
+	case r4.Token:
+		return index.FormCode
+	case r4.Reference:
+		return index.FormReference
+	case r4.URI:
+		return index.FormURI
+	}
+	return 0
+}
+
+// sortKeys reads the keys of a document: those of intervals from its record, those of terms from its body.
+func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
+	k := &sortKeys{make([][]byte, len(order)), p}
+	take := func(i int, text string) {
+		if best := k.keys[i]; best == nil || text != string(best) && (text < string(best)) != order[i].Desc {
+			k.keys[i] = append(make([]byte, 0, len(text)), text...)
+		}
+	}
+	terms, intervals := false, false
+	for _, o := range order {
+		if sortForm(o.P) != 0 {
+			terms = true
+		} else {
+			intervals = true
+		}
+	}
+	if intervals {
+		var space [8]byte
+		ok, err := q.src.record(appendBodyKey(space[:0], p.number()), func(r *record) error {
+			return r.each(func(v *interval) bool {
+				for i, o := range order {
+					if sortForm(o.P) == 0 && o.P.Num == v.num && hasUnit(v.units, noUnit[1:]) {
+						take(i, string(v.low))
+					}
+				}
+				return true
+			})
+		})
+		if err == nil && !ok {
+			err = fmt.Errorf("document %d has postings and no body", p.number())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if terms {
+		e, err := q.entries(p)
+		if err != nil {
+			return nil, err
+		}
+		for i, o := range order {
+			form := sortForm(o.P)
+			for j := range e.Terms {
+				if t := &e.Terms[j]; form != 0 && t.Num == o.P.Num && t.Form == form {
+					take(i, t.Text)
+				}
+			}
+		}
+	}
+	return k, nil
+}
+
+// append writes a cursor.
+func (k *sortKeys) append(dst []byte) []byte {
+	for _, key := range k.keys {
+		if key == nil {
+			dst = append(dst, 0)
+			continue
+		}
+		dst = binary.AppendUvarint(append(dst, 1), uint64(len(key)))
+		dst = append(dst, key...)
+	}
+	return k.pos.append(dst)
+}
+
+func readKeys(b []byte, n int) (*sortKeys, bool) {
+	if len(b) == 0 || b[0] != cursorKeys {
+		return nil, false
+	}
+	b = b[1:]
+	k := &sortKeys{keys: make([][]byte, n)}
+	for i := range k.keys {
+		if len(b) == 0 || b[0] > 1 {
+			return nil, false
+		}
+		if b[0] == 0 {
+			b = b[1:]
+			continue
+		}
+		size, m := binary.Uvarint(b[1:])
+		if m <= 0 || size > uint64(len(b)-1-m) {
+			return nil, false
+		}
+		k.keys[i], b = append([]byte{}, b[1+m:1+m+int(size)]...), b[1+m+int(size):]
+	}
+	var ok bool
+	k.pos, ok = readPosition(b)
+	return k, ok
+}

@@ -1,0 +1,261 @@
+package embedded
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/store"
+)
+
+// Store is a store.Store in one directory, or in memory.
+type Store struct {
+	db      *pebble.DB
+	types   typeNumbers
+	schemas []schema // by type number
+	bodies  *bodies
+	shapes  shapes
+	entries func(*fhir.Resource) index.Entries
+	opts    Options
+	kv      kv
+
+	nextDoc atomic.Uint64
+
+	// commit is held while a commit is checked and applied, not while it is prepared or synced.
+	commit sync.Mutex
+	counts map[shapeID]uint64 // live documents; under commit
+}
+
+type shapeID struct {
+	typ   byte
+	shape uint16
+}
+
+// Options say where a store is and how it works.
+type Options struct {
+	Dir    string // empty with Memory
+	Memory bool   // keep everything in memory: gone when the store is closed
+	// Mode is recorded in a new store; a store of another mode is refused. "serve" or "sandbox".
+	Mode      string
+	Indexer   *index.Indexer
+	CacheSize int64            // bytes of decompressed blocks; 0 is 128 MB
+	Clock     func() time.Time // when records of KV expire; nil is time.Now
+	// Reindex opens a store whose index is of another version or was left half built, and rebuilds it.
+	Reindex bool
+	FS      vfs.FS // nil is the file system, or a new one in memory
+}
+
+// Versions of the format. A store of another format is refused; one of another index can be reindexed.
+const (
+	formatVersion = 1
+	indexVersion  = 1
+)
+
+// header describes a store; it is the value of keyMeta "store".
+type header struct {
+	Format int      `json:"format"`
+	Index  int      `json:"index"` // 0: being rebuilt
+	Mode   string   `json:"mode"`
+	Types  []string `json:"types"`
+	Base   string   `json:"base"` // base URL that references were resolved by
+}
+
+var headerKey = append([]byte{keyMeta}, "store"...)
+
+// Open opens a store, or makes one.
+func Open(o Options) (*Store, error) {
+	if o.CacheSize == 0 {
+		o.CacheSize = 128 << 20
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Indexer == nil {
+		o.Indexer = &index.Indexer{}
+	}
+	if o.FS == nil {
+		if o.FS = vfs.Default; o.Memory {
+			o.FS = vfs.NewMem()
+		}
+	}
+	if o.Dir == "" && !o.Memory {
+		return nil, errors.New("open a store: no directory")
+	}
+	s := &Store{opts: o, types: r4.Resources(), entries: o.Indexer.Entries}
+	s.schemas = newSchemas(s.types)
+	var err error
+	if s.bodies, err = newBodies(max(runtime.GOMAXPROCS(0), 2)); err != nil {
+		return nil, err
+	}
+	cache := pebble.NewCache(o.CacheSize)
+	defer cache.Unref()
+	if s.db, err = pebble.Open(o.Dir, pebbleOptions(o, cache)); err != nil {
+		s.bodies.close()
+		return nil, openError(o.Dir, err)
+	}
+	if err := s.load(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open %s: %w", s.name(), err)
+	}
+	return s, nil
+}
+
+func (s *Store) name() string {
+	if s.opts.Dir == "" {
+		return "the store in memory"
+	}
+	return s.opts.Dir
+}
+
+func openError(dir string, err error) error {
+	// Pebble wraps what the operating system answers to flock.
+	if text := err.Error(); strings.Contains(text, "resource temporarily unavailable") || strings.Contains(text, "lock held by current process") {
+		return fmt.Errorf("open %s: the store is in use by another process", dir)
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("open %s: no permission to read and write there: %w", dir, err)
+	}
+	return fmt.Errorf("open %s: %w", dir, err)
+}
+
+// load checks the header, or writes one, and reads what is kept in memory.
+func (s *Store) load() error {
+	val, closer, err := s.db.Get(headerKey)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		if err := s.writeHeader(indexVersion); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		var h header
+		err := json.Unmarshal(val, &h)
+		closer.Close()
+		if err != nil {
+			return fmt.Errorf("the header: %w", err)
+		}
+		if err := s.check(h); err != nil {
+			return err
+		}
+	}
+	if err := s.loadNextDoc(); err != nil {
+		return err
+	}
+	if s.opts.Reindex {
+		if err := s.Reindex(context.Background(), nil); err != nil {
+			return err
+		}
+	} else if err := s.loadIndex(); err != nil {
+		return err
+	}
+	return s.kv.load(s)
+}
+
+func (s *Store) check(h header) error {
+	switch {
+	case h.Format != formatVersion:
+		return fmt.Errorf("the store has format %d, this version of firewarden reads format %d", h.Format, formatVersion)
+	case h.Mode != s.opts.Mode:
+		return fmt.Errorf("the store was made by %q, not by %q: the two do not share data", h.Mode, s.opts.Mode)
+	case s.opts.Reindex:
+		return nil
+	case h.Index == 0:
+		return errors.New("a rebuild of its index was not finished: run firewarden reindex")
+	case h.Index != indexVersion || !slices.Equal(h.Types, s.types):
+		return fmt.Errorf("the index has version %d, this version of firewarden reads version %d: run firewarden reindex", h.Index, indexVersion)
+	case h.Base != s.opts.Indexer.Base:
+		return fmt.Errorf("the base URL was %q and is %q, which references are resolved by: run firewarden reindex", h.Base, s.opts.Indexer.Base)
+	}
+	return nil
+}
+
+func (s *Store) writeHeader(index int) error {
+	b, err := json.Marshal(header{formatVersion, index, s.opts.Mode, s.types, s.opts.Indexer.Base})
+	if err != nil {
+		return err
+	}
+	return s.db.Set(headerKey, b, pebble.Sync)
+}
+
+// loadNextDoc finds the first document number that was never used: bodies and tombstones stay.
+func (s *Store) loadNextDoc() error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{keyBody}, UpperBound: []byte{keyBody + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	if it.Last() {
+		s.nextDoc.Store(readDoc(it.Key()[1:]))
+	}
+	return it.Error()
+}
+
+// loadIndex reads shapes and counts.
+func (s *Store) loadIndex() error {
+	if err := s.shapes.load(s.db); err != nil {
+		return err
+	}
+	s.counts = map[shapeID]uint64{}
+	return scan(s.db, []byte{keyCount}, func(key, val []byte) error {
+		if len(key) != 4 || len(val) != 8 {
+			return fmt.Errorf("malformed count %x", key)
+		}
+		s.counts[shapeID{key[1], uint16(key[2])<<8 | uint16(key[3])}] = readUint64(val)
+		return nil
+	})
+}
+
+// Snapshot implements store.Store.
+func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
+	return &snapshot{source{s, s.db.NewSnapshot()}}, nil
+}
+
+// KV implements store.Store.
+func (s *Store) KV() store.KV { return &s.kv }
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	err := s.db.Close()
+	s.bodies.close()
+	return err
+}
+
+// scan calls f for the keys that begin with prefix; the slices are f's only until it returns.
+func scan(r pebble.Reader, prefix []byte, f func(key, val []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		if err := f(it.Key(), it.Value()); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// get reads one value; closer is nil if there is none.
+func get(r pebble.Reader, key []byte) (val []byte, closer io.Closer, err error) {
+	val, closer, err = r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil, nil
+	}
+	return val, closer, err
+}

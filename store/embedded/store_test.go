@@ -1,0 +1,40 @@
+package embedded
+
+import (
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/storetest"
+)
+
+// reopener is a store that storetest can close and open again: its file system stays.
+type reopener struct {
+	*Store
+	fs vfs.FS
+}
+
+func (r reopener) Reopen() (store.Store, error) {
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	s, err := Open(testOptions(r.fs))
+	return reopener{s, r.fs}, err
+}
+
+func testOptions(fs vfs.FS) Options {
+	return Options{Memory: true, Mode: "test", FS: fs, Indexer: &index.Indexer{Base: storetest.Base}, CacheSize: 8 << 20}
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store {
+		fs := vfs.NewMem()
+		s, err := Open(testOptions(fs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reopener{s, fs}
+	})
+}

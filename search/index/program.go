@@ -58,38 +58,60 @@ type parameterOf struct {
 	typ string
 }
 
+// nothing is the program of types that R4 does not have.
+var nothing program
+
+// name is the type's name in the tables: keys must not be views of a client's body, which would stay in memory, and
+// unknown names must not fill it.
+func name(typ string) (string, bool) {
+	t := r4.TypeOf(typ)
+	if t == nil {
+		return "", false
+	}
+	return t.Name, true
+}
+
 // all is the program of all parameters of a type.
 func all(typ string) *program {
 	programs.RLock()
 	g := programs.types[typ]
 	programs.RUnlock()
-	if g == nil {
-		g = compile(typ, append(slices.Clip(r4.Params(typ)), links[typ]...))
-		programs.Lock()
-		if programs.types == nil {
-			programs.types = map[string]*program{}
-		}
-		programs.types[typ] = g
-		programs.Unlock()
+	if g != nil {
+		return g
 	}
+	typ, ok := name(typ)
+	if !ok {
+		return &nothing
+	}
+	g = compile(typ, append(slices.Clip(r4.Params(typ)), links[typ]...))
+	programs.Lock()
+	defer programs.Unlock()
+	if programs.types == nil {
+		programs.types = map[string]*program{}
+	}
+	programs.types[typ] = g
 	return g
 }
 
 // parameter is the program of one parameter.
 func parameter(p *r4.SearchParameter, typ string) *program {
-	key := parameterOf{p, typ}
 	programs.RLock()
-	g := programs.parameters[key]
+	g := programs.parameters[parameterOf{p, typ}]
 	programs.RUnlock()
-	if g == nil {
-		g = compile(typ, []*r4.SearchParameter{p})
-		programs.Lock()
-		if programs.parameters == nil {
-			programs.parameters = map[parameterOf]*program{}
-		}
-		programs.parameters[key] = g
-		programs.Unlock()
+	if g != nil {
+		return g
 	}
+	typ, ok := name(typ)
+	if !ok {
+		return &nothing
+	}
+	g = compile(typ, []*r4.SearchParameter{p})
+	programs.Lock()
+	defer programs.Unlock()
+	if programs.parameters == nil {
+		programs.parameters = map[parameterOf]*program{}
+	}
+	programs.parameters[parameterOf{p, typ}] = g
 	return g
 }
 

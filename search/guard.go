@@ -33,7 +33,10 @@ func (g Guarded) ID() string { return g.id }
 
 // Where is the guarded condition, not simplified; None for the zero Guarded.
 func (g Guarded) Where() Expr {
-	if g.where == nil {
+	switch {
+	case g.id != "":
+		return And{Type(g.typ), ID(g.id), g.Allowed()}
+	case g.where == nil:
 		return None
 	}
 	return g.where
@@ -99,8 +102,7 @@ func (i *GuardedInclude) add(typ string, may Expr) {
 
 // GuardRead is one instance (read, vread, its history; the old content of a write), if it is in the set of letter i.
 func GuardRead(typ, id string, i Interaction, a Access) Guarded {
-	may := allowed(a, i, typ)
-	return Guarded{typ: typ, id: id, where: And{Type(typ), ID(id), may}, allowed: may}
+	return Guarded{typ: typ, id: id, allowed: allowed(a, i, typ)}
 }
 
 // GuardCondition is the condition of a conditional write: it sees what may be searched, and has no includes or order.

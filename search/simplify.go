@@ -86,19 +86,17 @@ func simplifyNot(e Not, typ string) Expr {
 // simplifyAnd: All is left out, None takes all; nested ones are flattened; what stands twice stands once; what a member
 // says is true in all others.
 func simplifyAnd(e And, typ string) Expr {
-	if len(e) == 0 {
-		return None
-	}
+	members := flatten(make([]Expr, 0, len(e)+4), e)
 	inner := typ
 	if inner == "" {
-		for _, x := range flatten(nil, e) {
+		for _, x := range members {
 			if t, ok := x.(Type); ok {
 				inner = string(t)
 			}
 		}
 	}
-	var out And
-	for _, x := range flatten(nil, e) {
+	out := make(And, 0, len(members)+4)
+	for _, x := range members {
 		if t, ok := x.(Type); ok && typ == "" {
 			if string(t) != inner {
 				return None
@@ -106,7 +104,11 @@ func simplifyAnd(e And, typ string) Expr {
 		} else {
 			x = simplify(x, inner)
 		}
-		for _, x := range flatten(nil, And{x}) {
+		list, ok := x.(And)
+		if !ok {
+			list = And{x}
+		}
+		for _, x := range list {
 			if x == None {
 				return None
 			}

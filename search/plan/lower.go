@@ -35,7 +35,10 @@ func (p Plan) Type() string { return p.typ }
 
 // Where is the guarded, simplified expression: what logs show.
 func (p Plan) Where() search.Expr {
-	if p.where == nil {
+	switch {
+	case p.key != Key{}:
+		return search.And{search.Type(p.key.typ), search.ID(p.key.id), p.allowed}
+	case p.where == nil:
 		return search.None
 	}
 	return p.where
@@ -66,7 +69,6 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 	p.allowed = search.Simplify(allowed)
 	if g.ID() != "" {
 		p.key = Key{p.typ, g.ID()}
-		p.where = search.And{search.Type(p.typ), search.ID(g.ID()), p.allowed}
 		return p, nil
 	}
 	where := g.Where()

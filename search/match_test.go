@@ -1,0 +1,233 @@
+package search_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
+)
+
+func resource(t testing.TB, body string) *fhir.Resource {
+	t.Helper()
+	res, err := fhir.Parse([]byte(body), fhir.Limits{})
+	if err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	return res
+}
+
+// parse is the condition of a search.
+func parse(t testing.TB, typ, query string) search.Expr {
+	t.Helper()
+	q, err := search.Parse(typ, pairs(t, query), goldenOptions)
+	if err != nil {
+		t.Fatalf("%s?%s: %v", typ, query, err)
+	}
+	return q.Where
+}
+
+// TestMatch quotes search.md: under each resource, searches that find it (+) and that do not (-).
+func TestMatch(t *testing.T) {
+	for _, c := range []struct{ name, body, searches string }{
+		{"date: the hour of a day", `{"resourceType":"Observation","effectiveDateTime":"2013-01-14T10:00:00Z"}`, `
+			+date=2013-01-14   +date=2013   +date=eq2013-01-14T10:00:00Z   +date=2013-01-14T10:00Z   -date=2013-01-15
+			-date=ne2013-01-14   +date=ne2013-01-15   +date=ne2013-01-14T10:01
+			-date=gt2013-01-14   +date=gt2013-01-13   +date=gt2013-01-14T09:59:59Z   -date=gt2013-01-14T10:00:00Z
+			-date=lt2013-01-14   +date=lt2013-01-15   -date=lt2013-01-14T10:00:00Z   +date=lt2013-01-14T10:00:01Z
+			+date=ge2013-01-14   +date=le2013-01-14   +date=ge2013   -date=ge2014   -date=le2012
+			+date=sa2013-01-13   -date=sa2013-01-14   +date=eb2013-01-15   -date=eb2013-01-14
+			+date=2013-01-14T11:00:00%2B01:00   -date=2013-01-14T10:00:00%2B01:00`},
+		{"date: ge and le of the year", `{"resourceType":"Observation","effectiveDateTime":"2020-03-01"}`, `
+			+date=ge2020   +date=le2020   +date=2020   +date=2020-03   -date=2020-03-01T10:00:00Z
+			+date=gt2020-02   -date=gt2020-03   +date=lt2020-04   -date=lt2020-03
+			+date=gt2020-03-01T10:00Z   +date=lt2020-03-01T10:00Z   +date=ne2020-03-01T10:00Z`},
+		{"date: a Period without an end", `{"resourceType":"Observation","effectivePeriod":{"start":"2019-05-01"}}`, `
+			+date=ge2024   +date=gt2024   -date=lt2019   +date=lt2020   -date=2019   +date=ne2019   -date=le2019   +date=le2020
+			+date=sa2019-04   -date=sa2019-05   -date=eb2030   +date=ap2024`},
+		{"date: a Period without a start", `{"resourceType":"Observation","effectivePeriod":{"end":"2019-05-01"}}`, `
+			+date=lt1900   +date=le1900   +date=gt2018   -date=gt2019-05-01   -date=ge2020   -date=2019   +date=eb2020   -date=sa1900`},
+		{"date: a Period", `{"resourceType":"Observation","effectivePeriod":{"start":"2019-05-01","end":"2025-01-31"}}`, `
+			+date=ge2024   +date=ge2024&date=le2024   -date=2024   -date=ge2026   -date=le2018   +date=ne2024   -date=le2019`},
+		{"date: ap within a tenth of the distance from now", `{"resourceType":"Observation","effectiveDateTime":"2016-06-01"}`, `
+			+date=ap2016-11-22   +date=ap2016   -date=ap2018   -date=ap2015-06-01T00:00:00Z&date=gt2016-06`},
+		{"date: no value", `{"resourceType":"Observation"}`, `
+			-date=ne2020   -date=ge1900   +date:missing=true   -date:missing=false`},
+		{"date: of two values each may match", `{"resourceType":"Encounter","period":{"start":"2020-01-01","end":"2020-01-02"}}`, `
+			+date=ge2020&date=le2020   +date=ne2021`},
+
+		{"number", `{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":5.42}]}`, `
+			+probability=5.4   -probability=5.40   +probability=5.42   +probability=5   +probability=5.420   -probability=ne5.4
+			+probability=ne5.40   +probability=gt5.4   +probability=ge5.42   -probability=gt5.42   -probability=lt5.42
+			+probability=le5.420   +probability=ap5   -probability=ap4   +probability=sa5.4   +probability=eb5.43`},
+		{"number: the ends of what digits imply", `{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":5.45}]}`, `
+			-probability=5.4   +probability=5.5   +probability=ne5.4`},
+		{"number: exponents", `{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":99}]}`, `
+			-probability=100   +probability=1e2   +probability=99`},
+		{"number: a Range", `{"resourceType":"RiskAssessment","prediction":[{"probabilityRange":{"low":{"value":3},"high":{"value":5}}}]}`, `
+			+probability=gt4   +probability=lt4   -probability=4   -probability=ge5.1   +probability=ap5.4   -probability=ap5.6`},
+		{"quantity: a Range compares like a date", `{"resourceType":"Condition","onsetRange":{"low":{"value":3,"unit":"a"},"high":{"value":5,"unit":"a"}}}`, `
+			+onset-age=gt4   +onset-age=lt4   -onset-age=4   +onset-age=ne4   -onset-age=ge5   +onset-age=le5   -onset-age=sa3   +onset-age=sa2
+			+onset-age=eb6   -onset-age=eb5   +onset-age=ap5   -onset-age=ap6||a&onset-age=gt6`},
+		{"quantity", `{"resourceType":"Observation","valueQuantity":{"value":5.4,"unit":"milligram","system":"http://unitsofmeasure.org","code":"mg"}}`, `
+			+value-quantity=5.4   +value-quantity=5.4||mg   +value-quantity=5.4||milligram   -value-quantity=5.4||g
+			+value-quantity=5.4|http://unitsofmeasure.org|mg   -value-quantity=5.4|http://unitsofmeasure.org|milligram
+			-value-quantity=5.4|http://other|mg   +value-quantity=gt5.39||mg   -value-quantity=0.0054||g`},
+		{"quantity: a comparator is an open end", `{"resourceType":"Observation","valueQuantity":{"value":5,"comparator":">","unit":"mg"}}`, `
+			+value-quantity=gt100   -value-quantity=5   -value-quantity=lt5   +value-quantity=ne5`},
+
+		{"string", `{"resourceType":"Patient","name":[{"family":"Müller-Lüdenscheidt","given":["Ann Marie","José"]}],"address":[{"city":"Zürich"}]}`, `
+			+name=mull   +name=MÜLLER   +name=jose   +name=ann+m   -name=marie   +name:contains=marie   +name:contains=LUDEN
+			+family:exact=Müller-Lüdenscheidt   -family:exact=müller-lüdenscheidt   -family:exact=Müller   +address=zur   +address-city=Z
+			+name=x,ann   -name=x,y   +name=ann&name=jose   -name=ann&name=x`},
+
+		{"token", `{"resourceType":"Observation","code":{"coding":[{"system":"http://loinc.org","code":"8867-4","display":"Heart rate"},{"code":"hr"}],"text":"Resting pulse"}}`, `
+			+code=8867-4   +code=http://loinc.org|8867-4   -code=http://other|8867-4   -code=|8867-4   +code=|hr   +code=hr
+			+code=http://loinc.org|   -code=http://other|   +code=x,hr
+			-code:not=hr   +code:not=x   -code:not=x,hr   +code:not=x,y   +code:text=heart   +code:text=rate   +code:text=HEART+r   -code:text=eart
+			+code:text=pulse`},
+		{"token: :not includes what has no value", `{"resourceType":"Observation","status":"final"}`, `
+			+code:not=x   -code=x   +status:not=preliminary   -status:not=final`},
+		{"token: codes with the system of their binding", `{"resourceType":"Patient","gender":"male","active":true,"telecom":[{"system":"phone","use":"home","value":"555"}]}`, `
+			+gender=male   +gender=http://hl7.org/fhir/administrative-gender|male   -gender=http://other|male   -gender=Male
+			+active=true   -active=false   +telecom=555   +telecom=home|555   +phone=555   -email=555`},
+		{"token: identifiers", `{"resourceType":"Patient","identifier":[{"system":"http://mrn","value":"a,b|c"}]}`, `
+			+identifier=http://mrn|a\,b\|c   +identifier=a\,b\|c   +identifier=http://mrn|   -identifier=a   -identifier=|a\,b\|c`},
+
+		{"reference", `{"resourceType":"Observation","subject":{"reference":"Patient/1"}}`, `
+			+subject=Patient/1   +subject=1   +subject:Patient=1   -subject:Group=1   +patient=1   +patient=Patient/1
+			+subject=http://localhost/fhir/Patient/1   +subject=Patient/1/_history/3   -subject=http://other/fhir/Patient/1   -subject=Patient/2`},
+		{"reference: our own base, versioned", `{"resourceType":"Observation","subject":{"reference":"http://localhost/fhir/Patient/1/_history/2"}}`, `
+			+subject=Patient/1   +patient=1   +subject=http://localhost/fhir/Patient/1`},
+		{"reference: another server never equals ours", `{"resourceType":"Observation","subject":{"reference":"http://other/fhir/Patient/1"}}`, `
+			-subject=Patient/1   -subject=1   +subject=http://other/fhir/Patient/1`},
+		{"reference: by identifier", `{"resourceType":"Observation","subject":{"identifier":{"system":"http://mrn","value":"7"}}}`, `
+			+subject:identifier=http://mrn|7   +subject:identifier=7   +subject:identifier=http://mrn|   -subject:identifier=|7   -subject=7
+			-subject:identifier=8`},
+		{"reference: a canonical with a version", `{"resourceType":"PlanDefinition","action":[{"definitionCanonical":"http://a/b|1"}]}`, `
+			+definition=http://a/b   +definition=http://a/b|1   -definition=http://a/b|2`},
+
+		{"uri", `{"resourceType":"ValueSet","url":"http://a/b/c"}`, `
+			+url=http://a/b/c   -url=http://a/b   +url:below=http://a/b   +url:below=http://a/b/   -url:below=http://a/bb   -url:below=http://a/b/c/d
+			+url:above=http://a/b/c/d   +url:above=http://a/b/c   -url:above=http://a/b`},
+
+		{"composite: both in the same component", `{"resourceType":"Observation","code":{"coding":[{"code":"85354-9"}]},"component":[
+			{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":120}},
+			{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":80}}]}`, `
+			+component-code-value-quantity=8480-6$120   -component-code-value-quantity=8480-6$80
+			+component-code-value-quantity=http://loinc.org|8480-6$gt110   -component-code-value-quantity=8462-4$gt110
+			+combo-code-value-quantity=8462-4$lt90   -code-value-quantity=8480-6$120
+			+component-code-value-quantity=8480-6$1,8462-4$80`},
+		{"composite: tokens", `{"resourceType":"Observation","code":{"coding":[{"system":"http://loinc.org","code":"x"}]},"valueCodeableConcept":{"coding":[{"code":"y"}]}}`, `
+			+code-value-concept=x$y   +code-value-concept=http://loinc.org|x$y   +code-value-concept=x$|y   -code-value-concept=x$x   -code-value-concept=|x$y`},
+
+		{"parameters of every type", `{"resourceType":"Patient","id":"a","meta":{"lastUpdated":"2020-01-01T00:00:00Z","profile":["http://p|2"],"source":"http://s","tag":[{"code":"t"}],"security":[{"system":"http://x","code":"R"}]}}`, `
+			+_id=a   +_id=b,a   -_id=b   +_id:not=b   -_id:not=a   +_lastUpdated=2020   -_lastUpdated=gt2020   +_profile=http://p|2   +_profile=http://p
+			-_profile=http://q   +_tag=t   -_tag=u   +_security=http://x|R   +_source=http://s`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res := resource(t, c.body)
+			w := search.World{Index: &index.Indexer{Base: goldenOptions.Base}}
+			for _, s := range strings.Fields(c.searches) {
+				want, query := s[0] == '+', s[1:]
+				if got := search.Match(w, parse(t, res.Type, query), res); got != want {
+					t.Errorf("%s: %v", query, got)
+				}
+			}
+		})
+	}
+}
+
+// TestMatchNodes are the expressions that no search parameter writes.
+func TestMatchNodes(t *testing.T) {
+	w := search.World{Index: &index.Indexer{}}
+	p1 := fhir.Reference{Type: "Patient", ID: "1"}
+	observation := resource(t, `{"resourceType":"Observation","id":"o","subject":{"reference":"Patient/1"},"performer":[{"reference":"Patient/2"}],"focus":[{"reference":"Patient/3"}]}`)
+	audit := resource(t, `{"resourceType":"AuditEvent","id":"e","agent":[{"who":{"reference":"Patient/1"}}]}`)
+	patient := resource(t, `{"resourceType":"Patient","id":"1","link":[{"other":{"reference":"Patient/2"}}]}`)
+	for _, c := range []struct {
+		e    search.Expr
+		res  *fhir.Resource
+		want bool
+	}{
+		{search.All, patient, true},
+		{search.None, patient, false},
+		{search.And{}, patient, false},
+		{search.Or{}, patient, false},
+		{nil, patient, false},
+		{search.Not{}, patient, false},
+		{search.Not{X: search.None}, patient, true},
+		{search.Type("Patient"), patient, true},
+		{search.Type("Observation"), patient, false},
+		{search.ID("1"), patient, true},
+		{search.ID("2"), patient, false},
+		{search.In{Compartment: p1}, observation, true},
+		{search.In{Compartment: fhir.Reference{Type: "Patient", ID: "2"}}, observation, true}, // by performer
+		{search.In{Compartment: fhir.Reference{Type: "Patient", ID: "3"}}, observation, false},
+		{search.In{Compartment: p1}, patient, true},
+		{search.In{Compartment: fhir.Reference{Type: "Patient", ID: "2"}}, patient, false}, // D5: a link widens nothing
+		{search.Only{Compartment: p1}, audit, true},
+		{search.Only{Compartment: p1}, observation, false},
+		{search.Sole{Compartment: p1}, observation, false},
+		{search.Sole{Compartment: p1}, audit, true},
+	} {
+		if got := search.Match(w, c.e, c.res); got != c.want {
+			t.Errorf("%v of %s/%s: %v", c.e, c.res.Type, c.res.ID, got)
+		}
+	}
+}
+
+// TestMatchJoins: chains and _has against a world.
+func TestMatchJoins(t *testing.T) {
+	world := []*fhir.Resource{
+		resource(t, `{"resourceType":"Patient","id":"1","name":[{"family":"Peters"}],"generalPractitioner":[{"reference":"Practitioner/d"}]}`),
+		resource(t, `{"resourceType":"Patient","id":"2","name":[{"family":"Meier"}]}`),
+		resource(t, `{"resourceType":"Practitioner","id":"d","name":[{"family":"Doc"}]}`),
+		resource(t, `{"resourceType":"Observation","id":"o1","subject":{"reference":"Patient/1"},"code":{"coding":[{"code":"x"}]}}`),
+		resource(t, `{"resourceType":"Observation","id":"o2","subject":{"reference":"Patient/2/_history/1"},"code":{"coding":[{"code":"y"}]}}`),
+		resource(t, `{"resourceType":"Observation","id":"o3","subject":{"reference":"Patient/gone"}}`),
+		resource(t, `{"resourceType":"Observation","id":"o4","contained":[{"resourceType":"Patient","id":"p","name":[{"family":"Peters"}]}],"subject":{"reference":"#p"}}`),
+		resource(t, `{"resourceType":"Observation","id":"o5","subject":{"reference":"http://other/Patient/1"}}`),
+	}
+	w := worldOf(world)
+	for _, c := range []struct{ typ, query, want string }{
+		{"Observation", "subject:Patient.name=peters", "o1 o4"},
+		{"Observation", "subject.name=peters", "o1 o4"},
+		{"Observation", "patient.name=meier", "o2"},
+		{"Observation", "subject:Patient.name:missing=false", "o1 o2 o4"},
+		{"Observation", "subject:Patient._id:not=1", "o2 o4"},
+		{"Observation", "subject:Patient.general-practitioner:Practitioner.name=doc", "o1"},
+		{"Observation", "subject:Patient.general-practitioner.name=doc", "o1"},
+		{"Patient", "_has:Observation:patient:code=x", "1"},
+		{"Patient", "_has:Observation:patient:code:not=x", "2"},
+		{"Patient", "_has:Observation:subject:code:missing=true", ""},
+		{"Practitioner", "_has:Patient:general-practitioner:name=peters", "d"},
+		{"Practitioner", "_has:Patient:general-practitioner:_has:Observation:patient:code=x", "d"},
+		{"Observation", "patient._has:Observation:patient:code=x", "o1"},
+	} {
+		var got []string
+		for _, res := range world {
+			if res.Type == c.typ && search.Match(w, parse(t, c.typ, c.query), res) {
+				got = append(got, res.ID)
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s?%s: %v, want %s", c.typ, c.query, got, c.want)
+		}
+	}
+}
+
+// worldOf has these resources, each the current version.
+func worldOf(list []*fhir.Resource) search.World {
+	return search.World{
+		Index: &index.Indexer{Base: goldenOptions.Base},
+		Each: func(typ string, f func(*fhir.Resource) bool) {
+			for _, res := range list {
+				if res.Type == typ && !f(res) {
+					return
+				}
+			}
+		},
+	}
+}

@@ -1,0 +1,105 @@
+package search_test
+
+import (
+	"testing"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+)
+
+func TestSimplify(t *testing.T) {
+	in := func(id string) search.Expr { return search.In{Compartment: fhir.Reference{Type: "Patient", ID: id}} }
+	only := func(id string) search.Expr {
+		return search.Only{Compartment: fhir.Reference{Type: "Patient", ID: id}}
+	}
+	a, b, c := parse(t, "Observation", "code=a"), parse(t, "Observation", "code=b"), parse(t, "Observation", "code=c")
+	p1 := parse(t, "Observation", "patient=1")
+	subject1 := parse(t, "Observation", "subject=Patient/1")
+	performer1 := parse(t, "Observation", "performer=Patient/1")
+	focus1 := parse(t, "Observation", "focus=Patient/1")
+	audit1 := parse(t, "AuditEvent", "patient=1")
+	chain := func(x search.Expr) search.Expr {
+		return search.Chain{P: r4.Lookup("Observation", "subject"), Target: "Patient", X: x}
+	}
+	has := func(x search.Expr) search.Expr {
+		return search.Has{Source: "Observation", P: r4.Lookup("Observation", "patient"), X: x}
+	}
+	type (
+		and = search.And
+		or  = search.Or
+	)
+	observation, patient := search.Type("Observation"), search.Type("Patient")
+	for _, x := range []struct {
+		law string
+		e   search.Expr
+		out string
+	}{
+		{"All is left out of an intersection", and{search.All, a}, "code=a"},
+		{"None takes all", and{a, search.None, b}, "none"},
+		{"an empty And is nothing", and{}, "none"},
+		{"also inside another", and{a, and{}}, "none"},
+		{"all of All is All, written out", and{search.All, search.All}, "all"},
+		{"nil is nothing", and{a, nil}, "none"},
+		{"not of nil is nothing", search.Not{}, "none"},
+		{"nested Ands are flat", and{a, and{b, and{c}}}, "(and code=a code=b code=c)"},
+		{"twice is once", and{a, b, a}, "(and code=a code=b)"},
+		{"None is left out of a union", or{search.None, a}, "code=a"},
+		{"All takes all", or{a, search.All}, "all"},
+		{"an empty Or is nothing", or{}, "none"},
+		{"nested Ors are flat", or{a, or{b, or{c, a}}}, "(or code=a code=b code=c)"},
+		{"not not", search.Not{X: search.Not{X: a}}, "code=a"},
+		{"not all", search.Not{X: search.All}, "none"},
+		{"not none", search.Not{X: or{}}, "all"},
+		{"x and not x", and{a, search.Not{X: a}}, "none"},
+		{"x or not x", or{a, search.Not{X: a}}, "all"},
+		{"a fact in a union", and{a, or{and{a, b}, c}}, "(and code=a (or code=b code=c))"},
+		{"absorption", or{a, and{a, b}}, "code=a"},
+		{"absorption, the other way", and{a, or{a, b}}, "code=a"},
+		{"a fact does not reach into a chain", and{a, chain(a)}, "(and code=a (chain subject:Patient code=a))"},
+		{"what unions have in common comes first", or{and{in("1"), a}, and{in("1"), b}}, "(and in:Patient/1 (or code=a code=b))"},
+		{"type is single-valued", and{observation, patient}, "none"},
+		{"type is single-valued, in a union", and{observation, or{and{patient, a}, b}}, "(and type:Observation code=b)"},
+		{"id is single-valued", and{search.ID("1"), search.ID("2")}, "none"},
+		{"id is single-valued, in a union", and{search.ID("1"), or{search.ID("2"), search.ID("1")}}, "id:1"},
+		{"values repeat", and{a, b}, "(and code=a code=b)"},
+		{"chain to nothing", chain(and{a, search.None}), "none"},
+		{"has nothing", has(or{}), "none"},
+		{"a type in a chain to another type", chain(observation), "none"},
+		{"a type in a chain to it", chain(and{patient, a}), "(chain subject:Patient code=a)"},
+		{"patient=P implies membership", and{observation, p1, in("1")}, "(and type:Observation patient=Patient/1)"},
+		{"so does any parameter of the compartment", and{observation, performer1, in("1")}, "(and type:Observation performer=Patient/1)"},
+		{"and subject=P", and{observation, in("1"), subject1}, "(and type:Observation subject=Patient/1)"},
+		{"in a union of scopes", and{observation, p1, or{and{in("1"), a}, and{in("1"), b}}}, "(and type:Observation patient=Patient/1 (or code=a code=b))"},
+		{"focus=P implies nothing", and{observation, focus1, in("1")}, "(and type:Observation focus=Patient/1 in:Patient/1)"},
+		{"another patient implies nothing", and{observation, p1, in("2")}, "(and type:Observation patient=Patient/1 in:Patient/2)"},
+		{"of several patients neither is implied", and{observation, parse(t, "Observation", "patient=1,2"), in("1")}, "(and type:Observation patient=Patient/1,Patient/2 in:Patient/1)"},
+		{"without the type nothing is known", and{p1, in("1")}, "(and patient=Patient/1 in:Patient/1)"},
+		{"not to refer to P implies nothing", and{observation, search.Not{X: p1}, in("1")}, "(and type:Observation (not patient=Patient/1) in:Patient/1)"},
+		{"Only never goes away", and{search.Type("AuditEvent"), audit1, in("1"), only("1")}, "(and type:AuditEvent patient=Patient/1 only:Patient/1)"},
+		{"of Patients only the one itself is in", and{patient, in("1")}, "(and type:Patient id:1)"},
+		{"another Patient is not", and{patient, in("1"), search.ID("2")}, "none"},
+		{"types outside a compartment have no members", and{search.Type("Organization"), in("1")}, "none"},
+		{"a chain to Patient knows the type", chain(in("1")), "(chain subject:Patient id:1)"},
+		{"a parameter without values", and{a, search.Param{P: r4.Lookup("Observation", "code")}}, "none"},
+	} {
+		got := search.Simplify(x.e)
+		if got.String() != x.out {
+			t.Errorf("%s: %v is %v, want %s", x.law, x.e, got, x.out)
+		}
+		if again := search.Simplify(got); again.String() != got.String() {
+			t.Errorf("%s: %v is simplified to %v", x.law, got, again)
+		}
+	}
+}
+
+// TestSimplifyLeavesItsInput: an Access may hand out one expression many times.
+func TestSimplifyLeavesItsInput(t *testing.T) {
+	a, b := parse(t, "Observation", "code=a"), parse(t, "Observation", "code=b")
+	shared := search.Or{search.And{search.Type("Observation"), a, search.All}, search.And{search.Type("Observation"), b}}
+	before := shared.String()
+	search.Simplify(search.And{search.Type("Observation"), a, shared})
+	if shared.String() != before {
+		t.Errorf("%s became %s", before, shared)
+	}
+}

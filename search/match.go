@@ -68,11 +68,9 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 	return false
 }
 
-var plainIndexer index.Indexer
-
 func (w World) indexer() *index.Indexer {
 	if w.Index == nil {
-		return &plainIndexer
+		return &index.Indexer{}
 	}
 	return w.Index
 }

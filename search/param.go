@@ -19,10 +19,13 @@ func (p *parser) param(typ, name, value string) (Expr, *fhir.Error) {
 	if head, rest, ok := strings.Cut(name, "."); ok {
 		return p.chain(typ, head, rest, value)
 	}
-	code, modifier, _ := strings.Cut(name, ":")
+	code, modifier, colon := strings.Cut(name, ":")
 	sp, err := p.lookup(typ, code)
 	if err != nil {
 		return nil, err
+	}
+	if colon && modifier == "" {
+		return nil, p.unknown("%s has a colon without a modifier", code)
 	}
 	if modifier == "missing" {
 		if value != "true" && value != "false" {

@@ -16,7 +16,7 @@ type Options struct {
 	Zone      *time.Location // zone of times without an offset; nil is UTC
 	Now       time.Time      // what ap measures the distance of a date from; zero: ap of a date has no margin
 	MaxCount  int            // largest page; 0 is 1000
-	MaxValues int            // values and nodes of one query; 0 is 2000
+	MaxValues int            // values and nodes of one query; 0 is 1000
 }
 
 // Parse reads a search on one type from its parameters. Errors are *fhir.Error with the place "http.<name>".
@@ -28,7 +28,7 @@ func Parse(typ string, pairs []Pair, o Options) (Query, error) {
 		o.MaxCount = 1000
 	}
 	if o.MaxValues <= 0 {
-		o.MaxValues = 2000
+		o.MaxValues = 1000
 	}
 	p := parser{o: o, typ: typ, left: o.MaxValues}
 	q := Query{Type: typ, Count: -1}

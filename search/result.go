@@ -21,11 +21,11 @@ var unsupported = []string{"_contained", "_containedType", "_content", "_element
 
 // result reads a parameter about the result; ok is false if pair is none.
 func (p *parser) result(q *Query, pair Pair) (ok bool, err *fhir.Error) {
-	name, modifier, _ := strings.Cut(pair.Name, ":")
+	name, modifier, colon := strings.Cut(pair.Name, ":")
 	if !slices.Contains(resultParams, name) {
 		return false, nil
 	}
-	if modifier != "" {
+	if colon {
 		if name == "_include" || name == "_revinclude" {
 			if modifier == "iterate" || modifier == "recurse" {
 				return true, p.unknown(":%s is not supported yet", modifier)

@@ -117,22 +117,33 @@ func simplifyAnd(e And, typ string) Expr {
 			}
 		}
 	}
-	return single(out.assume(inner), All)
+	assumeFacts(out, true, inner)
+	return single(out, All)
 }
 
-// assume takes every simple member as a fact in all other members.
-func (e And) assume(typ string) And {
-	for i, fact := range e {
-		if !simple(fact) {
-			continue
-		}
-		for j, x := range e {
-			if i != j {
-				e[j] = assume(x, fact, true, typ)
+// assumeFacts takes every simple member of a list as known to hold, or not to, in all other members, in place.
+func assumeFacts(list []Expr, holds bool, typ string) {
+	var open []int // members that a fact can decide
+	for i, x := range list {
+		switch x.(type) {
+		case And, Or, Not:
+			open = append(open, i)
+		case In, ID, Type:
+			if holds {
+				open = append(open, i)
 			}
 		}
 	}
-	return e
+	for i, fact := range list {
+		if !simple(fact) {
+			continue
+		}
+		for _, j := range open {
+			if i != j {
+				list[j] = assume(list[j], fact, holds, typ)
+			}
+		}
+	}
 }
 
 // simplifyOr: None is left out, All takes all; nested ones are flattened; what stands twice stands once; what a member
@@ -154,16 +165,7 @@ func simplifyOr(e Or, typ string) Expr {
 			}
 		}
 	}
-	for i, fact := range out {
-		if !simple(fact) {
-			continue
-		}
-		for j, x := range out {
-			if i != j {
-				out[j] = assume(x, fact, false, typ)
-			}
-		}
-	}
+	assumeFacts(out, false, typ)
 	return single(factor(out), None)
 }
 

@@ -95,11 +95,11 @@ func or(list []Node) Node {
 func (o Or) add(list Terms) Or {
 	for i, n := range o {
 		if have, ok := n.(Terms); ok && have[0].Num == list[0].Num && have[0].Form == list[0].Form {
-			o[i] = append(slices.Clone(have), list...)
+			o[i] = append(have, list...)
 			return o
 		}
 	}
-	return append(o, list)
+	return append(o, slices.Clone(list))
 }
 
 func not(n Node) Node {

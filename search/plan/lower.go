@@ -274,9 +274,9 @@ func keep(x *index.Indexer, e search.Expr) func(*Row) (bool, error) {
 	}
 }
 
-var idNum = r4.Lookup("", "_id").Num
-
-func idTerm(id string) index.Term { return index.Term{Num: idNum, Form: index.FormCode, Text: id} }
+func idTerm(id string) index.Term {
+	return index.Term{Num: r4.Lookup("", "_id").Num, Form: index.FormCode, Text: id}
+}
 
 func missing(num uint16, is bool) Node {
 	n := Term{Num: num, Form: index.FormPresent}

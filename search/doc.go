@@ -3,15 +3,23 @@
 //
 // What never belongs here: storage, HTTP, tokens. It imports neither auth nor store.
 //
-// Laws, each a property test:
+// Laws, each a property test (laws_test.go) or a line of simplify_test.go:
 //
 //	Match(w, Simplify(e), r) == Match(w, e, r)
 //	Simplify(Simplify(e)) == Simplify(e)
 //	Eval(w, Guard(q, a)) == Eval(visible(w, a), q)
-//	And{Type(a), Type(b)} = None for a ≠ b
-//	And{patient=P, In{P}} = patient=P in the types where compartments.PatientImplies says so
+//	plan.Run(plan.Lower(g)) finds what Match(g.Where()) finds
+//	And{Type(a), Type(b)} = None for a ≠ b; so for ID; not for Param: values repeat
+//	And{patient=P, In{P}} = patient=P where P's compartment holds all matches of the parameter
+//	And{x, Or{And{x, a}, b}} = And{x, Or{a, b}};  Or{x, And{x, a}} = x;  Or{And{x, a}, And{x, b}} = And{x, Or{a, b}}
 //	Chain(…, None) = None, Has(…, None) = None
+//	And{} and nil are None: a mistake opens nothing
+//
+// An Access set has no Chain or Has: what a caller sees may not depend on what others see.
+//
+// Targets inside contained count at the last step of a chain, for callers who may search the target's type as a whole.
 //
 //	q, err := search.Parse("Observation", pairs, search.Options{})
 //	g := search.Guard(q, access)        // the only way to a Guarded, which plan.Lower takes
+//	search.Match(search.World{Index: x}, g.Where(), res)
 package search

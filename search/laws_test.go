@@ -326,6 +326,9 @@ func newSource(world []*fhir.Resource) *source {
 }
 
 func (s *source) each(b plan.Bound, f func(i int)) error {
+	if err := shape(b.Node()); err != nil {
+		return err
+	}
 	for i := range s.rows {
 		if s.rows[i].Type != b.Type() {
 			continue
@@ -405,6 +408,50 @@ func (s *source) holds(n plan.Node, i int) (bool, error) {
 		return n.By(&s.rows[i])
 	}
 	return false, fmt.Errorf("a node that no engine knows: %T", n)
+}
+
+func constant(n plan.Node) bool {
+	switch n.(type) {
+	case plan.All, plan.None:
+		return true
+	}
+	return false
+}
+
+// shape checks what plan promises to engines.
+func shape(n plan.Node) error {
+	list := func(list []plan.Node, same func(plan.Node) bool) error {
+		if len(list) < 2 || slices.ContainsFunc(list, same) || slices.ContainsFunc(list, constant) {
+			return fmt.Errorf("a badly built list: %#v", n)
+		}
+		for _, x := range list {
+			if err := shape(x); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	switch n := n.(type) {
+	case plan.And:
+		return list(n, func(x plan.Node) bool { _, ok := x.(plan.And); return ok })
+	case plan.Or:
+		return list(n, func(x plan.Node) bool { _, ok := x.(plan.Or); return ok })
+	case plan.Not:
+		return shape(n.X)
+	case plan.Verify:
+		return shape(n.X)
+	case plan.Terms:
+		less := func(a, b index.Term) int { return strings.Compare(a.Text, b.Text) }
+		for _, t := range n {
+			if t.Num != n[0].Num || t.Form != n[0].Form {
+				return fmt.Errorf("terms of several kinds: %v", n)
+			}
+		}
+		if len(n) < 2 || !slices.IsSortedFunc(n, less) || len(slices.Compact(slices.Clone(n))) != len(n) {
+			return fmt.Errorf("badly built terms: %v", n)
+		}
+	}
+	return nil
 }
 
 func within(s plan.Span, k index.Key) bool {

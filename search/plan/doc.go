@@ -3,9 +3,10 @@
 // against a Source and hands it flat, Bound plans. Fields of Bound and Key are unexported: nobody else can make one,
 // and their zero values select nothing. So an unguarded query cannot reach an engine.
 //
-// What engines may rely on: And and Or are flat and have two members or more; All and None stand alone; the members
-// of an And come in the order in which they are likely to narrow, access first; a Verify is the outermost node where
-// that is possible, so that only what everything else leaves is read; a union of Ranges has disjoint members.
+// What engines may rely on: And and Or are flat and have two members or more, none of them All or None; terms of one
+// parameter and form in a union are one Terms; the members of an And come in the order in which they are likely to
+// narrow, access first; a Verify is the outermost node where that is possible, so that only what everything else
+// leaves is read.
 //
 // What never belongs here: HTTP, scopes, bytes on disk.
 //

@@ -124,8 +124,9 @@ func TestHiddenIsAbsent(t *testing.T) {
 }
 
 // A version that is visible does not open those before and after it.
-func TestVersionsOutOfReach(t *testing.T) {
-	r := newRig(t)
+func TestVersionsOutOfReach(t *testing.T) { each(t, testVersionsOutOfReach) }
+
+func testVersionsOutOfReach(t *testing.T, r *rig) {
 	r.put(patient("A"), patient("B"))
 	r.put(observation("x", "A", "laboratory"), observation("x", "A", "survey"), observation("x", "A", "laboratory"))
 	c := as(t, "A", "patient/Observation.rs?category=laboratory")

@@ -58,8 +58,9 @@ const (
 	urnE = "urn:uuid:6a0c1d7e-0000-4000-8000-000000000002"
 )
 
-func TestTransaction(t *testing.T) {
-	r := newRig(t)
+func TestTransaction(t *testing.T) { each(t, testTransaction) }
+
+func testTransaction(t *testing.T, r *rig) {
 	r.put(patient("old"), patient("x"), `{"resourceType":"Practitioner","id":"dr","identifier":[{"system":"http://npi","value":"7"}]}`)
 	b, err := r.send(r.root(), "transaction", BundleOptions{Return: ReturnRepresentation},
 		entryOf("", "", "GET", "Observation?subject=Patient/id-2", ""), // counts NewID below
@@ -182,8 +183,9 @@ func TestPoisonedTransactions(t *testing.T) {
 	}
 }
 
-func TestTransactionIfNoneExist(t *testing.T) {
-	r := newRig(t)
+func TestTransactionIfNoneExist(t *testing.T) { each(t, testTransactionIfNoneExist) }
+
+func testTransactionIfNoneExist(t *testing.T, r *rig) {
 	org := `{"resourceType":"Organization","identifier":[{"value":"1"}],"name":"o"}`
 	entries := []string{
 		entryOf(urnP, org, "POST", "Organization", `,"ifNoneExist":"identifier=1"`),
@@ -226,8 +228,9 @@ func TestTransactionRESTfulFullURLs(t *testing.T) {
 	}
 }
 
-func TestBatch(t *testing.T) {
-	r := newRig(t)
+func TestBatch(t *testing.T) { each(t, testBatch) }
+
+func testBatch(t *testing.T, r *rig) {
 	r.put(patient("a"), `{"resourceType":"Practitioner","id":"dr","identifier":[{"value":"7"}]}`)
 	b, err := r.send(r.root(), "batch", BundleOptions{Return: ReturnOperationOutcome},
 		entryOf("", "", "GET", "Patient/a", `,"ifNoneMatch":"W/\"2\""`),
@@ -296,8 +299,9 @@ func TestBundleAccess(t *testing.T) {
 }
 
 // Transactions that race for one condition make one resource, and all get it.
-func TestConcurrentTransactions(t *testing.T) {
-	r := newRig(t)
+func TestConcurrentTransactions(t *testing.T) { each(t, testConcurrentTransactions) }
+
+func testConcurrentTransactions(t *testing.T, r *rig) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {

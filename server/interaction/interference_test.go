@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/storetest"
 	"pgregory.net/rapid"
 )
 
@@ -16,6 +18,11 @@ var cursors = regexp.MustCompile(`_page=[A-Za-z0-9_-]+`)
 // The law of the access semantics: what a caller may not see influences no answer. The same requests are sent to a
 // store with hidden resources and to one without; all answers must be equal, byte for byte but for the cursors.
 func TestNonInterference(t *testing.T) {
+	t.Run("memory", func(t *testing.T) { testNonInterference(t, func() store.Store { return storetest.NewMemory() }) })
+	t.Run("embedded", func(t *testing.T) { testNonInterference(t, func() store.Store { return openEmbedded(t) }) })
+}
+
+func testNonInterference(t *testing.T, open func() store.Store) {
 	scopes := []string{
 		"patient/Observation.cruds?category=a patient/Encounter.rs?class=AMB patient/Patient.rs",
 		"patient/Observation.rs?category=a patient/Patient.r",
@@ -30,8 +37,8 @@ func TestNonInterference(t *testing.T) {
 		order := rapid.Permutation(append(make([]bool, len(visible)), trues(len(hidden))...)).Draw(t, "order")
 		requests := rapid.SliceOfN(rapid.SampledFrom(requests), 1, 10).Draw(t, "requests")
 
-		with := answers(t, granted, visible, hidden, order, requests)
-		without := answers(t, granted, visible, nil, order, requests)
+		with := answers(t, open(), granted, visible, hidden, order, requests)
+		without := answers(t, open(), granted, visible, nil, order, requests)
 		for i := range requests {
 			if with[i] != without[i] {
 				t.Fatalf("%s: %s\nwith hidden resources: %s\nwithout: %s", granted, requests[i], with[i], without[i])
@@ -83,8 +90,8 @@ var requests = []string{
 }
 
 // answers are what the requests give, one after the other. Writes of the world have the same times in both worlds.
-func answers(t *rapid.T, granted string, visible, hidden []string, order []bool, requests []string) []string {
-	r := newRig(t)
+func answers(t *rapid.T, st store.Store, granted string, visible, hidden []string, order []bool, requests []string) []string {
+	r := rigOn(t, st)
 	var at time.Time
 	r.Now = func() time.Time { return at }
 	r.put(patient("A"), patient("B"))

@@ -36,8 +36,9 @@ func (r *rig) pages(c Caller, typ, query string) (ids []string, pages int) {
 	return ids, pages
 }
 
-func TestSearchPages(t *testing.T) {
-	r := newRig(t)
+func TestSearchPages(t *testing.T) { each(t, testSearchPages) }
+
+func testSearchPages(t *testing.T, r *rig) {
 	for i := range 7 {
 		r.put(fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","birthDate":"200%d-01-01","name":[{"family":"A|,b&c%d"}]}`, i, i, i))
 	}
@@ -168,8 +169,9 @@ func TestCursors(t *testing.T) {
 	}
 }
 
-func TestIncludes(t *testing.T) {
-	r := newRig(t)
+func TestIncludes(t *testing.T) { each(t, testIncludes) }
+
+func testIncludes(t *testing.T, r *rig) {
 	r.put(patient("A"), patient("B"), observation("a", "A", "laboratory"), observation("b", "B", "laboratory"))
 	entries, total, err := r.search(r.root(), "Observation", "_include=Observation:subject&_sort=_id")
 	if err != nil || !same(entries, []string{"match Observation/a", "match Observation/b", "include Patient/A", "include Patient/B"}) || total != 2 {
@@ -185,8 +187,9 @@ func TestIncludes(t *testing.T) {
 	}
 }
 
-func TestHistory(t *testing.T) {
-	r := newRig(t)
+func TestHistory(t *testing.T) { each(t, testHistory) }
+
+func testHistory(t *testing.T, r *rig) {
 	r.put(patient("a"), patient("b"), patient("a"))
 	if _, err := r.Delete(ctx, r.root(), "Patient", "a", WriteOptions{}); err != nil {
 		t.Fatal(err)

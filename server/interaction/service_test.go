@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/firewarden/firewarden/auth/scope"
@@ -14,10 +15,12 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/embedded"
 	"github.com/firewarden/firewarden/store/storetest"
 )
 
-// rig is a service over the oracle, with a clock that goes on by a second a look and ids that count.
+// rig is a service with a clock that goes on by a second a look and ids that count.
 type rig struct {
 	*Service
 	t tester
@@ -31,14 +34,32 @@ type tester interface {
 	Errorf(string, ...any)
 }
 
-func newRig(t tester) *rig {
+// newRig is a rig over the oracle.
+func newRig(t tester) *rig { return rigOn(t, storetest.NewMemory()) }
+
+// each runs a test on every engine.
+func each(t *testing.T, f func(t *testing.T, r *rig)) {
+	t.Run("memory", func(t *testing.T) { f(t, newRig(t)) })
+	t.Run("embedded", func(t *testing.T) { f(t, rigOn(t, openEmbedded(t))) })
+}
+
+func openEmbedded(t testing.TB) store.Store {
+	st, err := embedded.Open(embedded.Options{Memory: true, Mode: "sandbox", CacheSize: 1 << 20, Indexer: &index.Indexer{Base: storetest.Base}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+func rigOn(t tester, st store.Store) *rig {
 	var ids, clock atomic.Int64
 	seal, err := NewSeal([]byte(strings.Repeat("k", 32)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &rig{t: t, Service: &Service{
-		Store:   storetest.NewMemory(),
+		Store:   st,
 		Indexer: &index.Indexer{Base: storetest.Base},
 		Base:    storetest.Base,
 		NewID:   func() string { return fmt.Sprintf("id-%d", ids.Add(1)) },

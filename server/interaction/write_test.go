@@ -11,8 +11,9 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
-func TestCreateReadUpdateDelete(t *testing.T) {
-	r := newRig(t)
+func TestCreateReadUpdateDelete(t *testing.T) { each(t, testCreateReadUpdateDelete) }
+
+func testCreateReadUpdateDelete(t *testing.T, r *rig) {
 	c := r.root()
 	out, err := r.Create(ctx, c, "Patient", r.parse(`{ "resourceType":"Patient", "id":"mine", "active":true, "name":[{"family":"A\u0301"}] }`), CreateOptions{})
 	if err != nil {
@@ -119,8 +120,9 @@ func TestIfMatch(t *testing.T) {
 	}
 }
 
-func TestConditionalCreate(t *testing.T) {
-	r := newRig(t)
+func TestConditionalCreate(t *testing.T) { each(t, testConditionalCreate) }
+
+func testConditionalCreate(t *testing.T, r *rig) {
 	body := `{"resourceType":"Patient","identifier":[{"system":"http://x","value":"1"}]}`
 	when := CreateOptions{IfNoneExist: "identifier=http://x%7C1"}
 	first, err := r.Create(ctx, r.root(), "Patient", r.parse(body), when)
@@ -144,8 +146,9 @@ func TestConditionalCreate(t *testing.T) {
 	}
 }
 
-func TestConcurrentConditionalCreates(t *testing.T) {
-	r := newRig(t)
+func TestConcurrentConditionalCreates(t *testing.T) { each(t, testConcurrentConditionalCreates) }
+
+func testConcurrentConditionalCreates(t *testing.T, r *rig) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	made, ids := 0, map[string]bool{}
@@ -170,8 +173,9 @@ func TestConcurrentConditionalCreates(t *testing.T) {
 	}
 }
 
-func TestConcurrentUpdates(t *testing.T) {
-	r := newRig(t)
+func TestConcurrentUpdates(t *testing.T) { each(t, testConcurrentUpdates) }
+
+func testConcurrentUpdates(t *testing.T, r *rig) {
 	r.put(patient("x"))
 	var wg sync.WaitGroup
 	for i := range 32 {
@@ -208,8 +212,9 @@ func TestConcurrentUpdates(t *testing.T) {
 }
 
 // Tags, security labels and profiles that an update omits stay (R4 resource.html#Meta).
-func TestUpdateKeepsTags(t *testing.T) {
-	r := newRig(t)
+func TestUpdateKeepsTags(t *testing.T) { each(t, testUpdateKeepsTags) }
+
+func testUpdateKeepsTags(t *testing.T, r *rig) {
 	meta := func(m string) string { return `{"resourceType":"Patient","id":"x","meta":` + m + `}` }
 	r.put(meta(`{"profile":["http://p"],"security":[{"system":"s","code":"R"}],"tag":[{"code":"a"}]}`), meta(`{"tag":[{"code":"b"}]}`), patient("x"))
 	out, err := r.Read(ctx, r.root(), "Patient", "x")

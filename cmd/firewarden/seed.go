@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/internal/synth"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/server/interaction"
+)
+
+// seededPatients is how many patients an empty sandbox gets.
+const seededPatients = 12
+
+// seed puts synthetic patients into an empty store, all dated by their reference date, and says what it did; "" if
+// the store holds something.
+func (s *site) seed(ctx context.Context) (string, error) {
+	if s.data.store.Stats().Instances > 0 {
+		return "", nil
+	}
+	begun := s.m.Now()
+	service := *s.data.service
+	service.Now = func() time.Time { return synth.End }
+	who := interaction.Caller{Access: search.Unrestricted, Grant: "seed"}
+	write := func(text []byte) error {
+		b, err := fhir.Parse(text, fhir.Limits{})
+		if err != nil {
+			return err
+		}
+		_, err = service.Bundle(ctx, who, b, interaction.BundleOptions{})
+		return err
+	}
+	if err := write(synth.Directory()); err != nil {
+		return "", fmt.Errorf("seed the clinic: %w", err)
+	}
+	for i := range seededPatients {
+		if err := write(synth.Chart(i)); err != nil {
+			return "", fmt.Errorf("seed patient %d: %w", i+1, err)
+		}
+	}
+	n := 0
+	for _, k := range s.data.store.Stats().Resources {
+		n += k
+	}
+	return fmt.Sprintf("%d patients, %s resources in %.1f s", seededPatients, grouped(n), s.m.Now().Sub(begun).Seconds()), nil
+}

@@ -11,8 +11,13 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 )
 
-// param is what a parameter with any of its values finds.
+// param is what a parameter with any of its values finds; with :not what it does not find.
 func (l lowering) param(e search.Param) (Node, search.Expr, error) {
+	if e.Mod == search.ModNot {
+		e.Mod = search.ModNone
+		n, err := l.exact(e)
+		return not(n), nil, err
+	}
 	var nodes []Node
 	var rest search.Expr
 	for i := range e.Any {
@@ -25,15 +30,7 @@ func (l lowering) param(e search.Param) (Node, search.Expr, error) {
 		}
 		nodes = append(nodes, n)
 	}
-	n := or(nodes)
-	if e.Mod != search.ModNot {
-		return n, rest, nil
-	}
-	if rest != nil {
-		e.Mod = search.ModNone
-		n = verify(n, keep(l.index, e))
-	}
-	return not(n), nil, nil
+	return or(nodes), rest, nil
 }
 
 // value is what one value finds; if it is not exact, the node has more than that.

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -22,7 +23,7 @@ func (q *query) term(t index.Term, patient string) (set, error) {
 		return set{}, err
 	}
 	s := listed(p)
-	s.within = patient != "" && len(prefixes) == 1 && prefixes[0][0] == keyPatient
+	s.within = patient != "" && len(prefixes) == 1 && bytes.HasPrefix(prefixes[0], q.behind(patient))
 	if t.Num == q.sch.id && t.Form == index.FormCode {
 		one, err := q.one(t.Text)
 		if err != nil {

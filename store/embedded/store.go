@@ -55,9 +55,7 @@ type Options struct {
 	Indexer   *index.Indexer
 	CacheSize int64            // bytes of decompressed blocks; 0 is 128 MB
 	Clock     func() time.Time // when records of KV expire; nil is time.Now
-	// Reindex opens a store whose index is of another version or was left half built, and rebuilds it.
-	Reindex bool
-	FS      vfs.FS // nil is the file system, or a new one in memory
+	FS        vfs.FS           // nil is the file system, or a new one in memory
 }
 
 // Versions of the format. A store of another format is refused; one of another index can be reindexed.
@@ -77,8 +75,12 @@ type header struct {
 
 var headerKey = append([]byte{keyMeta}, "store"...)
 
-// Open opens a store, or makes one.
-func Open(o Options) (*Store, error) {
+// Open opens a store, or makes one. It refuses a store that is in use, of another mode, of an unknown format, or with an
+// index that this version does not read.
+func Open(o Options) (*Store, error) { return open(o, false) }
+
+// open opens a store; to be rebuilt, with whatever index it has.
+func open(o Options, rebuild bool) (*Store, error) {
 	if o.CacheSize == 0 {
 		o.CacheSize = 128 << 20
 	}
@@ -108,7 +110,7 @@ func Open(o Options) (*Store, error) {
 		s.bodies.close()
 		return nil, openError(o.Dir, err)
 	}
-	if err := s.load(); err != nil {
+	if err := s.load(rebuild); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open %s: %w", s.name(), err)
 	}
@@ -134,7 +136,7 @@ func openError(dir string, err error) error {
 }
 
 // load checks the header, or writes one, and reads what is kept in memory.
-func (s *Store) load() error {
+func (s *Store) load(rebuild bool) error {
 	val, closer, err := s.db.Get(headerKey)
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
@@ -150,30 +152,28 @@ func (s *Store) load() error {
 		if err != nil {
 			return fmt.Errorf("the header: %w", err)
 		}
-		if err := s.check(h); err != nil {
+		if err := s.check(h, rebuild); err != nil {
 			return err
 		}
 	}
 	if err := s.loadNextDoc(); err != nil {
 		return err
 	}
-	if s.opts.Reindex {
-		if err := s.Reindex(context.Background(), nil); err != nil {
+	if !rebuild {
+		if err := s.loadIndex(); err != nil {
 			return err
 		}
-	} else if err := s.loadIndex(); err != nil {
-		return err
 	}
 	return s.kv.load(s)
 }
 
-func (s *Store) check(h header) error {
+func (s *Store) check(h header, rebuild bool) error {
 	switch {
 	case h.Format != formatVersion:
 		return fmt.Errorf("the store has format %d, this version of firewarden reads format %d", h.Format, formatVersion)
 	case h.Mode != s.opts.Mode:
 		return fmt.Errorf("the store was made by %q, not by %q: the two do not share data", h.Mode, s.opts.Mode)
-	case s.opts.Reindex:
+	case rebuild:
 		return nil
 	case h.Index == 0:
 		return errors.New("a rebuild of its index was not finished: run firewarden reindex")

@@ -38,3 +38,14 @@ func TestStore(t *testing.T) {
 		return reopener{s, fs}
 	})
 }
+
+func TestDifferential(t *testing.T) {
+	storetest.Differential(t, func(t *testing.T) store.Store {
+		fs := vfs.NewMem()
+		s, err := Open(testOptions(fs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reopener{s, fs}
+	})
+}

@@ -24,7 +24,7 @@ const (
 
 // Amounts of the short default.
 const (
-	shortWorlds    = 60
+	shortWorlds    = 100
 	worldQuestions = 40
 )
 
@@ -121,6 +121,7 @@ func (d *differential) world(seed uint64) *failure {
 		}
 	}
 	for range 3 {
+		m.whose = pick(m, instances["Patient"])
 		a := m.access()
 		d.asked++
 		if why := p.histories(a); why != "" {
@@ -277,8 +278,8 @@ func (p *pair) simplified(g search.Guarded) string {
 	return ""
 }
 
-// alone is non-interference: the answer is the same where what the caller may not see is not there; and, but for
-// chains into contained resources, it is what a caller who may see everything gets there.
+// alone is non-interference: the answer is the same where what the caller may not see is not there; and, where nothing
+// is contained, it is what a caller who may see everything gets there.
 func (p *pair) alone(q search.Query, a access, want Answer) string {
 	if !a.uniform() {
 		return ""
@@ -287,6 +288,9 @@ func (p *pair) alone(q search.Query, a access, want Answer) string {
 	callers := map[string]search.Access{"": a}
 	if !p.inside {
 		callers[" without a guard"] = search.Unrestricted
+	} else if search.Simplify(a.Allowed(search.Search, "Patient")) != search.All {
+		// Chains look inside resources only for who may search the target's type without a constraint.
+		visible = visible.emptied()
 	}
 	page := visible.rows(want)
 	for name, caller := range callers {

@@ -10,6 +10,7 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
 )
 
 // question is a search and who asks.
@@ -119,6 +120,9 @@ var reserved = map[string][]string{
 func (m maker) question() question {
 	typ := pick(m, worldTypes)
 	q := question{Type: typ, Limit: m.IntN(5) + 1, Access: access{all: true}}
+	if m.whose = m.one("p1", "p1", "p2", "p3"); m.oneIn(2) {
+		q.Access = m.access()
+	}
 	if m.oneIn(3) {
 		q.Limit = 1000
 	}
@@ -132,25 +136,27 @@ func (m maker) question() question {
 	}
 	for range 2 {
 		if m.oneIn(3) {
-			q.Pairs = append(q.Pairs, m.include(typ))
+			q.Pairs = append(q.Pairs, m.include(typ, about))
 		}
-	}
-	if m.oneIn(2) {
-		q.Access = m.access()
 	}
 	return q
 }
 
 // asks draws one parameter; about is a resource that it may find, or nil; depth is how many chains it may hold.
 func (m maker) asks(typ string, about *version, depth int) (name, value string) {
-	if depth > 0 && m.oneIn(4) {
+	if depth > 0 && m.oneIn(3) {
 		if name, value, ok := m.chain(typ, about, depth); ok {
 			return name, value
 		}
 	}
-	if depth > 0 && m.oneIn(6) {
+	if depth > 0 && m.oneIn(4) {
 		if name, value, ok := m.has(typ, about); ok {
 			return name, value
+		}
+	}
+	if refs := references(typ); len(refs) > 0 && m.oneIn(8) { // beside the compartment that the access names
+		if p := pick(m, refs); slices.Contains(targets(p), "Patient") {
+			return p.Code, "Patient/" + m.whose
 		}
 	}
 	p, hints := m.param(typ, about)
@@ -217,10 +223,16 @@ func (m maker) param(typ string, about *version) (*r4.SearchParameter, []index.V
 	return param(typ, pick(m, codes)), nil
 }
 
-// target is a current resource that about refers to by p, nil if there is none.
+// target is a resource that about refers to by p, a current one or one inside of it; nil if there is none.
 func (m maker) target(p *r4.SearchParameter, about *version) *version {
 	if about == nil {
 		return nil
+	}
+	for _, x := range m.seen.index.Values(p, about.res) {
+		if inner := about.res.Root.Get("contained"); x.Ref.Fragment != "" && inner != nil {
+			res := about.res.Sub(inner.First)
+			return &version{Row: plan.Row{Type: res.Type}, res: res}
+		}
 	}
 	return m.among(func(v *version) bool { return m.refers(p, about, v) })
 }
@@ -248,20 +260,25 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 		return v.Ref.ID
 	}
 	switch p.Type {
-	case r4.Date:
-		if v.Time.Low == fhir.MinTime || m.oneIn(3) {
+	case r4.Date: // what holds an end of v, or ends where v begins, or begins where it ends
+		at := pick(m, []int64{v.Time.Low, v.Time.Low - 1, v.Time.High, v.Time.High - 1})
+		if v.Time.Low == fhir.MinTime || v.Time.High == fhir.MaxTime {
 			return ""
 		}
-		return pick(m, prefixes) + time.UnixMicro(v.Time.Low).UTC().Format(m.one("2006", "2006-01", "2006-01-02", "2006-01-02T15:04:05Z"))
+		return pick(m, prefixes) + time.UnixMicro(at).UTC().Format(m.one("2006", "2006-01", "2006-01-02", "2006-01-02T15:04:05Z"))
 	case r4.Number, r4.Quantity:
 		if v.LowOpen {
 			return ""
+		}
+		text := v.Low.String()
+		if m.oneIn(3) && strings.Contains(text, ".") {
+			text = strings.TrimSuffix(text[:len(text)-1], ".") // with less precision
 		}
 		unit := ""
 		if p.Type == r4.Quantity {
 			unit = m.one("", "", "|"+v.System+"|"+v.Code, "||"+m.one(v.Code, v.Text))
 		}
-		return pick(m, prefixes) + v.Low.String() + strings.TrimSuffix(unit, "||")
+		return pick(m, prefixes) + text + strings.TrimSuffix(unit, "||")
 	case r4.String:
 		r := []rune(v.Text)
 		if len(r) == 0 {
@@ -461,6 +478,9 @@ func (m maker) reference(p *r4.SearchParameter, modifier string) string {
 		typ = pick(m, targets(p))
 	}
 	id := pick(m, instances[typ])
+	if typ == "Patient" && m.oneIn(2) {
+		id = m.whose
+	}
 	if modifier != "" || m.oneIn(5) {
 		return id
 	}
@@ -497,45 +517,55 @@ func (m maker) sort(typ string) string {
 	return strings.Join(keys, ",")
 }
 
-func (m maker) include(typ string) search.Pair {
-	if refs := references(typ); len(refs) > 0 && m.oneIn(2) {
+// include draws an _include or _revinclude, usually of something that about refers to, or that refers to about.
+func (m maker) include(typ string, about *version) search.Pair {
+	for range 20 {
+		source, name := typ, "_include"
+		if m.oneIn(2) {
+			source, name = pick(m, worldTypes), "_revinclude"
+		}
+		refs := references(source)
+		if name == "_revinclude" {
+			refs = slices.DeleteFunc(refs, func(p *r4.SearchParameter) bool { return !slices.Contains(targets(p), typ) })
+		}
+		if len(refs) == 0 {
+			continue
+		}
 		p := pick(m, refs)
-		value := typ + ":" + p.Code
-		if m.oneIn(3) {
+		if about != nil && !m.oneIn(10) && m.among(func(v *version) bool {
+			if name == "_include" {
+				return m.refers(p, about, v)
+			}
+			return v.Type == source && m.refers(p, v, about)
+		}) == nil {
+			continue
+		}
+		value := source + ":" + p.Code
+		if m.oneIn(4) {
 			value += ":" + pick(m, targets(p))
 		}
-		return search.Pair{Name: "_include", Value: value}
+		return search.Pair{Name: name, Value: value}
 	}
-	for {
-		source := pick(m, worldTypes)
-		for _, p := range references(source) {
-			if slices.Contains(targets(p), typ) && m.oneIn(2) {
-				return search.Pair{Name: "_revinclude", Value: source + ":" + p.Code + m.one("", ":"+typ)}
-			}
-		}
-		if m.oneIn(20) {
-			return search.Pair{Name: "_revinclude", Value: "Provenance:target"}
-		}
-	}
+	return search.Pair{Name: "_revinclude", Value: "Provenance:target"}
 }
 
 // access draws what a caller may see.
 func (m maker) access() access {
 	a := access{search: map[string]search.Expr{}, read: map[string]search.Expr{}}
-	patient := m.one("p1", "p1", "p2", "p3")
+	apart := m.oneIn(3)
 	for _, typ := range sortedTypes() {
-		x := m.reach(typ, patient)
+		x := m.reach(typ)
 		a.search[typ], a.read[typ] = x, x
-		if m.oneIn(8) {
-			a.read[typ] = m.reach(typ, patient)
+		if apart && m.oneIn(3) {
+			a.read[typ] = m.reach(typ)
 		}
 	}
 	return a
 }
 
 // reach draws the set of one type.
-func (m maker) reach(typ, patient string) search.Expr {
-	in := search.In{Compartment: fhir.Reference{Type: "Patient", ID: patient}}
+func (m maker) reach(typ string) search.Expr {
+	in := search.In{Compartment: fhir.Reference{Type: "Patient", ID: m.whose}}
 	switch m.IntN(12) {
 	case 0:
 		return search.None

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -134,6 +135,28 @@ func (m *Memory) Visible(i search.Interaction, a search.Access) *Memory {
 		}
 		kept := *v
 		kept.seq = len(out.log)
+		out.log = append(out.log, &kept)
+		out.now[instance{v.Type, v.ID}] = &kept
+	}
+	return out
+}
+
+// emptied is the store whose contained resources hold nothing but type and id.
+func (m *Memory) emptied() *Memory {
+	out := NewMemory()
+	for _, v := range m.view().log {
+		kept := *v
+		if !v.Deleted && v.res.Root.Get("contained") != nil {
+			body := clone(object{"resource": json.RawMessage(v.Body)})["resource"].(object)
+			for _, inner := range body["contained"].([]any) {
+				maps.DeleteFunc(inner.(object), func(name string, _ any) bool { return name != "resourceType" && name != "id" })
+			}
+			w, err := newVersion(v.Type, v.ID, v.Version, v.LastUpdated, string(mustJSON(body)))
+			if err != nil {
+				panic(err)
+			}
+			kept.res = w.Resource
+		}
 		out.log = append(out.log, &kept)
 		out.now[instance{v.Type, v.ID}] = &kept
 	}

@@ -9,7 +9,8 @@ import (
 // maker draws worlds and questions. Everything it draws comes from small pools, so that things meet.
 type maker struct {
 	*rand.Rand
-	seen *memorySnapshot // the world that is asked: most questions take their values from it; nil draws blindly
+	seen  *memorySnapshot // the world that is asked: most questions take their values from it; nil draws blindly
+	whose string          // whom the access of a question is about
 }
 
 // An object is a JSON object of a resource.
@@ -40,12 +41,12 @@ func mustJSON(v any) []byte {
 // instances are the ids that a world uses, by type; the last one of each type is never written.
 var instances = map[string][]string{
 	"Patient":           {"p1", "p2", "p3", "absent"},
-	"Practitioner":      {"d1", "d2", "absent"},
-	"Encounter":         {"e1", "e2", "p1", "absent"}, // a type apart with an id of a Patient
+	"Practitioner":      {"p1", "d2", "absent"}, // with an id of a Patient, so that types are not mixed up
+	"Encounter":         {"e1", "e2", "p1", "absent"},
 	"Observation":       {"o1", "o2", "o3", "o4", "o5", "o6", "absent"},
 	"Condition":         {"c1", "c2", "c3", "absent"},
 	"MedicationRequest": {"m1", "m2", "m3", "absent"},
-	"Group":             {"g1", "g2", "absent"},
+	"Group":             {"p1", "g2", "absent"},
 	"Provenance":        {"v1", "v2", "absent"},
 	"RiskAssessment":    {"r1", "r2", "absent"},
 }
@@ -106,7 +107,7 @@ var (
 	dates = []string{"2020", "2023", "2024", "2023-12", "2024-02", "2024-03", "2020-02-29", "2024-02-29", "2024-03-01", "2024-03-02"}
 	times = []string{"2024-03-01T00:00:00Z", "2024-03-01T10:00:00Z", "2024-03-01T10:00:00.250Z", "2024-03-01T12:00:00+02:00",
 		"2024-02-29T23:30:00-05:00", "2023-12-31T23:59:59Z", "2020-02-29T00:00:00.000Z"}
-	numbers   = []string{"5", "5.4", "5.40", "5.44", "5.45", "6", "10", "1e1", "-3", "0", "0.0", "72", "540", "0.5", "1"}
+	numbers   = []string{"5", "5.4", "5.40", "5.44", "5.45", "5.35", "5.5", "6", "10", "1e1", "-3", "0", "0.0", "72", "540", "0.5", "1"}
 	systems   = []string{"", "urn:a", "urn:a", "urn:b"}
 	codes     = []string{"x", "y", "z", "X"}
 	families  = []string{"Mejía", "Mejia", "MEJIAS", "Müller", "Muller", "O'Brien", "de la Cruz", "Ångström", "Smith, Jr", "Zoë"}
@@ -373,10 +374,10 @@ func (m maker) observation(o object) {
 	if m.oneIn(4) {
 		o["hasMember"] = m.some(m.ref("Observation"))
 	}
-	if m.oneIn(6) {
-		o["focus"] = m.some(m.ref("Patient", "Condition"))
+	if m.oneIn(4) {
+		o["focus"] = m.some(m.ref("Patient", "Patient", "Condition"))
 	}
-	if m.oneIn(8) {
+	if m.oneIn(5) {
 		inner := object{"resourceType": "Patient", "id": "in", "name": []any{m.name()}, "active": true}
 		o["contained"] = []any{inner}
 		o["subject"] = object{"reference": "#in"}

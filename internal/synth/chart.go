@@ -9,17 +9,17 @@ import (
 
 // visit is an encounter.
 type visit struct {
-	at, end time.Time
-	class   string // AMB, EMER, IMP
-	kind    code
-	doctor  int      // index of practitioners
-	panels  []string // keys of panels
-	labs    []string // further results, each a report of its own
-	problem string   // key of problems, "" is none
-	ill     *illness
-	event   *event
-	whole   bool // the whole examination, with height
-	id      string
+	at, end  time.Time
+	class    string // AMB, EMER, IMP
+	kind     code
+	doctor   int      // index of practitioners
+	panels   []string // keys of panels
+	labs     []string // further results, each a report of its own
+	problems []string // keys of problems that it is about
+	ill      *illness
+	event    *event
+	whole    bool // the whole examination, with height
+	id       string
 }
 
 func (v *visit) fever() float64 {
@@ -119,15 +119,8 @@ func (c *chart) plan() {
 		}
 		add(at, visit{class: "AMB", kind: kind, doctor: c.doctor(), panels: yearly, whole: true})
 	}
-	for _, o := range c.onset {
-		p := problems[o.problem]
-		who := p.who
-		if who == familyDoctor {
-			who = c.doctor()
-		}
-		for at := date(o.on); at.Before(c.last()); at = at.AddDate(0, 0, p.every+c.r.IntN(15)-7) {
-			add(at, visit{class: "AMB", kind: followUp, doctor: who, problem: o.problem, labs: p.labs})
-		}
+	for who := range practitioners {
+		c.series(who, add)
 	}
 	for at := since.AddDate(0, c.r.IntN(9), c.r.IntN(28)); at.Before(c.last()); at = at.AddDate(0, 9+c.r.IntN(16), c.r.IntN(28)) {
 		ill := &illnesses[c.r.IntN(len(illnesses))]
@@ -156,6 +149,51 @@ func (c *chart) plan() {
 	for i, v := range c.visits {
 		v.id = c.id("encounter", fmt.Sprintf("%03d", i+1))
 	}
+}
+
+// series plans the visits to one doctor on account of the problems that this doctor sees: one at each onset, and from
+// then on as often as the most demanding of them needs.
+func (c *chart) series(who int, add func(time.Time, visit)) {
+	var mine []onset
+	for _, o := range c.onset {
+		if c.sees(problems[o.problem]) == who {
+			mine = append(mine, o)
+		}
+	}
+	if mine == nil {
+		return
+	}
+	for at := date(mine[0].on); at.Before(c.last()); {
+		v := visit{class: "AMB", kind: followUp, doctor: who}
+		next := at.AddDate(1, 0, 0)
+		for _, o := range mine {
+			if begun := date(o.on); begun.After(at) {
+				next = earlier(next, begun)
+				continue
+			}
+			p := problems[o.problem]
+			v.problems = append(v.problems, o.problem)
+			v.labs = append(v.labs, p.labs...)
+			next = earlier(next, at.AddDate(0, 0, p.every+c.r.IntN(15)-7))
+		}
+		add(at, v)
+		at = next
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// sees is the doctor who sees the patient for a problem.
+func (c *chart) sees(p problem) int {
+	if p.who == familyDoctor {
+		return c.doctor()
+	}
+	return p.who
 }
 
 func (c *chart) writePatient() {

@@ -2,6 +2,7 @@ package synth
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,7 +35,7 @@ func (c *chart) writeHistory() {
 // visitFor is the first visit on account of a problem.
 func (c *chart) visitFor(problem string) *visit {
 	for _, v := range c.visits {
-		if v.problem == problem {
+		if slices.Contains(v.problems, problem) {
 			return v
 		}
 	}
@@ -143,6 +144,7 @@ func (c *chart) writeScreening() {
 	var colonoscopy, mammography time.Time
 	for _, v := range c.visits {
 		age := c.age(v.at)
+		about := func(problem string) bool { return slices.Contains(v.problems, problem) }
 		switch {
 		case v.whole && age >= 50 && age < 76 && v.at.Sub(colonoscopy).Hours() > 10*8766:
 			colonoscopy = v.at
@@ -150,9 +152,9 @@ func (c *chart) writeScreening() {
 		case v.whole && c.female && age >= 45 && age < 75 && v.at.Sub(mammography).Hours() > 2*8766:
 			mammography = v.at
 			do(v, code{snomed, "71651007", "Mammography"})
-		case (v.problem == "asthma" || v.problem == "copd") && age >= 6 && v.at.Month() < time.May:
+		case (about("asthma") || about("copd")) && age >= 6 && v.at.Month() < time.May:
 			do(v, code{snomed, "127783003", "Spirometry"})
-		case v.problem == "coronary disease" || v.problem == "fibrillation" && v.at.Month() < time.March:
+		case about("coronary disease") || about("fibrillation") && v.at.Month() < time.March:
 			do(v, code{snomed, "29303009", "Electrocardiographic procedure"})
 		}
 	}
@@ -170,10 +172,7 @@ func (c *chart) writePlan() {
 	seen := map[int]bool{}
 	for _, x := range c.onset {
 		p := problems[x.problem]
-		who := p.who
-		if who == familyDoctor {
-			who = c.doctor()
-		}
+		who := c.sees(p)
 		if d := practitioners[who]; !seen[who] {
 			seen[who] = true
 			members = append(members, object{"role", list{d.specialty.concept()}, "member", reference(d.ref(), d.name())})

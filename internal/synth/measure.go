@@ -208,7 +208,7 @@ var labs = map[string]measure{
 
 func ldl(p *person, at time.Time, _ *visit) float64 {
 	x := 96 + 0.3*min(p.age(at), 70)
-	if _, _, ok := p.has("hyperlipidemia", at.AddDate(1, 0, 0)); ok {
+	if _, _, ok := p.has("hyperlipidemia", End); ok {
 		x += 52
 	}
 	return x * p.statin(at)
@@ -232,7 +232,7 @@ func hemoglobin(p *person, at time.Time, _ *visit) float64 {
 		x = 13.4
 	}
 	if since, part, ok := p.has("anemia", at); ok {
-		x -= 4.2 * (1 - part*(1-fades(since, 0.3)))
+		x -= 3.6 * (1 - part*(1-fades(since, 0.3)))
 	}
 	return x
 }

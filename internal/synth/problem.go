@@ -11,7 +11,7 @@ type problem struct {
 
 var problems = map[string]problem{
 	"hypertension":     {code{snomed, "38341003", "Hypertensive disorder"}, []string{"lisinopril"}, 182, familyDoctor, []string{"creatinine", "potassium"}},
-	"diabetes":         {code{snomed, "44054006", "Diabetes mellitus type 2"}, []string{"metformin"}, 91, familyDoctor, []string{"a1c", "glucose"}},
+	"diabetes":         {code{snomed, "44054006", "Diabetes mellitus type 2"}, []string{"metformin"}, 121, familyDoctor, []string{"a1c", "glucose"}},
 	"type 1 diabetes":  {code{snomed, "46635009", "Diabetes mellitus type 1"}, []string{"insulin"}, 91, endocrinologist, []string{"a1c", "glucose"}},
 	"hyperlipidemia":   {code{snomed, "55822004", "Hyperlipidemia"}, []string{"simvastatin"}, 365, familyDoctor, nil},
 	"prediabetes":      {code{snomed, "15777000", "Prediabetes"}, nil, 182, familyDoctor, []string{"a1c", "glucose"}},
@@ -21,8 +21,8 @@ var problems = map[string]problem{
 	"coronary disease": {code{snomed, "53741008", "Coronary arteriosclerosis"}, []string{"aspirin", "metoprolol", "clopidogrel"}, 182, cardiologist, nil},
 	"kidney disease":   {code{snomed, "433144002", "Chronic kidney disease stage 3"}, nil, 121, internist, []string{"creatinine", "urea", "sodium", "potassium"}},
 	"hypothyroidism":   {code{snomed, "40930008", "Hypothyroidism"}, []string{"levothyroxine"}, 182, familyDoctor, []string{"tsh"}},
-	"heart failure":    {code{snomed, "84114007", "Heart failure"}, []string{"furosemide", "metoprolol"}, 91, cardiologist, []string{"bnp", "sodium", "potassium"}},
-	"fibrillation":     {code{snomed, "49436004", "Atrial fibrillation"}, []string{"warfarin"}, 61, cardiologist, []string{"inr"}},
+	"heart failure":    {code{snomed, "84114007", "Heart failure"}, []string{"furosemide", "metoprolol"}, 121, cardiologist, []string{"bnp", "sodium", "potassium"}},
+	"fibrillation":     {code{snomed, "49436004", "Atrial fibrillation"}, []string{"warfarin"}, 91, cardiologist, []string{"inr"}},
 	"migraine":         {code{snomed, "37796009", "Migraine"}, []string{"naproxen"}, 182, familyDoctor, nil},
 	"anemia":           {code{snomed, "87522002", "Iron deficiency anemia"}, []string{"iron"}, 121, familyDoctor, []string{"hemoglobin", "ferritin"}},
 	"gout":             {code{snomed, "90560007", "Gout"}, []string{"allopurinol"}, 182, familyDoctor, []string{"urate"}},

@@ -16,8 +16,12 @@ func (c *chart) writeVisit(v *visit) {
 	switch {
 	case problem != "":
 		reason = list{object{"reference", problem}}
-	case v.problem != "":
-		reason = list{object{"reference", c.problemRef(v.problem)}}
+	default:
+		var refs list
+		for _, key := range v.problems {
+			refs = append(refs, object{"reference", c.problemRef(key)})
+		}
+		reason = refs
 	}
 	if v.event != nil {
 		diagnosis = list{object{"condition", object{"reference", problem}, "use", term("diagnosis-role", "AD", "Admission diagnosis"), "rank", 1}}

@@ -129,3 +129,59 @@ func TestContent(t *testing.T) {
 		}
 	}
 }
+
+// The granular scopes of guides, each as it is written there: it parses, is granted when it is registered and not
+// otherwise, and shows only its category; a code without a system matches any system.
+func TestS3_15_GranularScopes(t *testing.T) {
+	const category = "http://terminology.hl7.org/CodeSystem/observation-category"
+	for _, c := range []struct{ typ, constraint, system, code string }{
+		{"Condition", "category=foo/bar", "http://any", "foo/bar"},
+		{"DiagnosticReport", "category=http://loinc.org|LP29684-5", "http://loinc.org", "LP29684-5"},
+		{"DiagnosticReport", "category=http://loinc.org|LP29708-2", "http://loinc.org", "LP29708-2"},
+		{"DiagnosticReport", "category=http://loinc.org|LP7839-6", "http://loinc.org", "LP7839-6"},
+		{"DiagnosticReport", "category=http://terminology.hl7.org/CodeSystem/v2-0074|LAB", "http://terminology.hl7.org/CodeSystem/v2-0074", "LAB"},
+		{"DocumentReference", "category=clinical-note", "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category", "clinical-note"},
+		{"Observation", "category=" + category + "|activity", category, "activity"},
+		{"Observation", "category=" + category + "|imaging", category, "imaging"},
+		{"Observation", "category=" + category + "|procedure", category, "procedure"},
+		{"Observation", "category=cognitive-status", "http://x", "cognitive-status"},
+		{"Observation", "category=disability-status", "http://x", "disability-status"},
+		{"Observation", "category=functional-status", "http://x", "functional-status"},
+		{"ServiceRequest", "category=functional-status", "http://x", "functional-status"},
+		{"ServiceRequest", "category=http://snomed.info/sct|387713003", "http://snomed.info/sct", "387713003"},
+	} {
+		text := "patient/" + c.typ + ".rs?" + c.constraint
+		registered := parse(t, text+" launch/patient")
+		granted, cut := parse(t, text).Narrow(registered)
+		if granted.Text() != text || cut != nil {
+			t.Errorf("%s: granted %q, cut %v", text, granted.Text(), cut)
+		}
+		if other, _ := parse(t, "patient/"+c.typ+".rs?category=other").Narrow(registered); search.Match(search.World{},
+			other.Access(Context{Patient: "1"}).Allowed(search.Read, c.typ), categorised(t, c.typ, c.system, "other", "1")) {
+			t.Errorf("%s: a category that is not registered is granted", text)
+		}
+		allowed := granted.Access(Context{Patient: "1"}).Allowed(search.Search, c.typ)
+		for _, r := range []struct {
+			system, code, patient string
+			want                  bool
+		}{
+			{c.system, c.code, "1", true},
+			{c.system, c.code, "2", false},
+			{c.system, "other", "1", false},
+			{"http://other", c.code, "1", c.constraint == "category="+c.code},
+		} {
+			if got := search.Match(search.World{}, allowed, categorised(t, c.typ, r.system, r.code, r.patient)); got != r.want {
+				t.Errorf("%s: %v of %+v", text, got, r)
+			}
+		}
+	}
+}
+
+func categorised(t *testing.T, typ, system, code, patient string) *fhir.Resource {
+	t.Helper()
+	res, err := fhir.Parse([]byte(`{"resourceType":"`+typ+`","category":[{"coding":[{"system":"`+system+`","code":"`+code+`"}]}],"subject":{"reference":"Patient/`+patient+`"}}`), fhir.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}

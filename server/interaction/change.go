@@ -189,7 +189,7 @@ func (x *change) resolve(ctx context.Context, src plan.Source, gone map[string]b
 			if !ok || l.kind != linkReference || x.targets[text] != "" {
 				continue
 			}
-			rows, claim, err := x.find(ctx, src, when)
+			rows, claim, err := x.find(ctx, src, when, true)
 			switch {
 			case err != nil:
 			case len(rows) == 0:

@@ -41,7 +41,7 @@ func (s *Service) condition(c Caller, typ, query string) (condition, error) {
 	if err := c.grant(search.Search, typ); err != nil {
 		return condition{}, err
 	}
-	pairs, err := Pairs(query)
+	pairs, err := Pairs(strings.TrimPrefix(query, "?"))
 	if err != nil {
 		return condition{}, err
 	}
@@ -56,9 +56,10 @@ func (s *Service) condition(c Caller, typ, query string) (condition, error) {
 	return condition{typ, p}, err
 }
 
-// find gives the matches, two at most, and the claim that they still are the matches when the write is committed.
-func (s *Service) find(ctx context.Context, src plan.Source, c condition) ([]plan.Row, plan.Condition, error) {
-	r, err := plan.Run(ctx, src, c.plan, plan.Window{Limit: 2})
+// find gives the matches, two at most, and the claim that they still are the matches when the write is committed. With
+// bare the rows have type and id only.
+func (s *Service) find(ctx context.Context, src plan.Source, c condition, bare bool) ([]plan.Row, plan.Condition, error) {
+	r, err := plan.Run(ctx, src, c.plan, plan.Window{Limit: 2, Bare: bare})
 	if err != nil {
 		return nil, plan.Condition{}, err
 	}

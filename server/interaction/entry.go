@@ -68,7 +68,7 @@ func (s *Service) route(c Caller, e *entry, request *fhir.Node) error {
 		if len(parts) != 1 || query != "" {
 			return fhir.Errorf(fhir.KindNotSupported, "request.url", "POST %q is not supported in a Bundle: its url is a type", clip(url))
 		}
-		o.letter, o.id, o.ifNoneExist = search.Create, s.newID(), strings.TrimPrefix(request.Str("ifNoneExist"), "?")
+		o.letter, o.id, o.ifNoneExist = search.Create, s.newID(), request.Str("ifNoneExist")
 	case "PUT", "DELETE":
 		if len(parts) == 1 && query != "" {
 			return fhir.Errorf(fhir.KindNotSupported, "request.url", "a conditional %s is not supported in a Bundle", method)

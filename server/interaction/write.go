@@ -15,6 +15,7 @@ type CreateOptions struct {
 // Create stores a new resource under an id of the server's (R4 http.html#create); an id in the body is ignored. typ
 // is the type that the request names. With IfNoneExist: no match creates, one match is Result OK with the row found
 // and nothing written, several are KindMultiple. Of several requests with one condition that race, one creates.
+// References are stored as they are; only Bundles resolve conditional ones.
 func (s *Service) Create(ctx context.Context, c Caller, typ string, res *fhir.Resource, o CreateOptions) (Result, error) {
 	return s.run(ctx, c, &op{letter: search.Create, typ: typ, id: s.newID(), res: res, ifNoneExist: o.IfNoneExist})
 }

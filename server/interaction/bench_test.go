@@ -1,0 +1,119 @@
+package interaction
+
+import (
+	"bufio"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+)
+
+func BenchmarkCreate(b *testing.B) {
+	r := rigOn(b, openEmbedded(b))
+	body := []byte(observation("x", "A", "laboratory"))
+	b.ReportAllocs()
+	for b.Loop() {
+		res, err := fhir.Parse(slices.Clone(body), fhir.DefaultLimits)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := r.Create(ctx, r.root(), "Observation", res, CreateOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	r := rigOn(b, openEmbedded(b))
+	r.put(observation("x", "A", "laboratory"))
+	for _, scopes := range []string{"system/*.rs", "patient/Observation.rs?category=laboratory"} {
+		b.Run(scopes, func(b *testing.B) {
+			c := as(b, "A", scopes)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := r.Read(ctx, c, "Observation", "x"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkSearchPage(b *testing.B) {
+	r := rigOn(b, openEmbedded(b))
+	var entries []string
+	for i := range 5000 {
+		entries = append(entries, entryOf("", observation(fmt.Sprint("o", i), fmt.Sprint("P", i%50), [...]string{"laboratory", "survey"}[i/50%2]),
+			"PUT", fmt.Sprint("Observation/o", i), ""))
+	}
+	if _, err := r.send(r.root(), "transaction", BundleOptions{}, entries...); err != nil {
+		b.Fatal(err)
+	}
+	pairs, _ := Pairs("patient=P7&category=laboratory&_count=20")
+	for _, scopes := range []string{"system/*.rs", "patient/Observation.rs?category=laboratory"} {
+		b.Run(scopes, func(b *testing.B) {
+			c := as(b, "P7", scopes)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := r.Search(ctx, c, "Observation", pairs, SearchOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkTransaction loads whole Synthea patients, one transaction each, into an empty store.
+func BenchmarkTransaction(b *testing.B) {
+	dir := os.Getenv("FIREWARDEN_DATA")
+	if dir == "" {
+		b.Skip("FIREWARDEN_DATA is not set")
+	}
+	bundles := readLines(b, filepath.Join(dir, "synthea-r4", "bundles-00.ndjson.gz"))
+	b.ReportAllocs()
+	resources, bytes := 0, 0
+	for b.Loop() {
+		b.StopTimer()
+		r := rigOn(b, openEmbedded(b))
+		r.NewID, r.Now = nil, nil
+		b.StartTimer()
+		for _, body := range bundles {
+			bytes += len(body)
+			res, err := fhir.Parse(slices.Clone(body), fhir.DefaultLimits)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := r.Bundle(ctx, r.root(), res, BundleOptions{}); err != nil {
+				b.Fatal(err)
+			}
+			res.Root.Get("entry").Each(func(*fhir.Node) { resources++ })
+		}
+	}
+	b.ReportMetric(float64(resources)/b.Elapsed().Seconds(), "resources/s")
+	b.ReportMetric(float64(bytes)/b.Elapsed().Seconds()/1e6, "MB/s")
+}
+
+func readLines(b *testing.B, path string) (lines [][]byte) {
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	scan := bufio.NewScanner(z)
+	scan.Buffer(nil, 64<<20)
+	for scan.Scan() {
+		lines = append(lines, slices.Clone(scan.Bytes()))
+	}
+	if scan.Err() != nil || len(lines) == 0 {
+		b.Fatal(path, scan.Err())
+	}
+	return lines
+}

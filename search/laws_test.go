@@ -109,6 +109,25 @@ func TestLawLowerAny(t *testing.T) {
 	})
 }
 
+// A union of what needs bodies and of what needs other resources: each member is tested for itself.
+func TestLowerMixedUnion(t *testing.T) {
+	world := []*fhir.Resource{
+		resource(t, `{"resourceType":"Observation","id":"a","code":{"text":"heart"}}`),
+		resource(t, `{"resourceType":"Observation","id":"b","code":{"text":"lung"}}`),
+		resource(t, `{"resourceType":"Observation","id":"c","code":{"text":"lung"},"subject":{"reference":"Patient/0"}}`),
+		resource(t, `{"resourceType":"Patient","id":"0","gender":"male"}`),
+	}
+	e := search.Or{parse(t, "Observation", "code:text=heart"), parse(t, "Observation", "subject:Patient.gender=male")}
+	p, err := plan.Lower(search.Guard(search.Query{Type: "Observation", Where: e}, search.Unrestricted), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := plan.Run(context.Background(), newSource(world), p, plan.Window{Limit: 100})
+	if err != nil || len(r.Rows) != 2 || r.Rows[0].ID != "a" || r.Rows[1].ID != "c" {
+		t.Errorf("%v, %v\n%s", r.Rows, err, plan.Explain(p))
+	}
+}
+
 // find are the ids of the resources of a type in e, sorted.
 func find(world []*fhir.Resource, typ string, e search.Expr) string {
 	var ids []string

@@ -150,6 +150,18 @@ func TestVersions(t *testing.T) {
 			t.Errorf("%d a page by %v:\n%s\nwant\n%s", c.limit, c.a, got, c.want)
 		}
 	}
+	// Between pages no visible version is lost, wherever the hidden ones stand.
+	gaps := &log{}
+	for _, gender := range []string{male, male, male, female, male} {
+		gaps.put("Patient", "1", gender)
+	}
+	got := pages(t, 3, func(w plan.Window) (plan.Page, error) {
+		p, _, err := plan.Versions(ctx, gaps, lowered(t, search.GuardRead("Patient", "1", search.Read, men)), w)
+		return p, err
+	})
+	if got != "[Patient/1/5 Patient/1/3 Patient/1/2] 4 [Patient/1/1] 4" {
+		t.Errorf("with gaps: %s", got)
+	}
 	// No link to a page that would have only hidden versions.
 	l.rows = l.rows[1:]
 	p, _, err := plan.Versions(ctx, l, lowered(t, search.GuardRead("Patient", "1", search.Read, men)), plan.Window{Limit: 3})

@@ -57,6 +57,11 @@ func TestIncludes(t *testing.T) {
 			t.Errorf("%s by %v: %s, want %s; %v", c.query, c.a, got, c.include, r.Warnings)
 		}
 	}
+	gone := chart()
+	gone.delete("Practitioner", "d")
+	if r := run(t, gone, "Encounter", "_include=Encounter:participant", all, plan.Window{Limit: 10}); len(r.Included) != 0 {
+		t.Errorf("a deleted resource is included: %v", names(r.Included))
+	}
 	r := run(t, chart(), "Encounter", "_include=Encounter:subject&_revinclude=Observation:encounter", all, plan.Window{Limit: 1})
 	if got := fmt.Sprint(names(r.Rows), names(r.Included), r.Next != nil); got != "[Encounter/f/1] [Patient/1/1] true" {
 		t.Errorf("includes of a page: %s", got)

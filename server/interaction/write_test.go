@@ -1,7 +1,9 @@
 package interaction
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/store"
 )
 
 func TestCreateReadUpdateDelete(t *testing.T) { each(t, testCreateReadUpdateDelete) }
@@ -308,5 +311,29 @@ func TestOperationOutcome(t *testing.T) {
 		if status := Status(fhir.Errorf(k, "", "x")); status < 400 || k != fhir.KindException && status == 500 {
 			t.Errorf("kind %s has status %d", k.Code(), status)
 		}
+	}
+}
+
+// broken is a store whose commits fail.
+type broken struct {
+	store.Store
+	err error
+}
+
+func (b broken) Commit(context.Context, store.Commit) error { return b.err }
+
+func TestBrokenStore(t *testing.T) {
+	r := newRig(t)
+	r.Store = broken{r.Store, store.ErrConflict}
+	if _, err := r.Create(ctx, r.root(), "Patient", r.parse(patient("x")), CreateOptions{}); Status(err) != 409 {
+		t.Errorf("a write that always loses: %v", err)
+	}
+	r.Store = broken{r.Store, errors.New("disk /secret is full")}
+	if _, err := r.send(r.root(), "transaction", BundleOptions{}, post("", patient("x"))); Status(err) != 500 || strings.Contains(string(OperationOutcome(err)), "secret") {
+		t.Errorf("transaction: %v", err)
+	}
+	out, err := r.Bundle(ctx, r.root(), r.parse(`{"resourceType":"Bundle","type":"batch","entry":[`+post("", patient("x"))+`]}`), BundleOptions{})
+	if err != nil || statuses(r.decode(out.Bundle)) != "500" || len(out.Faults) != 1 || strings.Contains(string(out.Bundle), "secret") {
+		t.Errorf("batch: %s %v %v", out.Bundle, out.Faults, err)
 	}
 }

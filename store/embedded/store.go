@@ -50,7 +50,8 @@ type shapeID struct {
 type Options struct {
 	Dir    string // empty with Memory
 	Memory bool   // keep everything in memory: gone when the store is closed
-	// Mode is recorded in a new store; a store of another mode is refused. "serve" or "sandbox".
+	// Mode is recorded in a new store; a store of another mode is refused. "serve" or "sandbox". Without a mode any store
+	// that exists is opened, and if Indexer has no Base it gets the recorded one: for tools that work on what is there.
 	Mode      string
 	Indexer   *index.Indexer
 	CacheSize int64            // bytes of decompressed blocks; 0 is 128 MB
@@ -72,6 +73,14 @@ type header struct {
 	Types  []string `json:"types"`
 	Base   string   `json:"base"` // base URL that references were resolved by
 }
+
+// ErrInUse says that another process has the store open, ErrMode that it was made in another mode, ErrNone that there
+// is no store and no mode to make one.
+var (
+	ErrInUse = errors.New("the store is in use by another process")
+	ErrMode  = errors.New("the store was made by another mode")
+	ErrNone  = errors.New("there is no store")
+)
 
 var headerKey = append([]byte{keyMeta}, "store"...)
 
@@ -127,7 +136,7 @@ func (s *Store) name() string {
 func openError(dir string, err error) error {
 	// Pebble wraps what the operating system answers to flock.
 	if text := err.Error(); strings.Contains(text, "resource temporarily unavailable") || strings.Contains(text, "lock held by current process") {
-		return fmt.Errorf("open %s: the store is in use by another process", dir)
+		return fmt.Errorf("open %s: %w", dir, ErrInUse)
 	}
 	if errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("open %s: no permission to read and write there: %w", dir, err)
@@ -139,6 +148,8 @@ func openError(dir string, err error) error {
 func (s *Store) load(rebuild bool) error {
 	val, closer, err := s.db.Get(headerKey)
 	switch {
+	case errors.Is(err, pebble.ErrNotFound) && s.opts.Mode == "":
+		return ErrNone
 	case errors.Is(err, pebble.ErrNotFound):
 		if err := s.writeHeader(indexVersion); err != nil {
 			return err
@@ -151,6 +162,12 @@ func (s *Store) load(rebuild bool) error {
 		closer.Close()
 		if err != nil {
 			return fmt.Errorf("the header: %w", err)
+		}
+		if s.opts.Mode == "" {
+			s.opts.Mode = h.Mode
+			if s.opts.Indexer.Base == "" {
+				s.opts.Indexer.Base = h.Base
+			}
 		}
 		if err := s.check(h, rebuild); err != nil {
 			return err
@@ -172,7 +189,7 @@ func (s *Store) check(h header, rebuild bool) error {
 	case h.Format != formatVersion:
 		return fmt.Errorf("the store has format %d, this version of firewarden reads format %d", h.Format, formatVersion)
 	case h.Mode != s.opts.Mode:
-		return fmt.Errorf("the store was made by %q, not by %q: the two do not share data", h.Mode, s.opts.Mode)
+		return fmt.Errorf("%w: %q, not %q, and the two do not share data", ErrMode, h.Mode, s.opts.Mode)
 	case rebuild:
 		return nil
 	case h.Index == 0:

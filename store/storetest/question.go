@@ -588,6 +588,9 @@ func (m maker) reach(typ string) search.Expr {
 // constraint draws what a granular scope says.
 func (m maker) constraint(typ string) search.Expr {
 	name, value := m.asks(typ, m.live(typ), 0)
+	if typ == "Patient" && m.oneIn(2) {
+		name, value = "active", "true" // as are those that are contained
+	}
 	q, err := search.Parse(typ, []search.Pair{{Name: name, Value: value}}, parseOptions)
 	if err != nil {
 		panic(fmt.Sprintf("a constraint %s?%s=%s: %v", typ, name, value, err))

@@ -113,7 +113,11 @@ func (p *pair) changes(src plan.Source, a access) string {
 					want = append(want, v)
 				}
 			}
-			for _, limit := range []int{1, 7, 100} {
+			limits := []int{1, 7, 100}
+			if p.crowd {
+				limits = []int{300}
+			}
+			for _, limit := range limits {
 				var rows []plan.Row
 				for w := (plan.Window{Limit: limit, Total: true}); ; {
 					page, err := plan.History(p.ctx, src, lowered, since, w)

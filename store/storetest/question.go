@@ -123,6 +123,9 @@ func (m maker) question() question {
 	if m.whose = m.one("p1", "p1", "p2", "p3"); m.oneIn(2) {
 		q.Access = m.access()
 	}
+	if m.crowd {
+		q.Limit *= 37
+	}
 	if m.oneIn(3) {
 		q.Limit = 1000
 	}
@@ -262,7 +265,7 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 	switch p.Type {
 	case r4.Date: // what holds an end of v, or ends where v begins, or begins where it ends
 		at := pick(m, []int64{v.Time.Low, v.Time.Low - 1, v.Time.High, v.Time.High - 1})
-		if v.Time.Low == fhir.MinTime || v.Time.High == fhir.MaxTime {
+		if year := time.UnixMicro(at).UTC().Year(); year < 1 || year > 9999 {
 			return ""
 		}
 		return pick(m, prefixes) + time.UnixMicro(at).UTC().Format(m.one("2006", "2006-01", "2006-01-02", "2006-01-02T15:04:05Z"))
@@ -276,7 +279,7 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 		}
 		unit := ""
 		if p.Type == r4.Quantity {
-			unit = m.one("", "", "|"+v.System+"|"+v.Code, "||"+m.one(v.Code, v.Text))
+			unit = m.one("", "", "|"+escape(v.System)+"|"+escape(v.Code), "||"+escape(m.one(v.Code, v.Text)))
 		}
 		return pick(m, prefixes) + text + strings.TrimSuffix(unit, "||")
 	case r4.String:
@@ -290,7 +293,8 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 		if v.Code == "" || p.Code == "_id" {
 			return v.Code
 		}
-		return escape(m.one(v.Code, v.System+"|"+v.Code, v.System+"|"+v.Code, "|"+v.Code))
+		code, system := escape(v.Code), escape(v.System)
+		return m.one(code, system+"|"+code, system+"|"+code, "|"+code)
 	case r4.Reference:
 		if v.Ref.ID == "" && v.Ref.URL == "" {
 			return "" // an identifier alone, or what is contained
@@ -414,6 +418,9 @@ func (m maker) searchValue(p *r4.SearchParameter, modifier string) string {
 		return pick(m, reserved["identifier"])
 	}
 	if pool := reserved[p.Code]; pool != nil && p.Type != r4.Reference {
+		if p.Type == r4.Token {
+			return pick(m, pool)
+		}
 		return escape(pick(m, pool))
 	}
 	switch p.Type {
@@ -461,7 +468,7 @@ func (m maker) text() string {
 }
 
 func (m maker) token() string {
-	system, code := pick(m, systems), pick(m, codes)
+	system, code := pick(m, systems), escape(pick(m, codes))
 	switch m.IntN(4) {
 	case 0:
 		return code
@@ -499,7 +506,7 @@ func (m maker) reference(p *r4.SearchParameter, modifier string) string {
 
 // escape puts a backslash before what separates values (R4 search.html#escaping).
 func escape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `|`).Replace(s)
+	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`).Replace(s)
 }
 
 func (m maker) sort(typ string) string {

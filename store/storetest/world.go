@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 )
 
 // maker draws worlds and questions. Everything it draws comes from small pools, so that things meet.
@@ -11,6 +12,7 @@ type maker struct {
 	*rand.Rand
 	seen  *memorySnapshot // the world that is asked: most questions take their values from it; nil draws blindly
 	whose string          // whom the access of a question is about
+	crowd bool            // hundreds of resources: lists longer than what engines read at once
 }
 
 // An object is a JSON object of a resource.
@@ -60,10 +62,18 @@ func (m maker) world() []op {
 	var ops []op
 	live := map[string]bool{}
 	joined := map[string]bool{}
-	for range 4 + m.IntN(60) {
+	size := 4 + m.IntN(60)
+	if m.crowd {
+		size = 900
+	}
+	for range size {
 		typ := pick(m, worldTypes)
 		ids := instances[typ]
 		o := op{Type: typ, ID: ids[m.IntN(len(ids)-1)]}
+		if m.crowd && !m.oneIn(20) {
+			typ = m.one("Observation", "Observation", "Observation", "Condition", "Patient")
+			o = op{Type: typ, ID: fmt.Sprintf("%c%d", typ[0]+32, 10+m.IntN(400))}
+		}
 		at := o.Type + "/" + o.ID
 		if !live[at] || !m.oneIn(8) {
 			o.Body = m.resource(typ)
@@ -102,20 +112,24 @@ func (m maker) some(f func() any) []any {
 	return list
 }
 
-// The pools.
+// The pools. The ends of each hold what engines are known to stumble over: texts longer than a key likes to be that
+// differ in the last letter only, separators of search inside values, letters that fold in odd ways, the ends of time.
 var (
-	dates = []string{"2020", "2023", "2024", "2023-12", "2024-02", "2024-03", "2020-02-29", "2024-02-29", "2024-03-01", "2024-03-02"}
+	dates = []string{"2020", "2023", "2024", "2023-12", "2024-02", "2024-03", "2020-02-29", "2024-02-29", "2024-03-01", "2024-03-02",
+		"2024-03-01", "2024", "0001", "9999", "1969-12-31", "9999-12-31"}
 	times = []string{"2024-03-01T00:00:00Z", "2024-03-01T10:00:00Z", "2024-03-01T10:00:00.250Z", "2024-03-01T12:00:00+02:00",
-		"2024-02-29T23:30:00-05:00", "2023-12-31T23:59:59Z", "2020-02-29T00:00:00.000Z"}
-	numbers   = []string{"5", "5.4", "5.40", "5.44", "5.45", "5.35", "5.5", "6", "10", "1e1", "-3", "0", "0.0", "72", "540", "0.5", "1"}
-	systems   = []string{"", "urn:a", "urn:a", "urn:b"}
-	codes     = []string{"x", "y", "z", "X"}
-	families  = []string{"Mejía", "Mejia", "MEJIAS", "Müller", "Muller", "O'Brien", "de la Cruz", "Ångström", "Smith, Jr", "Zoë"}
-	givens    = []string{"Ann", "Anna", "José", "Jose", "Élodie", "Bo", "ann-marie", "Ann Lee"}
-	words     = []string{"severe pain", "Pain, mild", "Größe", "fever"}
+		"2024-02-29T23:30:00-05:00", "2023-12-31T23:59:59Z", "2020-02-29T00:00:00.000Z", "9999-12-31T23:59:59Z"}
+	numbers = []string{"5", "5.4", "5.40", "5.44", "5.45", "5.35", "5.5", "6", "10", "1e1", "-3", "0", "0.0", "72", "540", "0.5", "1",
+		"-5.4", "1e-30", "123456789012345678901234567890.5", "123456789012345678901234567890.6", "-1e30"}
+	systems  = []string{"", "urn:a", "urn:a", "urn:a", "urn:b", "urn:a", "", long}
+	codes    = []string{"x", "y", "z", "X", "x", "y", "x y", "x|y", "x$y", "x,y", `x\y`, "xy", long + "1", long + "2"}
+	families = []string{"Mejía", "Mejia", "MEJIAS", "Müller", "Muller", "O'Brien", "de la Cruz", "Ångström", "Smith, Jr", "Zoë",
+		"Meji\u0301a", "Straße", "STRASSE", "İnan", "ﬁnn", "-", "a$b", long + "a", long + "b", "李"}
+	givens    = []string{"Ann", "Anna", "José", "Jose", "Élodie", "Bo", "ann-marie", "Ann Lee", "Ann  Lee", "A"}
+	words     = []string{"severe pain", "Pain, mild", "Größe", "fever", long + " pain"}
 	units     = []string{"", "mg", "g", "/min"}
-	profiles  = []string{"http://p.test/a", "http://p.test/a|1", "http://p.test/a/b", "urn:p"}
-	plainURIs = []string{"http://src.test/1", "http://src.test/1/2", "urn:src"}
+	profiles  = []string{"http://p.test/a", "http://p.test/a|1", "http://p.test/a/b", "urn:p", "http://p.test/" + long}
+	plainURIs = []string{"http://src.test/1", "http://src.test/1/2", "http://src.test/10", "urn:src"}
 )
 
 const (
@@ -123,11 +137,25 @@ const (
 	other = "https://other.test/fhir"
 )
 
-func (m maker) date() any     { return pick(m, dates) }
-func (m maker) instant() any  { return pick(m, times) }
-func (m maker) number() any   { return json.Number(pick(m, numbers)) }
-func (m maker) word() any     { return pick(m, words) }
-func (m maker) dateTime() any { return m.one(pick(m, dates), pick(m, times)) }
+// long is a text of 200 bytes.
+var long = "http://long.test/" + strings.Repeat("long-way-", 20) + "end"
+
+func (m maker) date() any {
+	if m.crowd {
+		return fmt.Sprintf("20%02d-%02d-%02d", 20+m.IntN(6), 1+m.IntN(12), 1+m.IntN(28))
+	}
+	return pick(m, dates)
+}
+
+func (m maker) instant() any { return pick(m, times) }
+func (m maker) number() any  { return json.Number(pick(m, numbers)) }
+func (m maker) word() any    { return pick(m, words) }
+func (m maker) dateTime() any {
+	if m.oneIn(2) {
+		return pick(m, times)
+	}
+	return m.date()
+}
 
 func (m maker) period() any {
 	o := object{}
@@ -169,7 +197,7 @@ func (m maker) concept() any {
 }
 
 func (m maker) identifier() any {
-	o := object{"value": m.one("v1", "v2", "V1")}
+	o := object{"value": m.one("v1", "v2", "V1", "v1", "v|1", "v,1", long+"1", long+"2")}
 	if s := pick(m, systems); s != "" {
 		o["system"] = s
 	}

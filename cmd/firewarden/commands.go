@@ -16,6 +16,12 @@ func init() {
 				"store gets a dozen synthetic patients, the same for everyone who runs this version.",
 			example: []string{"sandbox", "sandbox --store ./sandbox-data --listen 127.0.0.1:8081"},
 			keys:    []string{"store", "listen", "base-url", "anonymous", "admin-key", "metrics-listen", "validation", "audit", "log-level", "log-format", "public", "stop-timeout"}},
+		{name: "load", args: "PATH…", does: "load files into a running server, or straight into a store", new: newLoad,
+			more: "Takes Bundles (transaction, batch, collection), single resources and NDJSON, plain or gzip, files or folders. Files are\n" +
+				"loaded in order, the Bundles of a file several at a time. A resource without a request keeps its id. What is faulty is\n" +
+				"reported with file, line and reason, and the rest goes on; the code is 1 then.",
+			example: []string{"load ./synthea", "load --store ./firewarden-data patients.ndjson.gz", "load --to https://fhir.example.org --token T bundle.json"},
+			keys:    []string{"base-url", "admin-key", "validation"}},
 		{name: "config print", does: "the effective configuration and where each value comes from", new: newConfigPrint,
 			more:    "Secrets are masked. --sandbox shows what the sandbox would use.",
 			example: []string{"config print --config firewarden.yaml"}, keys: allKeys()},

@@ -107,11 +107,8 @@ func (s *site) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.base = s.c.BaseURL
-	if s.base == "" {
-		host, _, _ := net.SplitHostPort(s.c.Listen)
-		s.base = "http://" + net.JoinHostPort(host, strconv.Itoa(s.listener.Addr().(*net.TCPAddr).Port))
-	}
+	host, _, _ := net.SplitHostPort(s.c.Listen)
+	s.base = baseOf(s.c, net.JoinHostPort(host, strconv.Itoa(s.listener.Addr().(*net.TCPAddr).Port)))
 	s.data, err = openData(ctx, s.m, s.c, s.base+"/fhir", mode(s.sandbox))
 	if err != nil {
 		return err

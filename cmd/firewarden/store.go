@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/firewarden/firewarden/internal/config"
 	"github.com/firewarden/firewarden/search/index"
@@ -47,17 +49,75 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 	}
 	var err error
 	if d.store, err = embedded.Open(o); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, whatToDo(err, c, mode)
 	}
 	seal, err := interaction.OpenSeal(ctx, d.store.KV(), m.Random)
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
-	d.service = &interaction.Service{Store: d.store, Indexer: x, Base: base, Now: m.Now, Seal: seal}
+	d.service = &interaction.Service{Store: d.store, Indexer: x, Base: x.Base, Now: m.Now, Seal: seal}
 	if c.Validation == "off" {
 		d.service.Validation = interaction.ValidateOff
 	}
 	return d, nil
+}
+
+// whatToDo says of a store that was refused what helps.
+func whatToDo(err error, c *config.Config, mode string) error {
+	switch {
+	case errors.Is(err, embedded.ErrInUse):
+		return fmt.Errorf("%w: stop that process, talk to its server (--to), or name another folder with --store", err)
+	case errors.Is(err, embedded.ErrMode) && mode == playing:
+		return fmt.Errorf("%w: a sandbox lets everybody in; name another folder with --store, or use firewarden serve", err)
+	case errors.Is(err, embedded.ErrMode):
+		return fmt.Errorf("%w: name another folder with --store, or use firewarden sandbox", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: %s must belong to the user who runs this", err, c.Store)
+	}
+	return err
+}
+
+// openFolder opens the store of the configuration for a tool: whatever mode and base URL it has. A folder without a
+// store becomes a store of serve.
+func openFolder(ctx context.Context, m *Main, in *input) (*data, error) {
+	c, err := config.Load(in.Input)
+	if err != nil {
+		return nil, usageError(err.Error())
+	}
+	if c.Store == config.Memory {
+		return nil, usageError("a store in memory ends with this command: name a folder with --store")
+	}
+	base, mode := "", ""
+	if !isStore(c.Store) {
+		base, mode = baseOf(c, c.Listen)+"/fhir", serving
+	}
+	return openData(ctx, m, c, base, mode)
+}
+
+// existing opens the store of the configuration for a tool that makes none.
+func existing(ctx context.Context, m *Main, in *input) (*data, error) {
+	c, err := config.Load(in.Input)
+	if err != nil {
+		return nil, usageError(err.Error())
+	}
+	if !isStore(c.Store) {
+		return nil, fmt.Errorf("there is no store in %s: name its folder with --store", c.Store)
+	}
+	return openData(ctx, m, c, "", "")
+}
+
+// isStore says whether a folder holds a store.
+func isStore(folder string) bool {
+	found, err := filepath.Glob(filepath.Join(folder, "MANIFEST-*"))
+	return err == nil && len(found) > 0
+}
+
+// baseOf is the base URL of a server that listens on an address.
+func baseOf(c *config.Config, address string) string {
+	if c.BaseURL != "" {
+		return c.BaseURL
+	}
+	return "http://" + address
 }
 
 // ready says whether the store answers.

@@ -75,11 +75,13 @@ type header struct {
 }
 
 // ErrInUse says that another process has the store open, ErrMode that it was made in another mode, ErrNone that there
-// is no store and no mode to make one.
+// is no store and no mode to make one, ErrReindex that the index does not fit.
 var (
 	ErrInUse = errors.New("the store is in use by another process")
 	ErrMode  = errors.New("the store was made by another mode")
 	ErrNone  = errors.New("there is no store")
+
+	ErrReindex = errors.New("run firewarden reindex")
 )
 
 var headerKey = append([]byte{keyMeta}, "store"...)
@@ -138,6 +140,9 @@ func openError(dir string, err error) error {
 	if text := err.Error(); strings.Contains(text, "resource temporarily unavailable") || strings.Contains(text, "lock held by current process") {
 		return fmt.Errorf("open %s: %w", dir, ErrInUse)
 	}
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
+		return fmt.Errorf("open %s: %w", dir, ErrNone)
+	}
 	if errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("open %s: no permission to read and write there: %w", dir, err)
 	}
@@ -193,11 +198,11 @@ func (s *Store) check(h header, rebuild bool) error {
 	case rebuild:
 		return nil
 	case h.Index == 0:
-		return errors.New("a rebuild of its index was not finished: run firewarden reindex")
+		return fmt.Errorf("a rebuild of its index was not finished: %w", ErrReindex)
 	case h.Index != indexVersion || !slices.Equal(h.Types, s.types):
-		return fmt.Errorf("the index has version %d, this version of firewarden reads version %d: run firewarden reindex", h.Index, indexVersion)
+		return fmt.Errorf("the index has version %d, this version of firewarden reads version %d: %w", h.Index, indexVersion, ErrReindex)
 	case h.Base != s.opts.Indexer.Base:
-		return fmt.Errorf("the base URL was %q and is %q, which references are resolved by: run firewarden reindex", h.Base, s.opts.Indexer.Base)
+		return fmt.Errorf("the base URL was %q and is %q, which references are resolved by: %w", h.Base, s.opts.Indexer.Base, ErrReindex)
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"github.com/firewarden/firewarden/internal/fhir"
-	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
 )
 
@@ -141,7 +140,7 @@ func (l *load) file(ctx context.Context, s *source) error {
 				l.progress.say("%s: passed over, it holds no FHIR", s.path)
 				return nil
 			}
-			return l.fault(place{d, d.line, ""}, err)
+			return l.fault(d.place(), err)
 		}
 		kind := res.Root.Str("type")
 		switch {
@@ -156,9 +155,9 @@ func (l *load) file(ctx context.Context, s *source) error {
 		case res.Type == "Bundle" && (kind == "collection" || kind == "searchset"):
 			return l.collection(d, res, gathered, flush)
 		case res.Type == "Bundle" && kind == "history":
-			return l.fault(place{d, d.line, ""}, errors.New("a history Bundle cannot be loaded: its versions would become new ones"))
+			return l.fault(d.place(), errors.New("a history Bundle cannot be loaded: its versions would become new ones"))
 		}
-		gathered.add(item{place: place{d, d.line, res.Type}, res: res})
+		gathered.add(item{place: place{s, d.line, -1, res.Type}, res: res})
 		if gathered.full() {
 			return flush()
 		}
@@ -189,7 +188,7 @@ func (l *load) collection(d document, res *fhir.Resource, g *gathering, flush fu
 			return // refused below, with its place
 		}
 		whole = whole || sub.ID == ""
-		items = append(items, item{place: place{d, d.lineOf(r), sub.Type}, res: sub, fullURL: n.Str("fullUrl")})
+		items = append(items, item{place: place{d.source, d.lineOf(r), n.Index, sub.Type}, res: sub, fullURL: n.Str("fullUrl")})
 	})
 	if whole {
 		if err := flush(); err != nil {
@@ -290,20 +289,22 @@ func (l *load) bundle(ctx context.Context, d document, b *fhir.Resource) error {
 	case !refused(err):
 		return err
 	}
-	p := place{d, d.line, ""}
+	p := d.place()
 	if i, ok := entryOf(err); ok {
 		p = at(i)
 	}
 	return l.fault(p, err)
 }
 
+// place is that of the whole document.
+func (d document) place() place { return place{d.source, d.line, -1, ""} }
+
 // entry is the place of an entry of a Bundle.
 func (d document) entry(b *fhir.Resource, i int) place {
-	p := place{d, d.line, ""}
+	p := d.place()
 	for n := b.Root.Get("entry").First; n != nil; n = n.Next {
 		if n.Index == i {
-			p.line = d.lineOf(n)
-			p.what = fmt.Sprintf("entry %d %s", i, n.Get("resource").Str("resourceType"))
+			p = place{d.source, d.lineOf(n), i, n.Get("resource").Str("resourceType")}
 		}
 	}
 	return p
@@ -348,21 +349,32 @@ func (l *load) answered(req, response *fhir.Resource, at func(i int) place) erro
 
 // place is where something was in a file.
 type place struct {
-	d    document
-	line int
-	what string
+	source *source
+	line   int
+	entry  int    // index in a Bundle; -1 is none
+	typ    string // of the resource; "" is not known
 }
 
-func (p place) String() string {
-	if p.what == "" {
-		return fmt.Sprintf("%s:%d", p.d.source.path, p.line)
+// say is what went wrong at the place. What is inside a resource of a Bundle is named as in the resource alone.
+func (p place) say(err error) string {
+	text := fmt.Sprintf("%s:%d: ", p.source.path, p.line)
+	if p.entry >= 0 {
+		text += fmt.Sprintf("entry %d: ", p.entry)
 	}
-	return fmt.Sprintf("%s:%d: %s", p.d.source.path, p.line, p.what)
+	why := reason(err)
+	if i, ok := entryOf(err); ok {
+		in := fmt.Sprintf("Bundle.entry[%d]", i)
+		if p.typ != "" {
+			why = strings.ReplaceAll(why, in+".resource", p.typ)
+		}
+		why = strings.ReplaceAll(why, in, p.typ)
+	}
+	return text + why
 }
 
 // fault reports what was not loaded. Its error ends a strict load.
 func (l *load) fault(p place, err error) error {
-	l.progress.say("%s: %s", p, reason(err))
+	l.progress.say("%s", p.say(err))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.faults++
@@ -440,21 +452,18 @@ func (l *load) summary(files int) {
 }
 
 // storeTarget loads straight into a store.
-type storeTarget struct {
-	data *data
-	who  interaction.Caller
-}
+type storeTarget struct{ data *data }
 
 func openStoreTarget(ctx context.Context, m *Main, in *input) (*storeTarget, error) {
 	d, err := openFolder(ctx, m, in)
 	if err != nil {
 		return nil, err
 	}
-	return &storeTarget{d, interaction.Caller{Access: search.Unrestricted, Grant: "load"}}, nil
+	return &storeTarget{d}, nil
 }
 
 func (t *storeTarget) bundle(ctx context.Context, b *fhir.Resource) (*fhir.Resource, error) {
-	out, err := t.data.service.Bundle(ctx, t.who, b, interaction.BundleOptions{})
+	out, err := t.data.service.Bundle(ctx, t.data.administrator(), b, interaction.BundleOptions{})
 	if err != nil {
 		return nil, err
 	}

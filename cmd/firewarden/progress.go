@@ -18,7 +18,9 @@ type progress struct {
 	begun    time.Time
 	total    int64        // of read; 0: not known
 	read     atomic.Int64 // bytes, of which total are to be read
-	done     atomic.Int64 // resources
+	done     atomic.Int64 // of the noun
+	of       atomic.Int64 // how many there will be; 0: not known
+	noun     string       // resources
 
 	mu      sync.Mutex // guards out, written and last
 	written int        // length of the line on the terminal
@@ -29,7 +31,7 @@ type progress struct {
 }
 
 func startProgress(m *Main, total int64) *progress {
-	p := &progress{out: m.Stderr, terminal: isTerminal(m.Stderr), now: m.Now, begun: m.Now(), total: total, end: make(chan struct{})}
+	p := &progress{out: m.Stderr, terminal: isTerminal(m.Stderr), now: m.Now, begun: m.Now(), total: total, noun: "resources", end: make(chan struct{})}
 	p.last = p.begun
 	p.ended.Go(func() {
 		tick := time.NewTicker(200 * time.Millisecond)
@@ -67,13 +69,23 @@ func (p *progress) tick() {
 func (p *progress) line(now time.Time) string {
 	took := now.Sub(p.begun)
 	done := p.done.Load()
-	text := fmt.Sprintf("%s resources, %s a second", grouped(int(done)), grouped(int(float64(done)/max(took.Seconds(), 0.001))))
-	if read := p.read.Load(); p.total > 0 && read > 0 {
-		part := min(float64(read)/float64(p.total), 1)
-		left := time.Duration(float64(took) * (1 - part) / part)
-		text += fmt.Sprintf(", %.0f %% read, %s left", 100*part, short(left))
+	text := fmt.Sprintf("%s %s, %s a second", grouped(int(done)), p.noun, grouped(int(float64(done)/max(took.Seconds(), 0.001))))
+	part := 0.0
+	if p.total > 0 {
+		part = min(float64(p.read.Load())/float64(p.total), 1)
+	} else if of := p.of.Load(); of > 0 {
+		part = min(float64(done)/float64(of), 1)
+	}
+	if part > 0 {
+		text += fmt.Sprintf(", %.0f %%, %s left", 100*part, short(time.Duration(float64(took)*(1-part)/part)))
 	}
 	return text
+}
+
+// set is told by a work how far it is.
+func (p *progress) set(done, of int) {
+	p.done.Store(int64(done))
+	p.of.Store(int64(of))
 }
 
 // clear removes the line from the terminal.

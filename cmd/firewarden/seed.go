@@ -7,7 +7,6 @@ import (
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/internal/synth"
-	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
 )
 
@@ -23,13 +22,12 @@ func (s *site) seed(ctx context.Context) (string, error) {
 	begun := s.m.Now()
 	service := *s.data.service
 	service.Now = func() time.Time { return synth.End }
-	who := interaction.Caller{Access: search.Unrestricted, Grant: "seed"}
 	write := func(text []byte) error {
 		b, err := fhir.Parse(text, fhir.Limits{})
 		if err != nil {
 			return err
 		}
-		_, err = service.Bundle(ctx, who, b, interaction.BundleOptions{})
+		_, err = service.Bundle(ctx, s.data.administrator(), b, interaction.BundleOptions{})
 		return err
 	}
 	if err := write(synth.Directory()); err != nil {

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/firewarden/firewarden/internal/config"
+	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/server/interaction"
 	"github.com/firewarden/firewarden/store/embedded"
@@ -49,7 +51,7 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 	}
 	var err error
 	if d.store, err = embedded.Open(o); err != nil {
-		return nil, whatToDo(err, c, mode)
+		return nil, whatToDo(err, c, mode, base)
 	}
 	seal, err := interaction.OpenSeal(ctx, d.store.KV(), m.Random)
 	if err != nil {
@@ -63,7 +65,7 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 }
 
 // whatToDo says of a store that was refused what helps.
-func whatToDo(err error, c *config.Config, mode string) error {
+func whatToDo(err error, c *config.Config, mode, base string) error {
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
 		return fmt.Errorf("%w: stop that process, talk to its server (--to), or name another folder with --store", err)
@@ -71,6 +73,8 @@ func whatToDo(err error, c *config.Config, mode string) error {
 		return fmt.Errorf("%w: a sandbox lets everybody in; name another folder with --store, or use firewarden serve", err)
 	case errors.Is(err, embedded.ErrMode):
 		return fmt.Errorf("%w: name another folder with --store, or use firewarden sandbox", err)
+	case errors.Is(err, embedded.ErrReindex) && base != "":
+		return fmt.Errorf("%w --store %s --base-url %s", err, c.Store, strings.TrimSuffix(base, "/fhir"))
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: %s must belong to the user who runs this", err, c.Store)
 	}
@@ -118,6 +122,11 @@ func baseOf(c *config.Config, address string) string {
 		return c.BaseURL
 	}
 	return "http://" + address
+}
+
+// administrator may read and write everything.
+func (d *data) administrator() interaction.Caller {
+	return interaction.Caller{Access: search.Unrestricted, Grant: "administrator"}
 }
 
 // ready says whether the store answers.

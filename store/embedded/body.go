@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"fmt"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -21,6 +22,8 @@ var dictionary1 []byte
 type bodies struct {
 	enc *zstd.Encoder
 	dec *zstd.Decoder
+
+	space sync.Pool // *[]byte, frames with their magic
 }
 
 const (
@@ -42,7 +45,7 @@ func newBodies(concurrency int) (*bodies, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the decoder: %w", err)
 	}
-	return &bodies{enc, dec}, nil
+	return &bodies{enc: enc, dec: dec, space: sync.Pool{New: func() any { return new([]byte) }}}, nil
 }
 
 func (b *bodies) close() {
@@ -75,9 +78,10 @@ func (b *bodies) read(stored []byte) ([]byte, error) {
 		if n <= 0 || size > 1<<30 {
 			return nil, errRecord
 		}
-		var space [4096]byte
-		frame := append(append(space[:0], magic[:]...), stored[1+n:]...)
-		return b.dec.DecodeAll(frame, make([]byte, 0, size))
+		space := b.space.Get().(*[]byte)
+		defer b.space.Put(space)
+		*space = append(append((*space)[:0], magic[:]...), stored[1+n:]...)
+		return b.dec.DecodeAll(*space, make([]byte, 0, size))
 	}
 	return nil, errRecord
 }

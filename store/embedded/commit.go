@@ -181,15 +181,12 @@ func (p *preparation) write(w *store.Write) error {
 	}
 	e := entry{w.Version, w.Deleted, now.pos}
 	e.pos.doc |= doc
-	return errors.Join(p.keys(&before, &now), p.history(old, doc, &r), p.record(w, &r, &now, e))
+	return errors.Join(p.keys(&before, &now), p.history(old, doc, &r), p.record(w, &r, e))
 }
 
 // record writes the body and the entry of a new version.
-func (p *preparation) record(w *store.Write, r *record, now *document, e entry) error {
+func (p *preparation) record(w *store.Write, r *record, e entry) error {
 	r.id = appendID(nil, w.ID)
-	for i := range now.intervals {
-		r.intervals = now.intervals[i].append(r.intervals)
-	}
 	if !w.Deleted {
 		r.body = p.s.bodies.append(nil, w.Body)
 	}
@@ -212,9 +209,7 @@ func (p *preparation) history(old *record, doc uint64, r *record) error {
 	if err := p.batch.Set(p.buf, []byte{1}, nil); err != nil {
 		return err
 	}
-	away := *old
-	away.intervals = nil
-	p.buf = away.append(p.buf[:0])
+	p.buf = old.append(p.buf[:0])
 	return p.batch.Set(appendOldKey(nil, doc, old.version), p.buf, nil)
 }
 

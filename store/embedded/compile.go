@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -14,12 +15,13 @@ import (
 
 // query turns a plan.Node into postings.
 type query struct {
-	src  source
-	sch  *schema
-	work work
-	open []closer // closed by close
-	row  plan.Row // the last one that was loaded
-	doc  uint64   // its number
+	src   source
+	sch   *schema
+	work  work
+	open  []closer // closed by close
+	every *list    // keyAll, for look
+	row   plan.Row // the last one that was loaded
+	doc   uint64   // its number
 }
 
 type closer interface{ close() }
@@ -38,8 +40,8 @@ func (q *query) close() {
 // Without lists it is of all documents of the type.
 type set struct {
 	lists   []postings
-	windows []postings // dense: they say yes to most positions, documents or not, and so can only follow a list
-	ranges  []plan.Range
+	windows []postings     // dense: they say yes to most positions, documents or not, and so can only follow a list
+	ranges  [][]plan.Range // each a union
 	tests   []test
 	late    []test // those that read bodies
 	within  bool   // a list holds only documents of the patient's compartment
@@ -94,10 +96,7 @@ func (q *query) compile(n plan.Node, patient string) (set, error) {
 	case plan.Prefix:
 		return q.prefix(index.Term(n))
 	case plan.Range:
-		if n.Num == q.sch.main && n.Unit == "" && n.Num != 0 {
-			return q.mainRange(n)
-		}
-		return set{ranges: []plan.Range{n}}, nil
+		return q.ranges([]plan.Range{n})
 	case plan.And:
 		if len(n) == 0 {
 			return set{}, fmt.Errorf("an empty plan.And")
@@ -146,8 +145,13 @@ func flatten(n plan.And, out []plan.Node, late []func(*plan.Row) (bool, error)) 
 	return out, late
 }
 
-// mostPatients is how many patients of a Terms are asked one by one.
-const mostPatients = 16
+// Of several patients up to someAtOnce are asked at once, up to mostPatients one after the other, for someOfOne
+// documents each in memory; more are not told apart.
+const (
+	someAtOnce   = 8
+	mostPatients = 2000
+	someOfOne    = 256
+)
 
 // and intersects. If an operand is one patient (patient=P, or membership of P's compartment) the others are read from
 // what is kept behind that patient.
@@ -171,9 +175,12 @@ func (q *query) and(n plan.And, patient string) (set, error) {
 			}
 		}
 	}
-	var member bool // In(patient) is asked for
+	var member bool      // In(patient) is asked for
+	var whole []postings // everything that refers to the patient: long, so the last to be asked
 	for _, x := range nodes {
-		if t, ok := x.(plan.Term); ok && patient != "" && t.Num == index.NumIn && q.patient(index.Term(t)) == patient {
+		t, ok := x.(plan.Term)
+		pins := ok && patient != "" && q.patient(index.Term(t)) == patient
+		if pins && t.Num == index.NumIn {
 			member = true
 			continue
 		}
@@ -181,8 +188,12 @@ func (q *query) and(n plan.And, patient string) (set, error) {
 		if err != nil {
 			return out, err
 		}
+		if pins {
+			whole, s.lists = append(whole, s.lists...), nil
+		}
 		out.add(s)
 	}
+	out.lists = append(out.lists, whole...)
 	if member && !out.within {
 		all, err := q.all(patient)
 		if err != nil {
@@ -216,15 +227,69 @@ func (q *query) allPatients(ts plan.Terms) bool {
 
 // eachPatient is the union over the patients ts, which are nodes[i].
 func (q *query) eachPatient(ts plan.Terms, nodes []plan.Node, i int) (set, error) {
-	var or plan.Or
+	rest := slices.Concat(nodes[:i], nodes[i+1:])
+	var parts []postings
+	var found []position
 	for _, t := range ts {
-		and := append(plan.And{plan.Term(t)}, nodes[:i]...)
-		or = append(or, append(and, nodes[i+1:]...))
+		opened := len(q.open)
+		s, err := q.and(append(plan.And{plan.Term(t)}, rest...), "")
+		if err != nil {
+			return set{}, err
+		}
+		p, err := q.postings(s, q.patient(t))
+		if err != nil {
+			return set{}, err
+		}
+		if len(ts) <= someAtOnce {
+			parts = append(parts, p)
+			continue
+		}
+		n, ok := 0, false
+		for ok = p.next(); ok && n < someOfOne; ok = p.next() {
+			found = append(found, p.at())
+			n++
+		}
+		if err := p.err(); err != nil {
+			return set{}, err
+		}
+		if ok {
+			parts = append(parts, &begun{postings: p})
+			continue
+		}
+		for _, c := range q.open[opened:] {
+			c.close()
+		}
+		q.open = q.open[:opened]
 	}
-	return q.or(or, "")
+	if len(found) > 0 || len(parts) == 0 {
+		parts = append(parts, newSlice(found))
+	}
+	return listed(newUnion(parts)), nil
+}
+
+// begun is postings of which next was called once before anybody asked.
+type begun struct {
+	postings
+	asked bool
+}
+
+func (b *begun) next() bool {
+	if !b.asked {
+		b.asked = true
+		return true
+	}
+	return b.postings.next()
+}
+
+func (b *begun) seek(p position) bool {
+	b.asked = true
+	return b.postings.seek(p)
 }
 
 func (q *query) or(n plan.Or, patient string) (set, error) {
+	if union := rangesOf(n); union != nil {
+		return q.ranges(union)
+	}
 	parts := make([]postings, 0, len(n))
 	for _, x := range n {
 		p, err := q.compiled(x, patient)
@@ -234,6 +299,18 @@ func (q *query) or(n plan.Or, patient string) (set, error) {
 		parts = append(parts, p)
 	}
 	return listed(newUnion(parts)), nil
+}
+
+// rangesOf are the operands of a union of ranges of one parameter and unit; nil if it is none.
+func rangesOf(n plan.Or) (union []plan.Range) {
+	for _, x := range n {
+		r, ok := x.(plan.Range)
+		if !ok || len(union) > 0 && (r.Num != union[0].Num || r.Unit != union[0].Unit) {
+			return nil
+		}
+		union = append(union, r)
+	}
+	return union
 }
 
 // not excludes. What a shape tells (a parameter without a value) is listed, the rest is tested.

@@ -55,9 +55,11 @@ func newDocument(sch *schema, doc uint64, id string, e *index.Entries) document 
 func (d *document) each(types typeNumbers, emit func(key, val []byte)) {
 	typ := d.schema.number
 	var space [160]byte
-	shape := []byte{byte(d.shape >> 8), byte(d.shape)}
-
-	emit(d.pos.append(append(space[:0], keyAll, typ)), shape)
+	val := []byte{byte(d.shape >> 8), byte(d.shape)}
+	for i := range d.intervals {
+		val = d.intervals[i].append(val)
+	}
+	emit(d.pos.append(append(space[:0], keyAll, typ)), val)
 	emit(d.pos.append(appendShapeKey(space[:0], keyMember, typ, d.shape)), nil)
 
 	key := append(space[:0], keyTerm, typ)
@@ -70,21 +72,14 @@ func (d *document) each(types typeNumbers, emit func(key, val []byte)) {
 		terms = terms[n:]
 	}
 
-	wide := d.pos.wide()
-	var mains []byte
 	for i := range d.intervals {
-		v := &d.intervals[i]
-		if v.num == d.schema.main {
-			if wide {
-				mains = v.append(mains)
-			}
-			continue
+		if v := &d.intervals[i]; v.num != d.schema.main {
+			key = d.pos.append(v.append(append(key[:0], keyRange, typ)))
+			emit(key, nil)
 		}
-		key = d.pos.append(v.append(append(key[:0], keyRange, typ)))
-		emit(key, nil)
 	}
-	if wide {
-		emit(d.pos.append(append(key[:0], keyWide, typ)), mains)
+	if d.pos.wide() {
+		emit(d.pos.append(append(key[:0], keyWide, typ)), nil)
 	}
 }
 

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -10,7 +11,7 @@ import (
 	"github.com/firewarden/firewarden/search/plan"
 )
 
-// interval is one index.Range as keys and records hold it, several of equal ends that differ in their unit only taken
+// interval is one index.Range as keys hold it, several of equal ends that differ in their unit only taken
 // together:
 //
 //	parameter, number of units, units, class, low, length shared with low, length of the rest, rest of high
@@ -20,8 +21,8 @@ type interval struct {
 	num   uint16
 	units []byte // encoded: count, texts
 	class byte
-	low   index.Key
-	high  index.Key
+	low   []byte // keys (index.Key)
+	high  []byte
 }
 
 // Classes tell how far low may lie before high, so that a bound of high is a bound of low too.
@@ -96,7 +97,7 @@ func (sch *schema) intervals(ranges []index.Range) []interval {
 		for j < len(ranges) && ranges[j].Num == r.Num && ranges[j].Low == r.Low && ranges[j].High == r.High && j-i < 255 {
 			j++
 		}
-		out = append(out, interval{r.Num, unitsOf(ranges[i:j]), classOf(sch.dates[r.Num], r.Low, r.High), r.Low, r.High})
+		out = append(out, interval{r.Num, unitsOf(ranges[i:j]), classOf(sch.dates[r.Num], r.Low, r.High), []byte(r.Low), []byte(r.High)})
 		i = j
 	}
 	return out
@@ -147,9 +148,9 @@ func hasUnit(units, unit []byte) bool {
 	return false
 }
 
-func (v interval) append(dst []byte) []byte {
+func (v *interval) append(dst []byte) []byte {
 	dst = append(append(appendNum(dst, v.num), v.units...), v.class)
-	dst = append(appendEscaped(dst, string(v.low)), 0x00, 0x01)
+	dst = append(appendEscaped(dst, v.low), 0x00, 0x01)
 	shared := 0
 	for shared < len(v.low) && shared < len(v.high) && v.low[shared] == v.high[shared] {
 		shared++
@@ -159,61 +160,70 @@ func (v interval) append(dst []byte) []byte {
 	return append(dst, v.high[shared:]...)
 }
 
-// readInterval decodes the interval that b begins with; n is its length, -1 if there is none.
-func readInterval(b []byte) (v interval, n int) {
+// read decodes the interval that b begins with and gives its length, -1 if there is none. The slices are parts of b,
+// or of the ones that v had before.
+func (v *interval) read(b []byte) (n int) {
 	if len(b) < 3 {
-		return v, -1
+		return -1
 	}
 	v.num = binary.BigEndian.Uint16(b)
 	m := unitsLen(b[2:])
 	if m < 0 || len(b) <= 2+m {
-		return v, -1
+		return -1
 	}
 	v.units, n = b[2:2+m], 2+m
 	v.class = b[n]
 	n++
-	low, m := readText(b[n:])
-	if m < 0 {
-		return v, -1
+	if m = textLen(b[n:]); m < 0 {
+		return -1
 	}
+	v.low = appendUnescaped(v.low[:0], b[n:n+m-2])
 	n += m
 	shared, m := binary.Uvarint(b[n:])
-	if m <= 0 || shared > uint64(len(low)) {
-		return v, -1
+	if m <= 0 || shared > uint64(len(v.low)) {
+		return -1
 	}
 	n += m
 	rest, m := binary.Uvarint(b[n:])
 	if m <= 0 || rest > uint64(len(b)-n-m) {
-		return v, -1
+		return -1
 	}
 	n += m
-	v.low = index.Key(low)
-	v.high = index.Key(low[:shared] + string(b[n:n+int(rest)]))
-	return v, n + int(rest)
+	v.high = append(append(v.high[:0], v.low[:shared]...), b[n:n+int(rest)]...)
+	return n + int(rest)
 }
 
-// readText is the text that b begins with in the encoding of appendEscaped and 0x00 0x01.
-func readText(b []byte) (string, int) {
-	n := textLen(b)
-	if n < 0 {
-		return "", -1
+// appendUnescaped undoes appendEscaped.
+func appendUnescaped(dst, b []byte) []byte {
+	for {
+		i := bytes.IndexByte(b, 0)
+		if i < 0 || i+1 >= len(b) {
+			return append(dst, b...)
+		}
+		dst = append(dst, b[:i+1]...)
+		b = b[i+2:]
 	}
-	body := string(b[:n-2])
-	return strings.ReplaceAll(body, "\x00\xff", "\x00"), n
 }
 
-// holds says whether the interval is in a range of a plan.
-func (v *interval) holds(r *plan.Range) bool { return within(r.Low, v.low) && within(r.High, v.high) }
+// in says whether the interval is in one of the ranges of a plan.
+func (v *interval) in(union []plan.Range) bool {
+	for i := range union {
+		if within(&union[i].Low, v.low) && within(&union[i].High, v.high) {
+			return true
+		}
+	}
+	return false
+}
 
-func within(s plan.Span, k index.Key) bool {
-	if s.Min != "" && (k < s.Min || k == s.Min && s.MinOpen) {
+func within(s *plan.Span, k []byte) bool {
+	if s.Min != "" && (string(k) < string(s.Min) || s.MinOpen && string(k) == string(s.Min)) {
 		return false
 	}
-	return s.Max == "" || k < s.Max || k == s.Max && !s.MaxOpen
+	return s.Max == "" || string(k) < string(s.Max) || !s.MaxOpen && string(k) == string(s.Max)
 }
 
 // keyTime is the time of a DateKey; false for the open ends, which are the ends of time.
-func keyTime(k index.Key) (micros int64, ok bool) {
+func keyTime[K index.Key | []byte](k K) (micros int64, ok bool) {
 	if len(k) != 8 {
 		return 0, false
 	}

@@ -3,7 +3,6 @@ package embedded
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"strings"
 
 	"github.com/firewarden/firewarden/internal/fhir"
 )
@@ -21,12 +20,12 @@ const (
 	keyIndex   = 0x20
 	keyShape   = 0x20 // type, shape → its terms
 	keyCount   = 0x21 // type, shape → number of documents
-	keyAll     = 0x22 // type, position → shape
+	keyAll     = 0x22 // type, position → shape, intervals
 	keyMember  = 0x23 // type, shape, position
 	keyTerm    = 0x24 // type, term, position
 	keyPatient = 0x25 // patient, type, term, position
 	keyRange   = 0x26 // type, parameter, units, class, low, high, position
-	keyWide    = 0x27 // type, position → ranges of the main date
+	keyWide    = 0x27 // type, position
 	keyEnd     = 0x28
 )
 
@@ -45,15 +44,25 @@ func appendText(dst []byte, s string) []byte {
 }
 
 // appendEscaped is appendText without the end: what the encodings of all texts that begin with s begin with.
-func appendEscaped(dst []byte, s string) []byte {
+func appendEscaped[T string | []byte](dst []byte, s T) []byte {
 	for {
-		i := strings.IndexByte(s, 0)
+		i := zero(s)
 		if i < 0 {
 			return append(dst, s...)
 		}
 		dst = append(append(dst, s[:i]...), 0x00, 0xFF)
 		s = s[i+1:]
 	}
+}
+
+// zero is the place of the first zero byte, -1 if there is none.
+func zero[T string | []byte](s T) int {
+	for i := range len(s) {
+		if s[i] == 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // textLen is the length of the encoded text that b begins with, -1 if there is none.

@@ -228,20 +228,17 @@ func (q *query) shaped(t index.Term, patient string, negated bool) (set, error) 
 		}
 		return listed(newUnion(parts)), nil
 	}
-	all, err := q.list([]byte{keyAll, q.sch.number})
-	if err != nil {
-		return set{}, err
-	}
 	wanted := map[uint16]bool{}
 	for _, n := range shapes {
 		wanted[n] = true
 	}
 	return set{tests: []test{func(p position) (bool, error) {
-		if !all.seek(p) || all.at() != p {
-			return false, all.err()
+		l, err := q.look(p)
+		if err != nil {
+			return false, err
 		}
-		if v := all.value(); len(v) == 2 && wanted[uint16(v[0])<<8|uint16(v[1])] {
-			return true, nil
+		if shape := l.shape(); shape != 0 {
+			return wanted[shape], nil
 		}
 		for _, o := range odd {
 			if o.seek(p) && o.at() == p {
@@ -299,10 +296,12 @@ func (q *query) prefix(t index.Term) (set, error) {
 			return q.slowPrefix(t), nil
 		}
 		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupToken)
-	case index.FormSystemCode, index.FormNoSystem, index.FormReference, index.FormID, index.FormIn, index.FormOnly,
-		index.FormPresent, index.FormSystem:
+	case index.FormSystemCode, index.FormNoSystem, index.FormID, index.FormIn, index.FormOnly, index.FormPresent, index.FormSystem:
 		return q.slowPrefix(t), nil
 	default:
+		if t.Form == index.FormReference && (t.Text == "" || t.Text[0] >= 'A' && t.Text[0] <= 'Z') {
+			return q.slowPrefix(t), nil // references of local resources are kept in another form
+		}
 		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupForm+byte(t.Form))
 	}
 	it, err := q.iterator(appendEscaped(start, t.Text[:min(len(t.Text), inline)]))

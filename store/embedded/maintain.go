@@ -126,7 +126,7 @@ func (s *Store) reindex(ctx context.Context, p Progress) error {
 	return s.loadIndex()
 }
 
-// reindex writes the index keys of one document, and what its record and entry hold of them.
+// reindex writes the index keys and the entry of one document.
 func (p *preparation) reindex(doc uint64, val []byte) error {
 	r, err := readRecord(val)
 	if err != nil {
@@ -134,7 +134,6 @@ func (p *preparation) reindex(doc uint64, val []byte) error {
 	}
 	id := readID(r.id)
 	e := entry{version: r.version, deleted: r.deleted, pos: position{doc: doc}}
-	r.intervals = nil
 	if !r.deleted {
 		d, err := p.s.indexed(&p.s.schemas[r.typ], doc, id, r.body)
 		if err != nil {
@@ -145,12 +144,6 @@ func (p *preparation) reindex(doc uint64, val []byte) error {
 		if err := p.keys(&document{}, &d); err != nil {
 			return err
 		}
-		for i := range d.intervals {
-			r.intervals = d.intervals[i].append(r.intervals)
-		}
-	}
-	if err := p.batch.Set(appendBodyKey(nil, doc), r.append(nil), nil); err != nil {
-		return err
 	}
 	return p.batch.Set(appendIDKey(nil, r.typ, id), e.append(nil), nil)
 }

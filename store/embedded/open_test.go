@@ -53,10 +53,11 @@ func TestRefusals(t *testing.T) {
 	}
 	other := o
 	other.Mode = "sandbox"
-	refused("a store of another mode", other, `made by "serve", not by "sandbox"`)
+	refused("a store of another mode", other, `"serve", not "sandbox"`)
 	other = o
 	other.Indexer = &index.Indexer{Base: "http://b/fhir"}
 	refused("a store of another base", other, "firewarden reindex")
+	refused("a folder without a store", Options{Dir: filepath.Join(dir, "none")}, "there is no store")
 	refused("no directory", Options{Mode: "serve"}, "no directory")
 	refused("a file", Options{Dir: filepath.Join(dir, "LOCK"), Mode: "serve"}, dir)
 

@@ -24,6 +24,7 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 		EventListener:               &pebble.EventListener{},
 		BytesPerSync:                1 << 20,
 	}
+	p.ErrorIfNotExists = o.Mode == "" // a tool makes no store
 	p.CompactionConcurrencyRange = func() (int, int) { return 1, 2 }
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
 	for i := range p.Levels {

@@ -96,6 +96,21 @@ func (l *list) seek(p position) bool {
 	return l.take(l.it.SeekGE(l.key))
 }
 
+// to goes to a document, which may be before the current one; false if the list does not have it.
+func (l *list) to(p position) bool {
+	if l.begun && l.ok && l.cur == p {
+		return true
+	}
+	if !l.begun || !l.ok || p.less(l.cur) {
+		if l.bad != nil {
+			return false
+		}
+		l.key = p.append(l.key[:l.prefix])
+		return l.take(l.it.SeekGE(l.key)) && l.cur == p
+	}
+	return l.seek(p) && l.cur == p
+}
+
 func (l *list) at() position { return l.cur }
 func (l *list) err() error   { return l.bad }
 func (l *list) close()       { l.it.Close() }

@@ -41,34 +41,61 @@ func (w *window) at() position { return w.cur }
 func (w *window) err() error   { return w.wide.err() }
 func (w *window) close()       {}
 
-// mainRange is a range of the main date. The order of a document that is not wide is the low end of its one main date,
+// ranges is the documents of a union of ranges of one parameter and unit.
+func (q *query) ranges(union []plan.Range) (set, error) {
+	if r := &union[0]; r.Num == q.sch.main && r.Num != 0 && r.Unit == "" {
+		return q.mainRange(union)
+	}
+	return set{ranges: [][]plan.Range{union}}, nil
+}
+
+// mainRange is ranges of the main date. The order of a document that is not wide is the low end of its one main date,
 // which is at most a day wide: most documents need no look at the date itself.
-func (q *query) mainRange(r plan.Range) (set, error) {
+func (q *query) mainRange(union []plan.Range) (set, error) {
 	wide, err := q.list([]byte{keyWide, q.sch.number})
 	if err != nil {
 		return set{}, err
 	}
-	lowMin, lowMax := spanTimes(r.Low)
-	highMin, highMax := spanTimes(r.High)
-	first, final := max(lowMin, minus(highMin, microsPerDay)), min(lowMax, highMax)
-	w := &window{from: position{ordOf(final), 0}, to: position{ordOf(first), wideBit | maxDoc}, wide: wide}
-	if final == math.MinInt64 {
-		w.from = position{ordOpen, 0}
+	w := &window{from: last, wide: wide}
+	var sure []span
+	for i := range union {
+		r := &union[i]
+		lowMin, lowMax := spanTimes(r.Low)
+		highMin, highMax := spanTimes(r.High)
+		first, final := max(lowMin, minus(highMin, microsPerDay)), min(lowMax, highMax)
+		if final == math.MinInt64 {
+			continue // no document that is not wide
+		}
+		if from := (position{ordOf(final), 0}); from.less(w.from) {
+			w.from = from
+		}
+		if to := (position{ordOf(first), wideBit | maxDoc}); w.to.less(to) {
+			w.to = to
+		}
+		sure = append(sure, span{max(lowMin, highMin), min(lowMax, minus(highMax, microsPerDay))})
 	}
-	// Strictly between these every narrow document holds.
-	sure, sureEnd := max(lowMin, highMin), min(lowMax, minus(highMax, microsPerDay))
-	unlimited := lowMin == math.MinInt64 && highMin == math.MinInt64
+	probe := q.probe(union)
 	return set{windows: []postings{w}, tests: []test{func(p position) (bool, error) {
 		if !p.wide() {
 			if p.ord >= ordOpen {
 				return false, nil
 			}
-			if at := dateOf(p.ord); (at > sure || unlimited) && at < sureEnd {
-				return true, nil
+			at := dateOf(p.ord)
+			for _, s := range sure {
+				if s.holds(at) {
+					return true, nil
+				}
 			}
 		}
-		return q.probe(p, &r)
+		return probe(p)
 	}}}, nil
+}
+
+// span is where every document that is not wide is in a range: strictly between two dates.
+type span struct{ after, before int64 }
+
+func (s span) holds(at int64) bool {
+	return (at > s.after || s.after == math.MinInt64) && at < s.before
 }
 
 // spanTimes is a span of dates in microseconds, at least as wide.
@@ -97,38 +124,55 @@ func minus(t, width int64) int64 {
 	return t - width
 }
 
-// probe says whether some interval of a document is in a range.
-func (q *query) probe(p position, r *plan.Range) (holds bool, err error) {
-	if err := q.work.step(); err != nil {
-		return false, err
+// probe is the test whether some interval of a document is in one of the ranges.
+func (q *query) probe(union []plan.Range) test {
+	num, unit := union[0].Num, appendText(nil, union[0].Unit)
+	var v interval
+	return func(p position) (bool, error) {
+		l, err := q.look(p)
+		if err != nil {
+			return false, err
+		}
+		for b := l.intervals(); len(b) > 0; {
+			n := v.read(b)
+			if n < 0 {
+				return false, errRecord
+			}
+			if v.num == num && v.in(union) && hasUnit(v.units, unit) {
+				return true, nil
+			}
+			b = b[n:]
+		}
+		return false, nil
 	}
-	unit := appendText(nil, r.Unit)
-	var space [8]byte
-	ok, err := q.src.record(appendBodyKey(space[:0], p.number()), func(rec *record) error {
-		return rec.each(func(v *interval) bool {
-			holds = v.num == r.Num && hasUnit(v.units, unit) && v.holds(r)
-			return !holds
-		})
-	})
-	if err == nil && !ok {
-		err = fmt.Errorf("document %d has postings and no body", p.number())
-	}
-	return holds, err
 }
 
-// each calls f for the intervals of a record until it returns false.
-func (r *record) each(f func(*interval) bool) error {
-	for b := r.intervals; len(b) > 0; {
-		v, n := readInterval(b)
-		if n < 0 {
-			return errRecord
+// looks is the value of keyAll: what is known of a document without its body.
+type looks []byte
+
+func (l looks) shape() uint16     { return uint16(l[0])<<8 | uint16(l[1]) }
+func (l looks) intervals() []byte { return l[2:] }
+
+// look looks at a document; the result is valid until the next look. Several tests may ask in turns, each in its own
+// order.
+func (q *query) look(p position) (looks, error) {
+	if q.every == nil {
+		var err error
+		if q.every, err = q.list([]byte{keyAll, q.sch.number}); err != nil {
+			return nil, err
 		}
-		if !f(&v) {
-			return nil
-		}
-		b = b[n:]
 	}
-	return nil
+	if !q.every.to(p) {
+		if err := q.every.err(); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("document %d has postings and is not listed", p.number())
+	}
+	val := q.every.value()
+	if len(val) < 2 {
+		return nil, errRecord
+	}
+	return looks(val), nil
 }
 
 // How many postings of a range are sorted in memory: fewer if there is another list, or a short one, to probe.
@@ -139,8 +183,8 @@ const (
 	mostProbes = 1 << 9
 )
 
-// ranged is the documents of a range: postings if they are few, else a test.
-func (q *query) ranged(r plan.Range, beside, ofOne bool) (postings, test, error) {
+// ranged is the documents of a union of ranges: postings if they are few, else a test.
+func (q *query) ranged(union []plan.Range, beside, ofOne bool) (postings, test, error) {
 	limit := mostAlone
 	if ofOne {
 		limit = mostOfOne
@@ -148,7 +192,7 @@ func (q *query) ranged(r plan.Range, beside, ofOne bool) (postings, test, error)
 		limit = mostBeside
 	}
 	var found []position
-	whole, err := q.scan(r, func(p position) bool {
+	whole, err := q.scan(union, func(p position) bool {
 		found = append(found, p)
 		return len(found) <= limit
 	})
@@ -159,17 +203,17 @@ func (q *query) ranged(r plan.Range, beside, ofOne bool) (postings, test, error)
 		return newSlice(found), nil, nil
 	}
 	// Candidates are probed; if it turns out that many have to be, the whole range is read after all, as a set.
-	probes := 0
+	probe, probes := q.probe(union), 0
 	var docs docSet
 	return nil, func(p position) (bool, error) {
 		if docs != nil {
 			return docs.has(p.number()), nil
 		}
 		if probes++; probes <= mostProbes {
-			return q.probe(p, &r)
+			return probe(p)
 		}
 		docs = newDocSet(q.src.s.nextDoc.Load())
-		_, err := q.scan(r, func(p position) bool { docs.add(p.number()); return true })
+		_, err := q.scan(union, func(p position) bool { docs.add(p.number()); return true })
 		return docs.has(p.number()), err
 	}, nil
 }
@@ -190,15 +234,26 @@ func (s docSet) has(doc uint64) bool {
 	return i < uint64(len(s)) && s[i]&(1<<(doc%64)) != 0
 }
 
-// scan calls f for the documents of a range, as often as they have intervals in it, until f returns false; whole says
+// scan calls f for the documents of ranges, as often as they have intervals in them, until f returns false; whole says
 // that it never did.
-func (q *query) scan(r plan.Range, f func(position) bool) (whole bool, err error) {
+func (q *query) scan(union []plan.Range, f func(position) bool) (whole bool, err error) {
+	for i := range union {
+		if whole, err = q.scanOne(union[i], f); !whole || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (q *query) scanOne(r plan.Range, f func(position) bool) (whole bool, err error) {
 	start := appendNum([]byte{keyRange, q.sch.number}, r.Num)
 	it, err := q.iterator(start)
 	if err != nil {
 		return false, err
 	}
 	unit := appendText(nil, r.Unit)
+	one := []plan.Range{r}
+	var v interval
 	for ok := it.First(); ok; {
 		// One turn is one set of units.
 		n := unitsLen(it.Key()[len(start):])
@@ -221,11 +276,11 @@ func (q *query) scan(r plan.Range, f func(position) bool) (whole bool, err error
 					if err := q.work.step(); err != nil {
 						return false, err
 					}
-					v, n := readInterval(it.Key()[2:])
+					n := v.read(it.Key()[2:])
 					if n < 0 {
 						return false, errRecord
 					}
-					if !v.holds(&r) {
+					if !v.in(one) {
 						continue
 					}
 					p, ok := readPosition(it.Key()[2+n:])

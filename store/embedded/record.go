@@ -10,10 +10,7 @@ import (
 
 // record is the value of keyBody and keyOld: one version.
 //
-//	flags, version, lastUpdated, method, type, id, length of intervals, intervals, body as compressor.append made it
-//
-// The intervals are those of the index, so that a candidate can be probed without parsing its body; older versions
-// have none.
+//	flags, version, lastUpdated, method, type, id, body as bodies.append made it
 type record struct {
 	version     uint64
 	lastUpdated int64
@@ -21,7 +18,6 @@ type record struct {
 	method      string
 	typ         byte
 	id          []byte // encoded (appendID)
-	intervals   []byte
 	body        []byte // compressed; empty for a tombstone
 }
 
@@ -39,8 +35,6 @@ func (r *record) append(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, r.lastUpdated)
 	dst = appendMethod(dst, r.method)
 	dst = append(append(dst, r.typ), r.id...)
-	dst = binary.AppendUvarint(dst, uint64(len(r.intervals)))
-	dst = append(dst, r.intervals...)
 	return append(dst, r.body...)
 }
 
@@ -92,12 +86,7 @@ func readRecord(b []byte) (r record, err error) {
 	if n = idLen(b); n < 0 {
 		return r, errRecord
 	}
-	r.id, b = b[:n], b[n:]
-	size, n := binary.Uvarint(b)
-	if n <= 0 || size > uint64(len(b)-n) {
-		return r, errRecord
-	}
-	r.intervals, r.body = b[n:n+int(size)], b[n+int(size):]
+	r.id, r.body = b[:n], b[n:]
 	return r, nil
 }
 

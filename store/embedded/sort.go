@@ -3,7 +3,6 @@ package embedded
 import (
 	"container/heap"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -127,7 +126,7 @@ func sortForm(p *r4.SearchParameter) index.Form {
 	return 0
 }
 
-// sortKeys reads the keys of a document: those of intervals from its record, those of terms from its body.
+// sortKeys reads the keys of a document: those of intervals from the list of all, those of terms from its body.
 func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 	k := &sortKeys{make([][]byte, len(order)), p}
 	take := func(i int, text string) {
@@ -144,22 +143,22 @@ func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 		}
 	}
 	if intervals {
-		var space [8]byte
-		ok, err := q.src.record(appendBodyKey(space[:0], p.number()), func(r *record) error {
-			return r.each(func(v *interval) bool {
-				for i, o := range order {
-					if sortForm(o.P) == 0 && o.P.Num == v.num && hasUnit(v.units, noUnit[1:]) {
-						take(i, string(v.low))
-					}
-				}
-				return true
-			})
-		})
-		if err == nil && !ok {
-			err = fmt.Errorf("document %d has postings and no body", p.number())
-		}
+		l, err := q.look(p)
 		if err != nil {
 			return nil, err
+		}
+		var v interval
+		for b := l.intervals(); len(b) > 0; {
+			n := v.read(b)
+			if n < 0 {
+				return nil, errRecord
+			}
+			for i, o := range order {
+				if sortForm(o.P) == 0 && o.P.Num == v.num && hasUnit(v.units, noUnit[1:]) {
+					take(i, string(v.low))
+				}
+			}
+			b = b[n:]
 		}
 	}
 	if terms {

@@ -37,6 +37,11 @@ func init() {
 			example: []string{"config print --config firewarden.yaml"}, keys: allKeys()},
 		{name: "config check", does: "check the configuration without starting a server", new: newConfigCheck,
 			example: []string{"config check --config firewarden.yaml"}, keys: allKeys()},
+		{name: "bench", does: "measure a server on data whose answers are known", new: newBench,
+			more: "Starts a server of its own with a store in a temporary folder, imports patients, checks the answer of every search and\n" +
+				"times it, then writes and reads under load, kills the server and starts it again. A wrong answer has no figure, and the\n" +
+				"code is 1 then.",
+			example: []string{"bench", "bench --patients 2000 --only Q5,Q10,W1", "bench --url http://127.0.0.1:8080"}},
 		{name: "version", does: "the version", new: newVersion, example: []string{"version"}},
 	}
 }

@@ -71,7 +71,7 @@ func (s *shapes) add(typ byte, number uint16, def string) bool {
 		return false
 	}
 	t.defs = append(t.defs, def)
-	s.byDef[string(typ)+def] = number
+	s.byDef[string([]byte{typ})+def] = number
 	for b := []byte(def); len(b) > 0; {
 		n := termLen(b)
 		if n < 0 {

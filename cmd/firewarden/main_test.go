@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// binary builds the program once.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "firewarden-test-")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	path := filepath.Join(dir, "firewarden")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+var built string // folder of the binary
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
+// text is a writer that a test reads while a program writes.
+type text struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (w *text) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(b)
+}
+
+func (w *text) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
+}
+
+// run runs a command in this process to its end.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs text
+	m := Main{Args: args, Stdout: &out, Stderr: &errs}
+	code = m.Run(t.Context())
+	return code, out.String(), errs.String()
+}
+
+// mustRun runs a command that has to succeed.
+func mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	code, out, errs := run(t, args...)
+	if code != 0 {
+		t.Fatalf("%v ended with %d: %s%s", args, code, out, errs)
+	}
+	return out
+}
+
+// running is a server in this process.
+type running struct {
+	t        *testing.T
+	url      string // without a slash at the end
+	metrics  string
+	token    string
+	out, log text
+	stop     func() int // ends it and gives the code
+}
+
+// start starts a server in this process on a free port and waits until it answers.
+func start(t *testing.T, args ...string) *running {
+	t.Helper()
+	r := &running{t: t}
+	ctx, cancel := context.WithCancel(context.Background())
+	started := make(chan Addresses, 1)
+	code := make(chan int, 1)
+	m := Main{Args: append(args, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"), Stdout: &r.out, Stderr: &r.log,
+		Started: func(a Addresses) { started <- a }}
+	go func() { code <- m.Run(ctx) }()
+	r.stop = sync.OnceValue(func() int {
+		cancel()
+		return <-code
+	})
+	t.Cleanup(func() { r.stop() })
+	select {
+	case a := <-started:
+		r.url, r.metrics = "http://"+a.Listen, "http://"+a.Metrics
+	case c := <-code:
+		code <- c
+		t.Fatalf("%v ended with %d: %s%s", args, c, r.out.String(), r.log.String())
+	}
+	return r
+}
+
+// do sends a request; body may be nil. The path begins behind the address.
+func (r *running) do(method, path, body string, header ...string) (*http.Response, []byte) {
+	r.t.Helper()
+	req, err := http.NewRequest(method, r.url+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/fhir+json")
+	}
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res, answer
+}
+
+// get is the body of a 200.
+func (r *running) get(path string) []byte {
+	r.t.Helper()
+	res, body := r.do("GET", path, "")
+	if res.StatusCode != http.StatusOK {
+		r.t.Fatalf("GET %s: %s: %s", path, res.Status, body)
+	}
+	return body
+}
+
+// found are the bodies of a search, all pages, and what was included.
+func (r *running) found(path string) (matches, included [][]byte) {
+	r.t.Helper()
+	for path != "" {
+		var page struct {
+			Link  []struct{ Relation, URL string }
+			Entry []struct {
+				Resource json.RawMessage
+				Search   struct{ Mode string }
+			}
+		}
+		if err := json.Unmarshal(r.get(path), &page); err != nil {
+			r.t.Fatal(err)
+		}
+		for _, e := range page.Entry {
+			if e.Search.Mode == "include" {
+				included = append(included, e.Resource)
+			} else {
+				matches = append(matches, e.Resource)
+			}
+		}
+		path = ""
+		for _, l := range page.Link {
+			if l.Relation == "next" {
+				_, rest, _ := strings.Cut(l.URL, "/fhir")
+				path = "/fhir" + rest
+			}
+		}
+	}
+	return matches, included
+}
+
+// count is the total of a search.
+func (r *running) count(path string) int {
+	r.t.Helper()
+	sep := "?"
+	if strings.Contains(path, "?") {
+		sep = "&"
+	}
+	var page struct{ Total *int }
+	if err := json.Unmarshal(r.get(path+sep+"_summary=count"), &page); err != nil || page.Total == nil {
+		r.t.Fatalf("%s: no total: %v", path, err)
+	}
+	return *page.Total
+}
+
+// process is a server that is a process of its own.
+type process struct {
+	*running
+	cmd   *exec.Cmd
+	ended chan error
+}
+
+// spawn starts the binary on a port that is given, and waits until it is ready.
+func spawn(t *testing.T, port string, args ...string) *process {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{running: &running{t: t, url: "http://127.0.0.1:" + port}, ended: make(chan error, 1)}
+	p.cmd = exec.Command(path, append([]string{args[0], "--listen", "127.0.0.1:" + port, "--metrics-listen", "off"}, args[1:]...)...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() {
+		p.cmd.Process.Kill()
+		p.wait()
+	})
+	for range 10_000 {
+		res, err := http.Get(p.url + "/health/ready")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return p
+			}
+		}
+		select {
+		case err := <-p.ended:
+			p.ended <- err
+			t.Fatalf("%v ended: %v: %s%s", args, err, p.out.String(), p.log.String())
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	t.Fatalf("%v does not become ready: %s", args, p.log.String())
+	return nil
+}
+
+// wait gives how the process ended.
+func (p *process) wait() error {
+	err := <-p.ended
+	p.ended <- err
+	return err
+}
+
+// file writes a file of a test.
+func file(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,353 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestSandbox(t *testing.T) {
+	r := start(t, "sandbox")
+	out := r.out.String()
+	for _, part := range []string{
+		"SANDBOX, synthetic data only", "store memory:", "12 patients, ", "├─ FHIR", r.url + "/fhir", "└─ Health", r.url + "/health", r.metrics + "/metrics",
+		"Bearer sandbox-admin", "ANONYMOUS ACCESS", "system/*.cruds", "until there is an authorization server",
+	} {
+		if !strings.Contains(out, part) {
+			t.Errorf("the start does not say %q:\n%s", part, out)
+		}
+	}
+	if n := r.count("/fhir/Patient"); n != seededPatients {
+		t.Errorf("%d patients", n)
+	}
+
+	// The thin line: create, read, search.
+	res, body := r.do("POST", "/fhir/Patient", `{"resourceType":"Patient","name":[{"family":"Zorro"}],"birthDate":"1919-08-09"}`)
+	if res.StatusCode != http.StatusCreated || !strings.HasPrefix(res.Header.Get("Location"), r.url+"/fhir/Patient/") {
+		t.Fatalf("create: %s, Location %q: %s", res.Status, res.Header.Get("Location"), body)
+	}
+	var created struct{ ID string }
+	if err := json.Unmarshal(body, &created); err != nil {
+		t.Fatal(err)
+	}
+	if read := r.get("/fhir/Patient/" + created.ID); !bytes.Equal(read, body) {
+		t.Errorf("read %s, created %s", read, body)
+	}
+	if found, _ := r.found("/fhir/Patient?name=zorro&birthdate=lt1950"); len(found) != 1 || !bytes.Equal(found[0], body) {
+		t.Errorf("the search found %s", found)
+	}
+	if a1c, _ := r.found("/fhir/Observation?patient=patient-001&code=http://loinc.org|4548-4"); len(a1c) < 15 {
+		t.Errorf("%d results of HbA1c of the first patient", len(a1c))
+	}
+
+	if health := r.get("/health/ready"); !strings.Contains(string(health), "up") {
+		t.Errorf("ready: %s", health)
+	}
+	figures, err := http.Get(r.metrics + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer figures.Body.Close()
+	text, _ := io.ReadAll(figures.Body)
+	if !strings.Contains(string(text), "firewarden_http_requests_total") {
+		t.Errorf("metrics: %.300s", text)
+	}
+	if res, _ := r.do("GET", "/metrics", ""); res.StatusCode == http.StatusOK {
+		t.Error("/metrics answers on the clients' listener")
+	}
+	if code := r.stop(); code != 0 {
+		t.Errorf("ended with %d: %s", code, r.log.String())
+	}
+}
+
+// TestTheSandboxIsTheSame: two sandboxes seed the same bytes, dates and versions included, and a kept one is not
+// seeded again.
+func TestTheSandboxIsTheSame(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	kept := start(t, "sandbox", "--store", dir, "--base-url", "http://sandbox.test")
+	passing := start(t, "sandbox", "--base-url", "http://sandbox.test")
+	for _, path := range []string{"/fhir/Patient/patient-001", "/fhir/Observation?patient=patient-007&_count=1000", "/fhir/Practitioner/practitioner-03/_history"} {
+		a, b := kept.get(path), passing.get(path)
+		if !bytes.Equal(a, b) || len(a) < 200 {
+			t.Errorf("%s differs:\n%.500s\n%.500s", path, a, b)
+		}
+	}
+	if res, body := kept.do("DELETE", "/fhir/AllergyIntolerance/allergy-001-01", ""); res.StatusCode != http.StatusNoContent {
+		t.Fatalf("delete: %s %s", res.Status, body)
+	}
+	kept.stop()
+	again := start(t, "sandbox", "--store", dir, "--base-url", "http://sandbox.test")
+	if strings.Contains(again.out.String(), "12 patients") {
+		t.Errorf("seeded again:\n%s", again.out.String())
+	}
+	if res, _ := again.do("GET", "/fhir/AllergyIntolerance/allergy-001-01", ""); res.StatusCode != http.StatusGone {
+		t.Errorf("what was deleted is %s", res.Status)
+	}
+}
+
+func TestServeWantsTheKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	r := start(t, "serve", "--store", dir, "--base-url", "http://serve.test")
+	if out := r.out.String(); !strings.Contains(out, filepath.Join(dir, "admin-key")) || strings.Contains(out, "ANONYMOUS") || strings.Contains(out, "SANDBOX") {
+		t.Errorf("start:\n%s", out)
+	}
+	if res, _ := r.do("GET", "/fhir/Patient", ""); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without the key: %s", res.Status)
+	}
+	info, err := os.Stat(filepath.Join(dir, "admin-key"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("admin-key: %v, %v", info, err)
+	}
+	key, _ := os.ReadFile(filepath.Join(dir, "admin-key"))
+	r.token = strings.TrimSpace(string(key))
+	if n := r.count("/fhir/Patient"); n != 0 {
+		t.Errorf("%d patients in a new store", n)
+	}
+	if res, body := r.do("PUT", "/fhir/Patient/p1", `{"resourceType":"Patient","id":"p1"}`); res.StatusCode != http.StatusCreated {
+		t.Errorf("update as create: %s %s", res.Status, body)
+	}
+	r.stop()
+
+	again := start(t, "serve", "--store", dir, "--base-url", "http://serve.test", "--anonymous", "system/Patient.r")
+	again.token = r.token
+	if n := again.count("/fhir/Patient"); n != 1 {
+		t.Errorf("%d patients after a restart, under the same key", n)
+	}
+	again.token = ""
+	if !strings.Contains(again.out.String(), "ANONYMOUS ACCESS") || !strings.Contains(again.out.String(), "system/Patient.r\n(by --anonymous)") {
+		t.Errorf("anonymous access is not said:\n%s", again.out.String())
+	}
+	again.get("/fhir/Patient/p1")
+	if res, _ := again.do("GET", "/fhir/Patient", ""); res.StatusCode != http.StatusForbidden {
+		t.Errorf("a search with r alone: %s", res.Status)
+	}
+	again.stop()
+
+	if err := os.Chmod(filepath.Join(dir, "admin-key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := run(t, "serve", "--store", dir, "--base-url", "http://serve.test", "--listen", "127.0.0.1:0", "--metrics-listen", "off"); code != 1 || !strings.Contains(errs, "can be read by others") {
+		t.Errorf("a key that others can read: %d %s", code, errs)
+	}
+}
+
+func TestStoresThatAreRefused(t *testing.T) {
+	served, played := filepath.Join(t.TempDir(), "served"), filepath.Join(t.TempDir(), "played")
+	start(t, "serve", "--store", served, "--base-url", "http://x.test").stop()
+	start(t, "sandbox", "--store", played, "--base-url", "http://x.test").stop()
+	busy := filepath.Join(t.TempDir(), "busy")
+	start(t, "serve", "--store", busy, "--base-url", "http://x.test")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+
+	at := []string{"--base-url", "http://x.test", "--listen", "127.0.0.1:0", "--metrics-listen", "off"}
+	tests := []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"sandbox on a store of serve", append([]string{"sandbox", "--store", served}, at...), []string{`"serve"`, "lets everybody in", "--store"}},
+		{"serve on a store of the sandbox", append([]string{"serve", "--store", played}, at...), []string{`"sandbox"`, "firewarden sandbox"}},
+		{"in use", append([]string{"serve", "--store", busy}, at...), []string{"in use", "--to"}},
+		{"load into one in use", []string{"load", "--store", busy, file(t, "a.json", `{"resourceType":"Patient"}`)}, []string{"in use", "--to"}},
+		{"check of one in use", []string{"check", "--store", busy}, []string{"in use"}},
+		{"another base URL", []string{"serve", "--store", served, "--base-url", "http://y.test", "--listen", "127.0.0.1:0", "--metrics-listen", "off"},
+			[]string{"http://x.test/fhir", "http://y.test/fhir", "firewarden reindex --store " + served + " --base-url http://y.test"}},
+		{"port in use", []string{"serve", "--store", t.TempDir(), "--listen", taken.Addr().String(), "--metrics-listen", "off"}, []string{"another program answers on " + taken.Addr().String(), "--listen"}},
+		{"metrics port in use", []string{"serve", "--store", t.TempDir(), "--listen", "127.0.0.1:0", "--metrics-listen", taken.Addr().String()}, []string{"--metrics-listen"}},
+		{"no store to check", []string{"check", "--store", t.TempDir()}, []string{"no store in"}},
+		{"no store to reindex", []string{"reindex", "--store", t.TempDir()}, []string{"no store in"}},
+		{"no store to export", []string{"export", "--store", t.TempDir(), "--type", "Patient"}, []string{"no store in"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			code, _, errs := run(t, tt.args...)
+			if code != 1 {
+				t.Errorf("ended with %d", code)
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(errs, part) {
+					t.Errorf("%q does not say %q", errs, part)
+				}
+			}
+		})
+	}
+
+	mustRun(t, "reindex", "--store", served, "--base-url", "http://y.test")
+	start(t, "serve", "--store", served, "--base-url", "http://y.test").stop()
+	if out := mustRun(t, "check", "--store", played); !strings.Contains(out, "no problems") {
+		t.Errorf("check: %s", out)
+	}
+}
+
+// TestSIGTERM: a request that has begun is answered, new connections are not taken, the process ends with 0.
+func TestSIGTERM(t *testing.T) {
+	figures := freePort(t)
+	p := spawn(t, freePort(t), "sandbox", "--metrics-listen", "127.0.0.1:"+figures)
+	body := `{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("Slow", 10_000) + `"}]}`
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20_000])
+	waitFor(t, "the request to begin", func() bool {
+		res, err := http.Get("http://127.0.0.1:" + figures + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, _ := io.ReadAll(res.Body)
+		return strings.Contains(string(text), "firewarden_http_requests_in_flight 1\n")
+	})
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the listener to close", func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	fmt.Fprint(conn, body[20_000:])
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("the request that had begun: %v: %s", err, p.log.String())
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		t.Errorf("the request that had begun: %s", res.Status)
+	}
+	if err := p.wait(); err != nil {
+		t.Errorf("ended: %v: %s", err, p.log.String())
+	}
+}
+
+// TestASecondSignalEndsAtOnce: the first lets a request take its time, the second does not.
+func TestASecondSignalEndsAtOnce(t *testing.T) {
+	p := spawn(t, freePort(t), "sandbox", "--stop-timeout", "10m")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
+	p.get("/health")
+	time.Sleep(50 * time.Millisecond) // for the server to read the headers
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	waitFor(t, "the stop", func() bool { return strings.Contains(p.log.String(), "stopping") })
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.wait(); err == nil {
+		t.Error("ended with 0 although a request was cut off")
+	}
+}
+
+// TestKill9: what was acknowledged before kill -9 is there after a restart, and the store is sound.
+func TestKill9(t *testing.T) {
+	dir, port := filepath.Join(t.TempDir(), "store"), freePort(t)
+	args := []string{"serve", "--store", dir, "--anonymous", "system/*.cruds", "--log-level", "error"}
+	p := spawn(t, port, args...)
+	var mu sync.Mutex
+	acknowledged := map[string]string{} // path of the version → body as sent
+	var wg sync.WaitGroup
+	for writer := range 8 {
+		wg.Go(func() {
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			for n := 0; ; n++ {
+				value := fmt.Sprintf("w%d-%d", writer, n)
+				body := fmt.Sprintf(`{"resourceType":"Observation","status":"final","code":{"text":"%s"},"valueString":"%s"}`, value, value)
+				path := "/fhir/Observation"
+				if n%3 == 0 { // a transaction now and then
+					path = "/fhir"
+					body = fmt.Sprintf(`{"resourceType":"Bundle","type":"transaction","entry":[{"resource":%s,"request":{"method":"POST","url":"Observation"}}]}`, body)
+				}
+				res, err := client.Post(p.url+path, "application/fhir+json", strings.NewReader(body))
+				if err != nil {
+					return // killed
+				}
+				answer, err := io.ReadAll(res.Body)
+				res.Body.Close()
+				if err != nil {
+					return
+				}
+				at := location.FindString(res.Header.Get("Location") + string(answer))
+				if res.StatusCode/100 != 2 || at == "" {
+					t.Errorf("%s: %s: %s", path, res.Status, answer)
+					return
+				}
+				mu.Lock()
+				acknowledged[at] = value
+				mu.Unlock()
+			}
+		})
+	}
+	waitFor(t, "writes", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(acknowledged) > 500
+	})
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	p.wait()
+
+	again := spawn(t, port, args...)
+	for at, value := range acknowledged {
+		if body := again.get("/fhir/" + at); !strings.Contains(string(body), `"valueString":"`+value+`"`) {
+			t.Fatalf("%s is %s", at, body)
+		}
+	}
+	if n := again.count("/fhir/Observation"); n < len(acknowledged) {
+		t.Errorf("%d Observations, %d were acknowledged", n, len(acknowledged))
+	}
+	again.cmd.Process.Signal(syscall.SIGTERM)
+	if err := again.wait(); err != nil {
+		t.Error(err)
+	}
+	if out := mustRun(t, "check", "--store", dir); !strings.Contains(out, "no problems") {
+		t.Errorf("check: %s", out)
+	}
+}
+
+var location = regexp.MustCompile(`Observation/[^/"]+/_history/1`)
+
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for range 20_000 {
+		if done() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatalf("no end of waiting for %s", what)
+}
+
+// freePort is a port that nothing answers on, for a process that needs to know it before it starts.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}

@@ -36,7 +36,7 @@ var magic = [4]byte{0x28, 0xB5, 0x2F, 0xFD}
 func newBodies(concurrency int) (*bodies, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderDict(dictionary1), zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithEncoderConcurrency(concurrency), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true),
-		zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10))
+		zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10), zstd.WithNoEntropyCompression(true))
 	if err != nil {
 		return nil, fmt.Errorf("make the encoder: %w", err)
 	}

@@ -15,13 +15,14 @@ import (
 
 // query turns a plan.Node into postings.
 type query struct {
-	src   source
-	sch   *schema
-	work  work
-	open  []closer // closed by close
-	every *list    // keyAll, for look
-	row   plan.Row // the last one that was loaded
-	doc   uint64   // its number
+	src     source
+	sch     *schema
+	work    work
+	open    []closer         // closed by close
+	every   *list            // keyAll, for look
+	records *pebble.Iterator // keyBody, for record
+	row     plan.Row         // the last one that was loaded
+	doc     uint64           // its number
 }
 
 type closer interface{ close() }
@@ -347,17 +348,34 @@ func (q *query) load(p position) (*plan.Row, error) {
 		if err := q.work.step(); err != nil {
 			return nil, err
 		}
-		var space [8]byte
-		row, ok, err := q.src.row(appendBodyKey(space[:0], doc), "")
-		if err == nil && !ok {
-			err = fmt.Errorf("document %d has postings and no body", doc)
-		}
+		r, err := q.record(doc)
 		if err != nil {
 			return nil, err
 		}
-		q.row, q.doc = row, doc
+		if q.row, err = r.row(q.src.s, ""); err != nil {
+			return nil, err
+		}
+		q.doc = doc
 	}
 	return &q.row, nil
+}
+
+// record reads the record of a document; its slices are valid until the next one is read. Through one iterator that is
+// quicker than through Get, which opens one for each key.
+func (q *query) record(doc uint64) (r record, err error) {
+	if q.records == nil {
+		if q.records, err = q.iterator([]byte{keyBody}); err != nil {
+			return r, err
+		}
+	}
+	var space [8]byte
+	if !q.records.SeekPrefixGE(appendBodyKey(space[:0], doc)) {
+		if err = q.records.Error(); err == nil {
+			err = fmt.Errorf("document %d has postings and no body", doc)
+		}
+		return r, err
+	}
+	return readRecord(q.records.Value())
 }
 
 // tested is a test on the entries of a document: the slow way, for what no posting says.

@@ -102,7 +102,7 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 	}
 	for i := range terms {
 		t := &terms[i]
-		if shaped(t.Form) && d.shape != 0 || num == d.schema.id && t.Form == index.FormCode && t.Text == d.id {
+		if shaped(t.Form) && d.shape != 0 || num == d.schema.id && idOf(t) == d.id {
 			continue // found by its shape, by its id
 		}
 		switch t.Form {
@@ -145,6 +145,17 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 		put(false, func(dst []byte) []byte { return appendForm(dst, num, t.Form, t.Text) })
 	}
 	return key
+}
+
+// idOf is the id that a term of _id asks for, "" if it is of another form.
+func idOf(t *index.Term) string {
+	switch t.Form {
+	case index.FormCode:
+		return t.Text
+	case index.FormNoSystem:
+		return strings.TrimPrefix(t.Text, "|")
+	}
+	return ""
 }
 
 // isPatient says whether a reference is to one of the patients whose compartment holds the document: it is kept behind

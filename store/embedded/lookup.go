@@ -24,12 +24,12 @@ func (q *query) term(t index.Term, patient string) (set, error) {
 	}
 	s := listed(p)
 	s.within = patient != "" && len(prefixes) == 1 && bytes.HasPrefix(prefixes[0], q.behind(patient))
-	if t.Num == q.sch.id && t.Form == index.FormCode {
-		one, err := q.one(t.Text)
+	if t.Num == q.sch.id {
+		found, err := q.instance(nil, idOf(&t))
 		if err != nil {
 			return set{}, err
 		}
-		s = listed(newUnion([]postings{p, one}))
+		s = listed(newUnion([]postings{p, newSlice(found)}))
 	}
 	return s, nil
 }
@@ -59,8 +59,8 @@ func (q *query) terms(ts plan.Terms, patient string) (set, error) {
 		if prefixes, err = q.prefixes(prefixes, t, patient); err != nil {
 			return set{}, err
 		}
-		if t.Num == q.sch.id && t.Form == index.FormCode {
-			if found, err = q.instance(found, t.Text); err != nil {
+		if t.Num == q.sch.id {
+			if found, err = q.instance(found, idOf(&t)); err != nil {
 				return set{}, err
 			}
 		}
@@ -186,12 +186,6 @@ func (q *query) below(out [][]byte, start []byte) ([][]byte, error) {
 	return out, it.Error()
 }
 
-// one is the document of an id.
-func (q *query) one(id string) (postings, error) {
-	found, err := q.instance(nil, id)
-	return newSlice(found), err
-}
-
 // instance appends the position of a live instance of the type.
 func (q *query) instance(found []position, id string) ([]position, error) {
 	if err := q.work.step(); err != nil {
@@ -293,7 +287,7 @@ func (q *query) prefix(t index.Term) (set, error) {
 	switch t.Form {
 	case index.FormCode:
 		if t.Num == q.sch.id {
-			return q.slowPrefix(t), nil
+			return q.slowPrefix(t), nil // most are not among the postings
 		}
 		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupToken)
 	case index.FormSystemCode, index.FormNoSystem, index.FormID, index.FormIn, index.FormOnly, index.FormPresent, index.FormSystem:

@@ -14,7 +14,7 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 		Cache:                       cache,
 		FS:                          o.FS,
 		FormatMajorVersion:          pebble.FormatTableFormatV6,
-		MemTableSize:                32 << 20,
+		MemTableSize:                16 << 20,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
@@ -25,6 +25,10 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 		BytesPerSync:                1 << 20,
 	}
 	p.ErrorIfNotExists = o.Mode == "" // a tool makes no store
+	for i := range p.TargetFileSizes {
+		p.TargetFileSizes[i] = 8 << 20
+	}
+	p.TargetFileSizes[len(p.TargetFileSizes)-1] = 32 << 20
 	p.CompactionConcurrencyRange = func() (int, int) { return 1, 2 }
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
 	for i := range p.Levels {

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -166,16 +165,11 @@ func (q *query) found(p position, bare bool) (plan.Row, error) {
 		}
 		return *row, nil
 	}
-	row := plan.Row{Type: q.sch.typ}
-	var space [8]byte
-	ok, err := q.src.record(appendBodyKey(space[:0], p.number()), func(r *record) error {
-		row.ID = readID(r.id)
-		return nil
-	})
-	if err == nil && !ok {
-		err = fmt.Errorf("document %d has postings and no body", p.number())
+	r, err := q.record(p.number())
+	if err != nil {
+		return plan.Row{}, err
 	}
-	return row, err
+	return plan.Row{Type: q.sch.typ, ID: readID(r.id)}, nil
 }
 
 // Targets implements plan.Source.

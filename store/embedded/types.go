@@ -62,7 +62,7 @@ func newSchemas(types typeNumbers) []schema {
 					s.behind[p.Num] = true
 				}
 			case r4.Reference:
-				if slices.Contains(compartments.Params("Patient", typ), p.Code) {
+				if p.Code == compartments.PatientImplies(typ) || slices.Contains(compartments.Params("Patient", typ), p.Code) {
 					s.patient[p.Num] = true
 				}
 			}

@@ -8,16 +8,19 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/internal/synth"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store"
 )
 
 // seededPatients is how many patients an empty sandbox gets.
 const seededPatients = 12
 
-// seed puts synthetic patients into an empty store, all dated by their reference date, and says what it did; "" if
-// the store holds something.
+// seed puts synthetic patients into a new store, all dated by their reference date, and says what it did; "" if that
+// was done before. A seeding that was broken off is done again.
 func (s *site) seed(ctx context.Context) (string, error) {
-	if s.data.store.Stats().Instances > 0 {
-		return "", nil
+	kv := s.data.store.KV()
+	mark := store.Record{Bucket: "sandbox", Key: "seeded", Value: []byte(version)}
+	if _, done, err := kv.Get(ctx, mark.Bucket, mark.Key); done || err != nil {
+		return "", err
 	}
 	begun := s.m.Now()
 	service := *s.data.service
@@ -37,6 +40,9 @@ func (s *site) seed(ctx context.Context) (string, error) {
 		if err := write(synth.Chart(i)); err != nil {
 			return "", fmt.Errorf("seed patient %d: %w", i+1, err)
 		}
+	}
+	if _, err := kv.Put(ctx, mark, store.AnyVersion); err != nil {
+		return "", fmt.Errorf("note that the store is seeded: %w", err)
 	}
 	n := 0
 	for _, k := range s.data.store.Stats().Resources {

@@ -163,8 +163,8 @@ func TestStoresThatAreRefused(t *testing.T) {
 	}{
 		{"sandbox on a store of serve", append([]string{"sandbox", "--store", served}, at...), []string{`"serve"`, "lets everybody in", "--store"}},
 		{"serve on a store of the sandbox", append([]string{"serve", "--store", played}, at...), []string{`"sandbox"`, "firewarden sandbox"}},
-		{"in use", append([]string{"serve", "--store", busy}, at...), []string{"in use", "--to"}},
-		{"load into one in use", []string{"load", "--store", busy, file(t, "a.json", `{"resourceType":"Patient"}`)}, []string{"in use", "--to"}},
+		{"in use", append([]string{"serve", "--store", busy}, at...), []string{"in use by another process", "stop that process", "load --to"}},
+		{"load into one in use", []string{"load", "--store", busy, file(t, "a.json", `{"resourceType":"Patient"}`)}, []string{"in use by another process", "stop that process", "load --to"}},
 		{"check of one in use", []string{"check", "--store", busy}, []string{"in use"}},
 		{"another base URL", []string{"serve", "--store", served, "--base-url", "http://y.test", "--listen", "127.0.0.1:0", "--metrics-listen", "off"},
 			[]string{"http://x.test/fhir", "http://y.test/fhir", "firewarden reindex --store " + served + " --base-url http://y.test"}},
@@ -206,15 +206,8 @@ func TestSIGTERM(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20_000])
-	waitFor(t, "the request to begin", func() bool {
-		res, err := http.Get("http://127.0.0.1:" + figures + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		text, _ := io.ReadAll(res.Body)
-		return strings.Contains(string(text), "firewarden_http_requests_in_flight 1\n")
-	})
+	p.metrics = "http://127.0.0.1:" + figures
+	waitFor(t, "the request to begin", func() bool { return p.inFlight() == "1" })
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -256,6 +249,34 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	if err := p.wait(); err == nil {
 		t.Error("ended with 0 although a request was cut off")
 	}
+}
+
+// TestStopTimeout: a request that takes longer than the stop may is cut off.
+func TestStopTimeout(t *testing.T) {
+	r := start(t, "sandbox", "--stop-timeout", "50ms")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
+	waitFor(t, "the request to begin", func() bool { return r.inFlight() == "1" })
+	if code := r.stop(); code != 0 || !strings.Contains(r.log.String(), "requests were cut off") {
+		t.Errorf("ended with %d: %s", code, r.log.String())
+	}
+}
+
+// inFlight is how many requests are being answered.
+func (r *running) inFlight() string {
+	res, err := http.Get(r.metrics + "/metrics")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(res.Body)
+	_, rest, _ := strings.Cut(string(text), "\nfirewarden_http_requests_in_flight ")
+	n, _, _ := strings.Cut(rest, "\n")
+	return n
 }
 
 // TestKill9: what was acknowledged before kill -9 is there after a restart, and the store is sound.

@@ -68,7 +68,7 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 func whatToDo(err error, c *config.Config, mode, base string) error {
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
-		return fmt.Errorf("%w: stop that process, talk to its server (--to), or name another folder with --store", err)
+		return fmt.Errorf("%w: stop that process, use its server (load --to, export --server), or name another folder with --store", err)
 	case errors.Is(err, embedded.ErrMode) && mode == playing:
 		return fmt.Errorf("%w: a sandbox lets everybody in; name another folder with --store, or use firewarden serve", err)
 	case errors.Is(err, embedded.ErrMode):

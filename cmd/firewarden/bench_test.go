@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestBenchOfItsOwnServer runs the bench to its end on a small world.
+func TestBenchOfItsOwnServer(t *testing.T) {
+	if _, err := binary(); err != nil { // before TMPDIR is one that goes away
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	out, errs, code := binaryRun(t, "bench", "--patients", "5", "--window", "20ms", "--only", "Q1,Q5,Q16,W1,W6")
+	if code != 0 {
+		t.Fatalf("ended with %d: %s%s", code, out, errs)
+	}
+	for _, part := range []string{"cores, ", "import ", " resources a second", "disk after import and stop", "start to first read ", "| Q1 ", "| Q5 ", "| Q16 ", "| W1 ", "| W6 ",
+		"memory after the searches", "start to first read after kill -9", "disk at the end, compacted"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("the bench does not say %q:\n%s", part, out)
+		}
+	}
+	if strings.Contains(out, "WRONG") || strings.Contains(out, "| Q8 ") {
+		t.Errorf("the bench:\n%s", out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "firewarden-bench-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestBenchOfAnotherServer: a server that holds something already gives wrong answers, which are said and counted.
+func TestBenchOfAnotherServer(t *testing.T) {
+	args := []string{"bench", "--patients", "3", "--window", "5ms", "--url"}
+	empty := start(t, "serve", "--store", "memory:", "--anonymous", "system/*.cruds", "--log-level", "error")
+	if out := mustRun(t, append(args, empty.url, "--only", "Q3,W1")...); !strings.Contains(out, "| Q3 ") || strings.Contains(out, "memory after") {
+		t.Errorf("bench of an empty server:\n%s", out)
+	}
+	filled := start(t, "sandbox", "--log-level", "error")
+	code, out, errs := run(t, append(args, filled.url, "--only", "Q3")...)
+	if code != 1 || !strings.Contains(out, "WRONG") || !strings.Contains(errs, "1 measurement gave a wrong answer") {
+		t.Errorf("bench of a server that is not empty: %d %s%s", code, out, errs)
+	}
+}

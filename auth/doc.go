@@ -1,9 +1,28 @@
-// Package auth is the authorization server: who a caller is and what was granted to it. Its language is auth/scope,
-// which every request goes through; the flows (login, launch, consent, tokens) come later and live here.
+// Package auth is the authorization server: who a caller is, what was granted to it, and how it came to be granted.
+// SMART App Launch 2.2 (and clients of 1.0 and 2.0), Backend Services, OpenID Connect, on OAuth 2.0 with PKCE.
 //
-// What never belongs here: FHIR interactions, storage engines, pages (auth declares those that it needs as an
-// interface).
+// The language of grants is auth/scope; what an app is launched with is auth/launch. fosite is the engine for codes,
+// refresh, client credentials, PKCE and OpenID handlers (engine.go, storage.go, strategy.go), and everything around it
+// is ours: client authentication, keys, pages, launches, introspection, registration. Everything is kept in store.KV,
+// as JSON, each change by compare-and-swap:
 //
-//	set, refused := scope.Parse("system/*.cruds")
-//	caller := interaction.Caller{Access: set.Access(scope.Context{}), Grant: "anonymous"}
+//	Client   who asks: an app or a backend service, its registration
+//	User     who signs in: a password, a policy, the Practitioner, Patient, … that the person is
+//	Login    a browser in which a user has signed in
+//	flow     an authorization request on its way: login → picker → consent → code. The steps know nothing of one another:
+//	         a dispatcher (flow.go) decides the next one from what is stored, and every step returns to it
+//	Launch   what an EHR has put aside for an app: opaque, single use, bound, short
+//	code     what consent was given to, for one minute
+//	Grant    what was granted, until it ends or is revoked: the one record that every token of it depends on
+//	refresh  tokens by their hash, with their generation in the grant
+//
+// An access token is a JWT (RFC 9068) whose jti begins with the id of its grant: revoking the grant kills it with the
+// next request.
+//
+// What never belongs here: FHIR interactions, storage engines, templates. Pages are declared here (page.go) and drawn
+// elsewhere: auth/plain has the plainest ones.
+//
+//	s, err := auth.New(ctx, auth.Options{Base: "http://127.0.0.1:8080", Store: st, Indexer: x, Pages: plain.Pages{}})
+//	mux.Handle("/auth/", s)                          // and the three discovery documents
+//	caller, err := s.Bearer(ctx, token)              // a verified access token: its Access and its grant
 package auth

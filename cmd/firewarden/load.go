@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/firewarden/firewarden/internal/fhir"
-	"github.com/firewarden/firewarden/server/interaction"
 )
 
 // A load takes documents from files to a server or into a store.
@@ -173,112 +171,6 @@ func (l *load) file(ctx context.Context, s *source) error {
 	return err
 }
 
-// collection gathers the entries of a Bundle that is no request. Entries without ids may refer to each other by
-// fullUrl, so such a Bundle stays whole.
-func (l *load) collection(d document, res *fhir.Resource, g *gathering, flush func() error) error {
-	var items []item
-	whole := false
-	res.Root.Get("entry").Each(func(n *fhir.Node) {
-		r := n.Get("resource")
-		if r == nil || n.Get("search").Str("mode") == "outcome" {
-			return
-		}
-		sub := res.Sub(r)
-		if sub == nil {
-			return // refused below, with its place
-		}
-		whole = whole || sub.ID == ""
-		items = append(items, item{place: place{d.source, d.lineOf(r), n.Index, sub.Type}, res: sub, fullURL: n.Str("fullUrl")})
-	})
-	if whole {
-		if err := flush(); err != nil {
-			return err
-		}
-	}
-	for _, it := range items {
-		g.add(it)
-		if !whole && g.full() {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if whole {
-		return flush()
-	}
-	return nil
-}
-
-// lineOf is the line of the file on which a node of the document begins.
-func (d document) lineOf(n *fhir.Node) int {
-	return d.line + bytes.Count(d.text[:n.Start], []byte{'\n'})
-}
-
-// item is a resource that came without a request.
-type item struct {
-	place   place
-	res     *fhir.Resource
-	fullURL string
-}
-
-// gathering is resources that are stored together.
-type gathering struct {
-	items []item
-	bytes int
-}
-
-func (g *gathering) add(it item) {
-	g.items = append(g.items, it)
-	g.bytes += len(it.res.Bytes)
-}
-
-func (g *gathering) full() bool { return len(g.items) == 100 || g.bytes > 1<<20 }
-
-// request is the Bundle that stores the resources: under their own ids where they have one.
-func (g *gathering) request(kind string) (*fhir.Resource, error) {
-	b := make([]byte, 0, g.bytes+200*len(g.items))
-	b = append(b, `{"resourceType":"Bundle","type":"`+kind+`","entry":[`...)
-	for i, it := range g.items {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, '{')
-		if it.fullURL != "" {
-			b = append(append(b, `"fullUrl":`...), strconv.Quote(it.fullURL)...)
-			b = append(b, ',')
-		}
-		b = append(append(b, `"resource":`...), it.res.Bytes...)
-		method, url := "POST", it.res.Type
-		if it.res.ID != "" {
-			method, url = "PUT", it.res.Type+"/"+it.res.ID
-		}
-		b = append(b, `,"request":{"method":"`+method+`","url":`+strconv.Quote(url)+`}}`...)
-	}
-	return fhir.Parse(append(b, `]}`...), fhir.Limits{Bytes: maxDocument, Nodes: 64 << 20})
-}
-
-// gathered stores resources in one transaction, which is one write to disk; if it is refused, each by itself, so that
-// only the faulty ones are left out.
-func (l *load) gathered(ctx context.Context, g *gathering) error {
-	for _, kind := range []string{"transaction", "batch"} {
-		req, err := g.request(kind)
-		if err != nil {
-			return err
-		}
-		response, err := l.to.bundle(ctx, req)
-		if err == nil {
-			return l.answered(req, response, func(i int) place { return g.items[i].place })
-		}
-		if !refused(err) {
-			return err
-		}
-		if kind == "batch" {
-			return l.fault(g.items[0].place, err)
-		}
-	}
-	return nil
-}
-
 // bundle runs a Bundle that is a request.
 func (l *load) bundle(ctx context.Context, d document, b *fhir.Resource) error {
 	at := func(i int) place { return d.entry(b, i) }
@@ -294,20 +186,6 @@ func (l *load) bundle(ctx context.Context, d document, b *fhir.Resource) error {
 		p = at(i)
 	}
 	return l.fault(p, err)
-}
-
-// place is that of the whole document.
-func (d document) place() place { return place{d.source, d.line, -1, ""} }
-
-// entry is the place of an entry of a Bundle.
-func (d document) entry(b *fhir.Resource, i int) place {
-	p := d.place()
-	for n := b.Root.Get("entry").First; n != nil; n = n.Next {
-		if n.Index == i {
-			p = place{d.source, d.lineOf(n), i, n.Get("resource").Str("resourceType")}
-		}
-	}
-	return p
 }
 
 // answered counts what an answer says of each entry.
@@ -347,79 +225,6 @@ func (l *load) answered(req, response *fhir.Resource, at func(i int) place) erro
 	return fault
 }
 
-// place is where something was in a file.
-type place struct {
-	source *source
-	line   int
-	entry  int    // index in a Bundle; -1 is none
-	typ    string // of the resource; "" is not known
-}
-
-// say is what went wrong at the place. What is inside a resource of a Bundle is named as in the resource alone.
-func (p place) say(err error) string {
-	text := fmt.Sprintf("%s:%d: ", p.source.path, p.line)
-	if p.entry >= 0 {
-		text += fmt.Sprintf("entry %d: ", p.entry)
-	}
-	why := reason(err)
-	if i, ok := entryOf(err); ok {
-		in := fmt.Sprintf("Bundle.entry[%d]", i)
-		if p.typ != "" {
-			why = strings.ReplaceAll(why, in+".resource", p.typ)
-		}
-		why = strings.ReplaceAll(why, in, p.typ)
-	}
-	return text + why
-}
-
-// fault reports what was not loaded. Its error ends a strict load.
-func (l *load) fault(p place, err error) error {
-	l.progress.say("%s", p.say(err))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.faults++
-	if l.strict {
-		return errSaid
-	}
-	return nil
-}
-
-// reason is what an error says to people: all faults that it holds.
-func reason(err error) string {
-	var several fhir.Errors
-	if !errors.As(err, &several) {
-		return err.Error()
-	}
-	texts := make([]string, len(several))
-	for i, e := range several {
-		texts[i] = e.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-// refused says whether the error is about what was sent.
-func refused(err error) bool {
-	var several fhir.Errors
-	var one *fhir.Error
-	return errors.As(err, &several) || errors.As(err, &one)
-}
-
-// entryOf is the index of the entry that an error is at.
-func entryOf(err error) (int, bool) {
-	var several fhir.Errors
-	var one *fhir.Error
-	switch {
-	case errors.As(err, &several) && len(several) > 0:
-		one = several[0]
-	case !errors.As(err, &one):
-		return 0, false
-	}
-	rest, ok := strings.CutPrefix(one.Expression, "Bundle.entry[")
-	number, _, closed := strings.Cut(rest, "]")
-	i, err := strconv.Atoi(number)
-	return i, ok && closed && err == nil
-}
-
 // summary says what was loaded, by type.
 func (l *load) summary(files int) {
 	l.mu.Lock()
@@ -449,27 +254,4 @@ func (l *load) summary(files int) {
 	if l.faults > 0 {
 		fmt.Fprintf(w, "%s not loaded, see above\n", plural(l.faults, "fault"))
 	}
-}
-
-// storeTarget loads straight into a store.
-type storeTarget struct{ data *data }
-
-func openStoreTarget(ctx context.Context, m *Main, in *input) (*storeTarget, error) {
-	d, err := openFolder(ctx, m, in)
-	if err != nil {
-		return nil, err
-	}
-	return &storeTarget{d}, nil
-}
-
-func (t *storeTarget) bundle(ctx context.Context, b *fhir.Resource) (*fhir.Resource, error) {
-	out, err := t.data.service.Bundle(ctx, t.data.administrator(), b, interaction.BundleOptions{})
-	if err != nil {
-		return nil, err
-	}
-	return fhir.Parse(out.Bundle, fhir.Limits{Bytes: maxDocument, Nodes: 64 << 20})
-}
-
-func (t *storeTarget) finish(ctx context.Context) error {
-	return errors.Join(t.data.store.Compact(ctx), t.data.close())
 }

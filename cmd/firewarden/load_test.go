@@ -210,6 +210,38 @@ func TestLoadIntoAServer(t *testing.T) {
 	}
 }
 
+// TestTheKeyIsFound in the folder of the store that the environment names, for a server of this machine.
+func TestTheKeyIsFound(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	r := start(t, "serve", "--store", dir)
+	var out, errs text
+	m := Main{Args: []string{"load", "--to", r.url, file(t, "p.json", patient(good, "a"))}, Env: []string{"FIREWARDEN_STORE=" + dir}, Stdout: &out, Stderr: &errs}
+	if code := m.Run(t.Context()); code != 0 || !strings.Contains(out.String(), "1 Patient\n") {
+		t.Errorf("code %d: %s%s", code, out.String(), errs.String())
+	}
+}
+
+// TestAServerThatDies ends the load: it says so, and what was stored.
+func TestAServerThatDies(t *testing.T) {
+	var calls atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == "GET":
+			fmt.Fprint(w, `{"resourceType":"Bundle","type":"searchset"}`)
+		case calls.Add(1) == 1:
+			fmt.Fprint(w, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created"}}]}`)
+		default:
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer s.Close()
+	one := bundled("transaction", put(good, "a")) + "\n"
+	code, out, errs := run(t, "load", "--jobs", "1", "--to", s.URL, file(t, "b.ndjson", one+one+one))
+	if code != 1 || !strings.Contains(out, "1 Patient\n") || !strings.Contains(errs, "EOF") || calls.Load() != 2 {
+		t.Errorf("code %d after %d calls: %s%s", code, calls.Load(), out, errs)
+	}
+}
+
 // TestABusyServerIsAskedAgain, later and later, as it says; what it refuses for good is not.
 func TestABusyServerIsAskedAgain(t *testing.T) {
 	var calls atomic.Int32

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/firewarden/firewarden/internal/config"
+	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/server/interaction"
@@ -140,4 +141,27 @@ func (d *data) close() error {
 		return fmt.Errorf("close the store: %w", err)
 	}
 	return nil
+}
+
+// storeTarget loads straight into a store.
+type storeTarget struct{ data *data }
+
+func openStoreTarget(ctx context.Context, m *Main, in *input) (*storeTarget, error) {
+	d, err := openFolder(ctx, m, in)
+	if err != nil {
+		return nil, err
+	}
+	return &storeTarget{d}, nil
+}
+
+func (t *storeTarget) bundle(ctx context.Context, b *fhir.Resource) (*fhir.Resource, error) {
+	out, err := t.data.service.Bundle(ctx, t.data.administrator(), b, interaction.BundleOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return fhir.Parse(out.Bundle, fhir.Limits{Bytes: maxDocument, Nodes: 64 << 20})
+}
+
+func (t *storeTarget) finish(ctx context.Context) error {
+	return errors.Join(t.data.store.Compact(ctx), t.data.close())
 }

@@ -35,6 +35,12 @@ func (q *query) close() {
 	for _, c := range q.open {
 		c.close()
 	}
+	if q.every != nil {
+		q.every.close()
+	}
+	if q.records != nil {
+		q.records.Close()
+	}
 }
 
 // set is an intersection that is still being put together: documents of all lists, in all windows, that all tests keep.
@@ -79,7 +85,7 @@ func (q *query) postings(s set, patient string) (postings, error) {
 		}
 		s.lists = append(s.lists, all)
 	}
-	return newFiltered(newIntersection(append(s.lists, s.windows...)), append(s.tests, s.late...)), nil
+	return newFiltered(q.work.dir, newIntersection(append(s.lists, s.windows...)), append(s.tests, s.late...)), nil
 }
 
 // compile makes the set of a node. With a patient the result is right only within that patient's compartment: the
@@ -146,14 +152,6 @@ func flatten(n plan.And, out []plan.Node, late []func(*plan.Row) (bool, error)) 
 	return out, late
 }
 
-// Of several patients up to someAtOnce are asked at once, up to mostPatients one after the other, for someOfOne
-// documents each in memory; more are not told apart.
-const (
-	someAtOnce   = 8
-	mostPatients = 2000
-	someOfOne    = 256
-)
-
 // and intersects. If an operand is one patient (patient=P, or membership of P's compartment) the others are read from
 // what is kept behind that patient.
 func (q *query) and(n plan.And, patient string) (set, error) {
@@ -169,7 +167,7 @@ func (q *query) and(n plan.And, patient string) (set, error) {
 					break
 				}
 			}
-			if ts, ok := x.(plan.Terms); ok && len(nodes) > 1 && len(ts) <= mostPatients && q.allPatients(ts) {
+			if ts, ok := x.(plan.Terms); ok && len(nodes) > 1 && len(ts) <= q.src.s.limits.patients && q.allPatients(ts) {
 				s, err := q.eachPatient(ts, nodes, i)
 				out.add(s)
 				return out, err
@@ -241,12 +239,12 @@ func (q *query) eachPatient(ts plan.Terms, nodes []plan.Node, i int) (set, error
 		if err != nil {
 			return set{}, err
 		}
-		if len(ts) <= someAtOnce {
+		if len(ts) <= q.src.s.limits.atOnce {
 			parts = append(parts, p)
 			continue
 		}
 		n, ok := 0, false
-		for ok = p.next(); ok && n < someOfOne; ok = p.next() {
+		for ok = p.next(); ok && n < q.src.s.limits.ofPatient; ok = p.next() {
 			found = append(found, p.at())
 			n++
 		}
@@ -263,9 +261,9 @@ func (q *query) eachPatient(ts plan.Terms, nodes []plan.Node, i int) (set, error
 		q.open = q.open[:opened]
 	}
 	if len(found) > 0 || len(parts) == 0 {
-		parts = append(parts, newSlice(found))
+		parts = append(parts, newSlice(q.work.dir, found))
 	}
-	return listed(newUnion(parts)), nil
+	return listed(newUnion(q.work.dir, parts)), nil
 }
 
 // begun is postings of which next was called once before anybody asked.
@@ -299,7 +297,7 @@ func (q *query) or(n plan.Or, patient string) (set, error) {
 		}
 		parts = append(parts, p)
 	}
-	return listed(newUnion(parts)), nil
+	return listed(newUnion(q.work.dir, parts)), nil
 }
 
 // rangesOf are the operands of a union of ranges of one parameter and unit; nil if it is none.
@@ -324,10 +322,7 @@ func (q *query) not(x plan.Node, patient string) (set, error) {
 		return set{}, err
 	}
 	return set{tests: []test{func(p position) (bool, error) {
-		if out.seek(p) {
-			return out.at() != p, nil
-		}
-		return true, out.err()
+		return !out.has(p), out.err()
 	}}}, nil
 }
 
@@ -364,7 +359,8 @@ func (q *query) load(p position) (*plan.Row, error) {
 // quicker than through Get, which opens one for each key.
 func (q *query) record(doc uint64) (r record, err error) {
 	if q.records == nil {
-		if q.records, err = q.iterator([]byte{keyBody}); err != nil {
+		q.records, err = q.src.r.NewIter(&pebble.IterOptions{LowerBound: []byte{keyBody}, UpperBound: []byte{keyBody + 1}})
+		if err != nil {
 			return r, err
 		}
 	}
@@ -412,7 +408,7 @@ func (q *query) lists(prefixes ...[]byte) (postings, error) {
 	if len(parts) == 0 {
 		return nothing{}, nil
 	}
-	return newUnion(parts), nil
+	return newUnion(q.work.dir, parts), nil
 }
 
 // all is every document of the type, or of the type in the patient's compartment.

@@ -13,6 +13,7 @@ type document struct {
 	schema    *schema
 	id        string
 	pos       position
+	several   bool // main dates
 	shape     uint16
 	terms     []index.Term
 	intervals []interval
@@ -38,7 +39,8 @@ func newDocument(sch *schema, doc uint64, id string, e *index.Entries) document 
 		if d.pos.ord == ordMissing {
 			d.pos.ord = ordOpen
 		}
-		if dated > 1 || !narrow {
+		d.several = dated > 1
+		if d.several || !narrow {
 			d.pos.doc |= wideBit
 		}
 	}
@@ -80,6 +82,9 @@ func (d *document) each(types typeNumbers, emit func(key, val []byte)) {
 	}
 	if d.pos.wide() {
 		emit(d.pos.append(append(key[:0], keyWide, typ)), nil)
+	}
+	if d.several {
+		emit(d.pos.append(append(key[:0], keySeveral, typ)), nil)
 	}
 }
 

@@ -26,7 +26,8 @@ const (
 	keyPatient = 0x25 // patient, type, term, position
 	keyRange   = 0x26 // type, parameter, units, class, low, high, position
 	keyWide    = 0x27 // type, position
-	keyEnd     = 0x28
+	keySeveral = 0x28 // type, position: several main dates
+	keyEnd     = 0x29
 )
 
 // inline is how much of a text goes into a key. Of a longer one it is followed by 16 bytes of SHA-256: nobody can make

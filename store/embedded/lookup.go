@@ -29,13 +29,10 @@ func (q *query) term(t index.Term, patient string) (set, error) {
 		if err != nil {
 			return set{}, err
 		}
-		s = listed(newUnion([]postings{p, newSlice(found)}))
+		s = listed(newUnion(q.work.dir, []postings{p, newSlice(q.work.dir, found)}))
 	}
 	return s, nil
 }
-
-// manyLists is from how many lists on they are read into memory one after the other.
-const manyLists = 32
 
 // terms is the documents that have one of several terms.
 func (q *query) terms(ts plan.Terms, patient string) (set, error) {
@@ -65,7 +62,7 @@ func (q *query) terms(ts plan.Terms, patient string) (set, error) {
 			}
 		}
 	}
-	if len(prefixes) > manyLists {
+	if len(prefixes) > q.src.s.limits.lists {
 		var err error
 		if found, prefixes, err = q.collect(found, prefixes); err != nil {
 			return set{}, err
@@ -79,13 +76,10 @@ func (q *query) terms(ts plan.Terms, patient string) (set, error) {
 		parts = append(parts, l)
 	}
 	if len(found) > 0 || len(parts) == 0 {
-		parts = append(parts, newSlice(found))
+		parts = append(parts, newSlice(q.work.dir, found))
 	}
-	return listed(newUnion(parts)), nil
+	return listed(newUnion(q.work.dir, parts)), nil
 }
-
-// shortList is how many postings collect reads of one list before it leaves it alone.
-const shortList = 256
 
 // collect reads short lists through one iterator; the prefixes of the long ones are returned.
 func (q *query) collect(found []position, prefixes [][]byte) ([]position, [][]byte, error) {
@@ -106,7 +100,7 @@ func (q *query) collect(found []position, prefixes [][]byte) ([]position, [][]by
 			if !ok {
 				return nil, nil, errRecord
 			}
-			if found = append(found, p); len(found)-start > shortList && len(long) < manyLists {
+			if found = append(found, p); len(found)-start > q.src.s.limits.list && len(long) < q.src.s.limits.lists {
 				long, found = append(long, prefix), found[:start]
 				break
 			}
@@ -198,9 +192,6 @@ func (q *query) instance(found []position, id string) ([]position, error) {
 	return append(found, e.pos), nil
 }
 
-// mostShapes is how many lists of shapes are merged; with more the shape of each candidate is looked up.
-const mostShapes = 32
-
 // shaped is the documents whose shape holds a term, or, negated, does not.
 func (q *query) shaped(t index.Term, patient string, negated bool) (set, error) {
 	shapes := q.src.s.shapes.having(q.sch.number, t.Num, t.Form, t.Text, negated)
@@ -208,7 +199,7 @@ func (q *query) shaped(t index.Term, patient string, negated bool) (set, error) 
 	if err != nil {
 		return set{}, err
 	}
-	if patient == "" && len(shapes) <= mostShapes {
+	if patient == "" && len(shapes) <= q.src.s.limits.shapes {
 		parts := odd
 		for _, n := range shapes {
 			l, err := q.list(appendShapeKey(nil, keyMember, q.sch.number, n))
@@ -220,7 +211,7 @@ func (q *query) shaped(t index.Term, patient string, negated bool) (set, error) 
 		if len(parts) == 0 {
 			return listed(nothing{}), nil
 		}
-		return listed(newUnion(parts)), nil
+		return listed(newUnion(q.work.dir, parts)), nil
 	}
 	wanted := map[uint16]bool{}
 	for _, n := range shapes {
@@ -235,7 +226,7 @@ func (q *query) shaped(t index.Term, patient string, negated bool) (set, error) 
 			return wanted[shape], nil
 		}
 		for _, o := range odd {
-			if o.seek(p) && o.at() == p {
+			if o.has(p) {
 				return true, nil
 			} else if err := o.err(); err != nil {
 				return false, err
@@ -260,11 +251,8 @@ func (q *query) odd(t index.Term, negated bool) ([]postings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []postings{newFiltered(all, []test{func(p position) (bool, error) {
-		if with.seek(p) {
-			return with.at() != p, nil
-		}
-		return true, with.err()
+	return []postings{newFiltered(q.work.dir, all, []test{func(p position) (bool, error) {
+		return !with.has(p), with.err()
 	}})}, nil
 }
 
@@ -320,7 +308,7 @@ func (q *query) prefix(t index.Term) (set, error) {
 	if err := it.Error(); err != nil {
 		return set{}, err
 	}
-	s := listed(newSlice(found))
+	s := listed(newSlice(q.work.dir, found))
 	if len(t.Text) > inline {
 		s.late = q.slowPrefix(t).late
 	}

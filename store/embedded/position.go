@@ -39,8 +39,21 @@ func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.ord, q.ord), cmp.Compare(p.doc, q.doc))
 }
 
-// next is the smallest position after p.
-func (p position) next() position { return position{p.ord, p.doc + 1} }
+// direction is the order in which postings are walked: that of positions, or, true, oldest date first. Missing dates
+// are last in both.
+type direction bool
+
+func (d direction) compare(p, q position) int {
+	if !d {
+		return p.compare(q)
+	}
+	if (p.ord == ordMissing) != (q.ord == ordMissing) {
+		return p.compare(q)
+	}
+	return q.compare(p)
+}
+
+func (d direction) before(p, q position) bool { return d.compare(p, q) < 0 }
 
 // last is behind every document.
 var last = position{ordMissing, wideBit | maxDoc}

@@ -17,14 +17,17 @@ type postings interface {
 	seek(p position) bool
 	// at is the current document.
 	at() position
+	// has says whether a document is among them, whatever was asked before. Who asks it calls neither next nor seek.
+	has(p position) bool
 	err() error
-	close()
 }
 
-// work counts the keys and documents that a query reads, and stops it when its time is over.
+// work is what the postings of a query share: it counts the keys and documents that are read, stops when the time is
+// over, and knows the direction.
 type work struct {
 	ctx  context.Context
 	read int
+	dir  direction
 }
 
 func (w *work) step() error {
@@ -41,6 +44,7 @@ type list struct {
 	cur    position
 	begun  bool
 	ok     bool
+	latter bool // backwards: among those without a date
 	bad    error
 	key    []byte // prefix, then space for a position
 	work   *work
@@ -71,10 +75,17 @@ func (l *list) take(ok bool) bool {
 }
 
 func (l *list) next() bool {
-	if !l.begun {
+	switch {
+	case !l.begun && !bool(l.work.dir):
 		return l.take(l.it.First())
+	case !l.begun:
+		return l.back(l.it.SeekLT(l.missing()))
+	case !l.ok:
+		return false
+	case !bool(l.work.dir):
+		return l.take(l.it.Next())
 	}
-	return l.ok && l.take(l.it.Next())
+	return l.back(l.it.Prev())
 }
 
 // seekSteps is how many neighbours are tried before the tree is searched.
@@ -83,24 +94,46 @@ const seekSteps = 3
 func (l *list) seek(p position) bool {
 	if l.begun {
 		for range seekSteps {
-			if !l.ok || !l.cur.less(p) {
+			if !l.ok || !l.work.dir.before(l.cur, p) {
 				return l.ok
 			}
 			l.next()
 		}
-		if !l.ok || !l.cur.less(p) {
+		if !l.ok || !l.work.dir.before(l.cur, p) {
 			return l.ok
 		}
 	}
 	l.key = p.append(l.key[:l.prefix])
-	return l.take(l.it.SeekGE(l.key))
+	if !l.work.dir {
+		return l.take(l.it.SeekGE(l.key))
+	}
+	l.key = append(l.key, 0) // at p or before it
+	l.latter = p.ord == ordMissing
+	return l.back(l.it.SeekLT(l.key))
 }
 
-// to goes to a document, which may be before the current one; false if the list does not have it.
-func (l *list) to(p position) bool {
-	if l.begun && l.ok && l.cur == p {
-		return true
+// missing is the key before which the dates are.
+func (l *list) missing() []byte {
+	l.key = appendOrd(l.key[:l.prefix], ordMissing)
+	return l.key
+}
+
+// back takes the result of a step backwards. Behind the oldest date come those that have none.
+func (l *list) back(ok bool) bool {
+	if !ok && !l.latter && l.it.Error() == nil {
+		l.latter = true
+		ok = l.it.Last()
 	}
+	if !l.take(ok) {
+		return false
+	}
+	if l.latter && l.cur.ord != ordMissing {
+		l.ok = false
+	}
+	return l.ok
+}
+
+func (l *list) has(p position) bool {
 	if !l.begun || !l.ok || p.less(l.cur) {
 		if l.bad != nil {
 			return false
@@ -108,7 +141,16 @@ func (l *list) to(p position) bool {
 		l.key = p.append(l.key[:l.prefix])
 		return l.take(l.it.SeekGE(l.key)) && l.cur == p
 	}
-	return l.seek(p) && l.cur == p
+	for range seekSteps {
+		if !l.cur.less(p) {
+			return l.cur == p
+		}
+		if !l.take(l.it.Next()) {
+			return false
+		}
+	}
+	l.key = p.append(l.key[:l.prefix])
+	return l.take(l.it.SeekGE(l.key)) && l.cur == p
 }
 
 func (l *list) at() position { return l.cur }
@@ -120,15 +162,16 @@ func (l *list) value() []byte { return l.it.Value() }
 
 // slice is postings that are sorted already.
 type slice struct {
+	dir   direction
 	all   []position
 	i     int
 	begun bool
 }
 
 // newSlice sorts positions and drops duplicates.
-func newSlice(all []position) *slice {
-	slices.SortFunc(all, position.compare)
-	return &slice{all: slices.Compact(all)}
+func newSlice(dir direction, all []position) *slice {
+	slices.SortFunc(all, dir.compare)
+	return &slice{dir: dir, all: slices.Compact(all)}
 }
 
 func (s *slice) next() bool {
@@ -141,8 +184,8 @@ func (s *slice) next() bool {
 
 func (s *slice) seek(p position) bool {
 	s.begun = true
-	if s.i < len(s.all) && s.all[s.i].less(p) {
-		n, _ := slices.BinarySearchFunc(s.all[s.i:], p, position.compare)
+	if s.i < len(s.all) && s.dir.before(s.all[s.i], p) {
+		n, _ := slices.BinarySearchFunc(s.all[s.i:], p, s.dir.compare)
 		s.i += n
 	}
 	return s.i < len(s.all)
@@ -150,25 +193,30 @@ func (s *slice) seek(p position) bool {
 
 func (s *slice) at() position { return s.all[s.i] }
 func (s *slice) err() error   { return nil }
-func (s *slice) close()       {}
+
+func (s *slice) has(p position) bool {
+	_, ok := slices.BinarySearchFunc(s.all, p, s.dir.compare)
+	return ok
+}
 
 // union merges postings; a document comes once.
 type union struct {
+	dir   direction
 	parts []postings // a heap but for those that are used up
 	all   []postings
 	begun bool
 	bad   error
 }
 
-func newUnion(parts []postings) postings {
+func newUnion(dir direction, parts []postings) postings {
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	return &union{all: parts}
+	return &union{dir: dir, all: parts}
 }
 
 func (u *union) Len() int           { return len(u.parts) }
-func (u *union) Less(i, j int) bool { return u.parts[i].at().less(u.parts[j].at()) }
+func (u *union) Less(i, j int) bool { return u.dir.before(u.parts[i].at(), u.parts[j].at()) }
 func (u *union) Swap(i, j int)      { u.parts[i], u.parts[j] = u.parts[j], u.parts[i] }
 func (u *union) Push(x any)         { u.parts = append(u.parts, x.(postings)) }
 func (u *union) Pop() any {
@@ -222,7 +270,7 @@ func (u *union) seek(p position) bool {
 	if !u.begun {
 		return u.begin(seek)
 	}
-	for len(u.parts) > 0 && u.parts[0].at().less(p) {
+	for len(u.parts) > 0 && u.dir.before(u.parts[0].at(), p) {
 		u.move(seek)
 	}
 	return u.bad == nil && len(u.parts) > 0
@@ -230,10 +278,18 @@ func (u *union) seek(p position) bool {
 
 func (u *union) at() position { return u.parts[0].at() }
 func (u *union) err() error   { return u.bad }
-func (u *union) close() {
-	for _, p := range u.all {
-		p.close()
+
+func (u *union) has(p position) bool {
+	for _, part := range u.all {
+		if part.has(p) {
+			return true
+		}
+		if err := part.err(); err != nil {
+			u.bad = err
+			return false
+		}
 	}
+	return false
 }
 
 // intersection is the documents that are in every part: each part leaps to where another one is. Whatever their order,
@@ -290,14 +346,18 @@ func (x *intersection) err() error {
 	return nil
 }
 
-func (x *intersection) close() {
-	for _, p := range x.parts {
-		p.close()
+func (x *intersection) has(p position) bool {
+	for _, part := range x.parts {
+		if !part.has(p) {
+			return false
+		}
 	}
+	return true
 }
 
-// filtered is the documents of base that all tests keep; tests see documents in their order, each once.
+// filtered is the documents of base that all tests keep. Tests are asked about documents in any order.
 type filtered struct {
+	dir   direction
 	base  postings
 	tests []test
 	begun bool
@@ -308,11 +368,11 @@ type filtered struct {
 // test says whether a document belongs.
 type test func(position) (bool, error)
 
-func newFiltered(base postings, tests []test) postings {
+func newFiltered(dir direction, base postings, tests []test) postings {
 	if len(tests) == 0 {
 		return base
 	}
-	return &filtered{base: base, tests: tests}
+	return &filtered{dir: dir, base: base, tests: tests}
 }
 
 func (f *filtered) next() bool {
@@ -323,7 +383,7 @@ func (f *filtered) next() bool {
 }
 
 func (f *filtered) seek(p position) bool {
-	if f.begun && (!f.ok || !f.base.at().less(p)) {
+	if f.begun && (!f.ok || !f.dir.before(f.base.at(), p)) {
 		return f.ok
 	}
 	return f.settle(f.base.seek(p))
@@ -357,13 +417,24 @@ func (f *filtered) keep(p position) (bool, error) {
 
 func (f *filtered) at() position { return f.base.at() }
 func (f *filtered) err() error   { return f.bad }
-func (f *filtered) close()       { f.base.close() }
+
+func (f *filtered) has(p position) bool {
+	if !f.base.has(p) {
+		f.bad = f.base.err()
+		return false
+	}
+	keep, err := f.keep(p)
+	if err != nil {
+		f.bad = err
+	}
+	return keep && err == nil
+}
 
 // nothing is no documents.
 type nothing struct{}
 
 func (nothing) next() bool         { return false }
 func (nothing) seek(position) bool { return false }
+func (nothing) has(position) bool  { return false }
 func (nothing) at() position       { return last }
 func (nothing) err() error         { return nil }
-func (nothing) close()             {}

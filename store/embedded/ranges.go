@@ -11,22 +11,24 @@ import (
 // window is the positions between two, documents or not, and the wide documents before and after them: where a range
 // of the main date can hold. It stands behind a list in an intersection; what it lets through is tested.
 type window struct {
+	dir      direction
 	from, to position // inclusive
 	wide     *list
 	cur      position
 }
 
-func (w *window) next() bool { return w.seek(w.cur.next()) }
+// next is for a window alone, which there is not.
+func (w *window) next() bool { return w.seek(w.from) }
 
 func (w *window) seek(p position) bool {
-	if p.less(w.from) {
-		if w.wide.seek(p) && w.wide.at().less(w.from) {
+	if w.dir.before(p, w.from) {
+		if w.wide.seek(p) && w.dir.before(w.wide.at(), w.from) {
 			w.cur = w.wide.at()
 			return true
 		}
 		p = w.from
 	}
-	if !w.to.less(p) && w.wide.err() == nil {
+	if !w.dir.before(w.to, p) && w.wide.err() == nil {
 		w.cur = p
 		return true
 	}
@@ -39,7 +41,10 @@ func (w *window) seek(p position) bool {
 
 func (w *window) at() position { return w.cur }
 func (w *window) err() error   { return w.wide.err() }
-func (w *window) close()       {}
+
+func (w *window) has(p position) bool {
+	return !w.dir.before(p, w.from) && !w.dir.before(w.to, p) || p.wide()
+}
 
 // ranges is the documents of a union of ranges of one parameter and unit.
 func (q *query) ranges(union []plan.Range) (set, error) {
@@ -56,7 +61,7 @@ func (q *query) mainRange(union []plan.Range) (set, error) {
 	if err != nil {
 		return set{}, err
 	}
-	w := &window{from: last, wide: wide}
+	w := &window{from: last, wide: wide, dir: q.work.dir}
 	var sure []span
 	for i := range union {
 		r := &union[i]
@@ -73,6 +78,9 @@ func (q *query) mainRange(union []plan.Range) (set, error) {
 			w.to = to
 		}
 		sure = append(sure, span{max(lowMin, highMin), min(lowMax, minus(highMax, microsPerDay))})
+	}
+	if w.dir {
+		w.from, w.to = w.to, w.from
 	}
 	probe := q.probe(union)
 	return set{windows: []postings{w}, tests: []test{func(p position) (bool, error) {
@@ -158,11 +166,12 @@ func (l looks) intervals() []byte { return l[2:] }
 func (q *query) look(p position) (looks, error) {
 	if q.every == nil {
 		var err error
-		if q.every, err = q.list([]byte{keyAll, q.sch.number}); err != nil {
+		if q.every, err = newList(q.src.r, []byte{keyAll, q.sch.number}, &work{ctx: q.work.ctx}); err != nil {
 			return nil, err
 		}
 	}
-	if !q.every.to(p) {
+	q.work.read++
+	if !q.every.has(p) {
 		if err := q.every.err(); err != nil {
 			return nil, err
 		}
@@ -175,21 +184,13 @@ func (q *query) look(p position) (looks, error) {
 	return looks(val), nil
 }
 
-// How many postings of a range are sorted in memory: fewer if there is another list, or a short one, to probe.
-const (
-	mostAlone  = 1 << 16
-	mostBeside = 1 << 12
-	mostOfOne  = 1 << 8
-	mostProbes = 1 << 9
-)
-
 // ranged is the documents of a union of ranges: postings if they are few, else a test.
 func (q *query) ranged(union []plan.Range, beside, ofOne bool) (postings, test, error) {
-	limit := mostAlone
+	limit := q.src.s.limits.alone
 	if ofOne {
-		limit = mostOfOne
+		limit = q.src.s.limits.ofOne
 	} else if beside {
-		limit = mostBeside
+		limit = q.src.s.limits.beside
 	}
 	var found []position
 	whole, err := q.scan(union, func(p position) bool {
@@ -200,7 +201,7 @@ func (q *query) ranged(union []plan.Range, beside, ofOne bool) (postings, test, 
 		return nil, nil, err
 	}
 	if whole {
-		return newSlice(found), nil, nil
+		return newSlice(q.work.dir, found), nil, nil
 	}
 	// Candidates are probed; if it turns out that many have to be, the whole range is read after all, as a set.
 	probe, probes := q.probe(union), 0
@@ -209,7 +210,7 @@ func (q *query) ranged(union []plan.Range, beside, ofOne bool) (postings, test, 
 		if docs != nil {
 			return docs.has(p.number()), nil
 		}
-		if probes++; probes <= mostProbes {
+		if probes++; probes <= q.src.s.limits.probes {
 			return probe(p)
 		}
 		docs = newDocSet(q.src.s.nextDoc.Load())

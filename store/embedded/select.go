@@ -48,22 +48,41 @@ func (src source) Select(ctx context.Context, b plan.Bound, w plan.Window) (plan
 
 // selected runs a plan.
 func (q *query) selected(n plan.Node, w plan.Window) (page plan.Page, err error) {
+	ordered, dir, err := q.ordered(w.Sort)
+	if err != nil {
+		return plan.Page{Total: -1}, err
+	}
+	q.work.dir = dir
 	found, err := q.compiled(n, "")
 	if err != nil {
 		return plan.Page{Total: -1}, err
 	}
-	if q.sch.ordered(w.Sort) {
+	if ordered {
 		page, err = q.inOrder(found, w)
 	} else {
-		page, err = q.sorted(found, w)
+		page, err = q.sorted(n, found, w)
 	}
 	page.Read = q.work.read
 	return page, err
 }
 
-// ordered says whether the order asked for is the order of postings.
-func (sch *schema) ordered(keys []plan.SortKey) bool {
-	return len(keys) == 0 || len(keys) == 1 && keys[0].Desc && sch.main != 0 && keys[0].P.Num == sch.main
+// ordered says whether the order asked for is the order of postings, in a direction. Oldest first is not where a
+// document has several dates: its place is that of the latest.
+func (q *query) ordered(keys []plan.SortKey) (ok bool, dir direction, err error) {
+	if len(keys) == 0 {
+		return true, false, nil
+	}
+	if len(keys) > 1 || q.sch.main == 0 || keys[0].P.Num != q.sch.main {
+		return false, false, nil
+	}
+	if keys[0].Desc {
+		return true, false, nil
+	}
+	several, err := q.list([]byte{keySeveral, q.sch.number})
+	if err != nil || several.next() {
+		return false, false, err
+	}
+	return true, true, several.err()
 }
 
 // known is the number of documents of a node if the counts tell.
@@ -110,14 +129,13 @@ func (q *query) inOrder(found postings, w plan.Window) (plan.Page, error) {
 	page := plan.Page{Total: -1}
 	var start position
 	if w.After != nil {
-		if len(w.After) == 0 || w.After[0] != cursorOrder {
-			return page, errCursor
+		ok := len(w.After) > 0 && w.After[0] == cursorOrder
+		if ok {
+			start, ok = readPosition(w.After[1:])
 		}
-		p, ok := readPosition(w.After[1:])
 		if !ok {
 			return page, errCursor
 		}
-		start = p.next()
 	}
 	if w.Total {
 		page.Total = 0
@@ -134,7 +152,7 @@ func (q *query) inOrder(found postings, w plan.Window) (plan.Page, error) {
 		if w.Total {
 			page.Total++
 		}
-		if p.less(start) {
+		if w.After != nil && q.work.dir.compare(p, start) <= 0 {
 			continue
 		}
 		if len(page.Rows) == w.Limit {

@@ -17,6 +17,7 @@ import (
 // Shapes are numbered as they are met. Documents of a shape beyond the limit (systems that name every value anew) have
 // the number 0, and postings for each term as usual.
 type shapes struct {
+	most   int // of a type
 	mu     sync.RWMutex
 	byDef  map[string]uint16 // type, terms → number
 	byType [256]typeShapes
@@ -27,10 +28,7 @@ type typeShapes struct {
 	having map[string][]uint16 // term → shapes that hold it
 }
 
-const (
-	maxShapes    = 1000 // of a type
-	maxShapeSize = 4096 // bytes of terms
-)
+const maxShapeSize = 4096 // bytes of terms
 
 // shaped says whether a term is part of the shape.
 func shaped(f index.Form) bool { return f == index.FormPresent || f == index.FormSystem }
@@ -99,7 +97,7 @@ func (s *shapes) number(db *pebble.DB, typ byte, def []byte) (uint16, error) {
 		return n, nil
 	}
 	next := max(len(s.byType[typ].defs), 1)
-	if next > maxShapes {
+	if next > s.most {
 		return 0, nil
 	}
 	n = uint16(next)

@@ -40,24 +40,24 @@ func (a *sortKeys) compare(b *sortKeys, order []plan.SortKey) int {
 	return a.pos.compare(b.pos)
 }
 
-// top is a heap of the first rows of an order, the last of them on top.
-type top struct {
+// firstRows is a heap of the first rows of an order, the last of them on top.
+type firstRows struct {
 	order []plan.SortKey
 	rows  []*sortKeys
 }
 
-func (t *top) Len() int           { return len(t.rows) }
-func (t *top) Less(i, j int) bool { return t.rows[i].compare(t.rows[j], t.order) > 0 }
-func (t *top) Swap(i, j int)      { t.rows[i], t.rows[j] = t.rows[j], t.rows[i] }
-func (t *top) Push(x any)         { t.rows = append(t.rows, x.(*sortKeys)) }
-func (t *top) Pop() any {
+func (t *firstRows) Len() int           { return len(t.rows) }
+func (t *firstRows) Less(i, j int) bool { return t.rows[i].compare(t.rows[j], t.order) > 0 }
+func (t *firstRows) Swap(i, j int)      { t.rows[i], t.rows[j] = t.rows[j], t.rows[i] }
+func (t *firstRows) Push(x any)         { t.rows = append(t.rows, x.(*sortKeys)) }
+func (t *firstRows) Pop() any {
 	x := t.rows[len(t.rows)-1]
 	t.rows = t.rows[:len(t.rows)-1]
 	return x
 }
 
-// sorted is a page in any order: the keys of all matches are looked at, those of the page are kept.
-func (q *query) sorted(found postings, w plan.Window) (plan.Page, error) {
+// sorted is a page in any order. Of few matches, or where no index has the order, the keys of all are looked at.
+func (q *query) sorted(n plan.Node, found postings, w plan.Window) (plan.Page, error) {
 	page := plan.Page{Total: -1}
 	var start *sortKeys
 	if w.After != nil {
@@ -67,38 +67,43 @@ func (q *query) sorted(found postings, w plan.Window) (plan.Page, error) {
 		}
 		start = k
 	}
-	total := 0
-	t := &top{order: w.Sort}
-	for ok := found.next(); ok; ok = found.next() {
-		total++
-		if w.Limit == 0 {
-			continue
-		}
-		k, err := q.sortKeys(found.at(), w.Sort)
-		if err != nil {
-			return page, err
-		}
-		if start != nil && k.compare(start, w.Sort) <= 0 {
-			continue
-		}
-		// One more than the page, to know whether there is a next one.
-		if len(t.rows) <= w.Limit {
-			heap.Push(t, k)
-		} else if k.compare(t.rows[0], w.Sort) < 0 {
-			t.rows[0] = k
-			heap.Fix(t, 0)
-		}
+	few := q.src.s.limits.intervals
+	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return sortForm(k.P) != 0 && k.P.Num != q.sch.id }) {
+		few = q.src.s.limits.terms
 	}
-	if err := found.err(); err != nil {
+	total := 0
+	var first []position
+	ok := found.next()
+	for ; ok && len(first) < few; ok = found.next() {
+		first = append(first, found.at())
+		total++
+	}
+	var rows []*sortKeys
+	var err error
+	if w.Limit == 0 {
+		for ; ok; ok = found.next() {
+			total++
+		}
+	} else if ok && q.walkable(w.Sort[0].P) {
+		var match func(position) (bool, error)
+		if match, total, err = q.matches(n, first, found, w.Total); err == nil {
+			rows, err = q.walked(n, w, start, match)
+		}
+	} else {
+		rows, total, err = q.top(first, found, ok, w, start)
+	}
+	if err == nil {
+		err = found.err()
+	}
+	if err != nil {
 		return page, err
 	}
 	if w.Total {
 		page.Total = total
 	}
-	slices.SortFunc(t.rows, func(a, b *sortKeys) int { return a.compare(b, w.Sort) })
-	for i, k := range t.rows {
+	for i, k := range rows {
 		if i == w.Limit {
-			page.Next = t.rows[i-1].append([]byte{cursorKeys})
+			page.Next = rows[i-1].append([]byte{cursorKeys})
 			break
 		}
 		row, err := q.found(k.pos, w.Bare)
@@ -108,6 +113,58 @@ func (q *query) sorted(found postings, w plan.Window) (plan.Page, error) {
 		page.Rows = append(page.Rows, row)
 	}
 	return page, nil
+}
+
+// top is the first rows, one more than the page, of what was found first and the rest of found, which stands at a
+// document if ok.
+func (q *query) top(first []position, found postings, ok bool, w plan.Window, start *sortKeys) (rows []*sortKeys, total int, err error) {
+	t := &firstRows{order: w.Sort}
+	take := func(p position) error {
+		total++
+		k, err := q.sortKeys(p, w.Sort)
+		if err != nil || start != nil && k.compare(start, w.Sort) <= 0 {
+			return err
+		}
+		if len(t.rows) <= w.Limit {
+			heap.Push(t, k)
+		} else if k.compare(t.rows[0], w.Sort) < 0 {
+			t.rows[0] = k
+			heap.Fix(t, 0)
+		}
+		return nil
+	}
+	for _, p := range first {
+		if err := take(p); err != nil {
+			return nil, 0, err
+		}
+	}
+	for ; ok; ok = found.next() {
+		if err := take(found.at()); err != nil {
+			return nil, 0, err
+		}
+	}
+	return appendSorted(nil, t.rows, w.Sort), total, nil
+}
+
+// matches is how to know whether a document is found: from a set of all that are, or, if they are very many, by asking
+// their postings. The total is right only if all were counted.
+func (q *query) matches(n plan.Node, first []position, found postings, count bool) (match func(position) (bool, error), total int, err error) {
+	if _, all := n.(plan.All); all && !count {
+		return func(position) (bool, error) { return true, nil }, 0, nil
+	}
+	docs := newDocSet(q.src.s.nextDoc.Load())
+	for _, p := range first {
+		docs.add(p.number())
+	}
+	total = len(first)
+	for ok := true; ok; ok = found.next() {
+		docs.add(found.at().number())
+		if total++; total > q.src.s.limits.known && !count {
+			again, err := q.compiled(n, "")
+			return func(p position) (bool, error) { return again.has(p), again.err() }, 0, err
+		}
+	}
+	return func(p position) (bool, error) { return docs.has(p.number()), nil }, total, found.err()
 }
 
 // sortForm is the form of the terms that a parameter sorts by; dates, numbers and quantities sort by the low end of
@@ -162,20 +219,35 @@ func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 		}
 	}
 	if terms {
-		e, err := q.entries(p)
+		e, err := q.termsOf(p, order)
 		if err != nil {
 			return nil, err
 		}
 		for i, o := range order {
 			form := sortForm(o.P)
-			for j := range e.Terms {
-				if t := &e.Terms[j]; form != 0 && t.Num == o.P.Num && t.Form == form {
+			for j := range e {
+				if t := &e[j]; form != 0 && t.Num == o.P.Num && t.Form == form {
 					take(i, t.Text)
 				}
 			}
 		}
 	}
 	return k, nil
+}
+
+// termsOf are the terms that an order may need: of the id alone the record has it.
+func (q *query) termsOf(p position, order []plan.SortKey) ([]index.Term, error) {
+	for _, o := range order {
+		if sortForm(o.P) != 0 && (o.P.Num != q.sch.id || !o.P.CaseSensitive) {
+			e, err := q.entries(p)
+			return e.Terms, err
+		}
+	}
+	r, err := q.record(p.number())
+	if err != nil {
+		return nil, err
+	}
+	return []index.Term{{Num: q.sch.id, Form: index.FormCode, Text: readID(r.id)}}, nil
 }
 
 // append writes a cursor.

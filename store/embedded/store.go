@@ -32,6 +32,7 @@ type Store struct {
 	shapes  shapes
 	entries func(*fhir.Resource) index.Entries
 	opts    Options
+	limits  limits
 	kv      kv
 
 	nextDoc atomic.Uint64
@@ -109,8 +110,9 @@ func open(o Options, rebuild bool) (*Store, error) {
 	if o.Dir == "" && !o.Memory {
 		return nil, errors.New("open a store: no directory")
 	}
-	s := &Store{opts: o, types: r4.Resources(), entries: o.Indexer.Entries}
+	s := &Store{opts: o, limits: defaultLimits, types: r4.Resources(), entries: o.Indexer.Entries}
 	s.schemas = newSchemas(s.types)
+	s.shapes.most = s.limits.shapesOf
 	var err error
 	if s.bodies, err = newBodies(max(runtime.GOMAXPROCS(0), 2)); err != nil {
 		return nil, err

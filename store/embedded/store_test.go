@@ -49,3 +49,16 @@ func TestDifferential(t *testing.T) {
 		return reopener{s, fs}
 	})
 }
+
+// The answers are the same where what a store does with much is done with little.
+func TestDifferentialSmall(t *testing.T) {
+	storetest.Differential(t, func(t *testing.T) store.Store {
+		s, err := Open(testOptions(vfs.NewMem()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.limits = limits{lists: 1, list: 1, shapes: 1, patients: 3, ofPatient: 1, probes: 1}
+		s.shapes.most = 3
+		return s
+	})
+}

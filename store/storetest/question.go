@@ -91,14 +91,15 @@ var asked = map[string][]string{
 	"Patient": {"name", "family", "given", "birthdate", "gender", "identifier", "active", "general-practitioner", "address-city",
 		"address", "telecom", "phone", "deceased", "death-date", "link", "language", "phonetic"},
 	"Practitioner": {"name", "family", "given", "identifier", "active"},
-	"Encounter":    {"status", "class", "type", "subject", "patient", "date", "length", "participant", "practitioner", "part-of"},
+	"Encounter": {"status", "class", "type", "subject", "patient", "date", "length", "participant", "practitioner", "part-of",
+		"location-period"},
 	"Observation": {"status", "code", "category", "subject", "patient", "encounter", "performer", "date", "value-quantity",
-		"value-concept", "value-string", "component-code", "component-value-quantity", "component-value-concept", "combo-code",
+		"value-concept", "value-date", "value-string", "component-code", "component-value-quantity", "component-value-concept", "combo-code",
 		"combo-value-quantity", "combo-value-concept", "has-member", "focus", "code-value-quantity", "code-value-concept",
-		"code-value-string", "component-code-value-quantity", "component-code-value-concept", "combo-code-value-quantity",
+		"code-value-string", "code-value-date", "component-code-value-quantity", "component-code-value-concept", "combo-code-value-quantity",
 		"combo-code-value-concept"},
 	"Condition": {"code", "category", "subject", "patient", "clinical-status", "encounter", "recorded-date", "asserter",
-		"onset-date", "onset-age", "onset-info"},
+		"onset-date", "onset-age", "onset-info", "abatement-date", "abatement-age"},
 	"MedicationRequest": {"status", "intent", "subject", "patient", "code", "encounter", "authoredon", "requester", "identifier", "date"},
 	"Group":             {"type", "actual", "code", "identifier", "member", "characteristic", "value", "exclude", "characteristic-value"},
 	"Provenance":        {"target", "patient", "recorded", "when", "agent", "agent-type"},
@@ -130,6 +131,9 @@ func (m maker) question() question {
 		q.Limit = 1000
 	}
 	about := m.live(typ)
+	if m.crowd && m.oneIn(2) && slices.Contains(asked[typ], "patient") {
+		q.Pairs = append(q.Pairs, search.Pair{Name: "patient", Value: "Patient/p1"}) // whose list is long
+	}
 	for range pick(m, []int{0, 1, 1, 1, 1, 2, 2, 3}) {
 		name, value := m.asks(typ, about, 2)
 		q.Pairs = append(q.Pairs, search.Pair{Name: name, Value: value})
@@ -163,6 +167,12 @@ func (m maker) asks(typ string, about *version, depth int) (name, value string) 
 		}
 	}
 	p, hints := m.param(typ, about)
+	if dated := datesOf(typ); m.oneIn(6) && len(dated) > 0 {
+		p, hints = pick(m, dated), nil
+		if about != nil {
+			hints = m.seen.index.Values(p, about.res)
+		}
+	}
 	code := p.Code
 	if m.oneIn(8) {
 		return code + ":missing", m.one("true", "false")
@@ -263,12 +273,12 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 		return v.Ref.ID
 	}
 	switch p.Type {
-	case r4.Date: // what holds an end of v, or ends where v begins, or begins where it ends
-		at := pick(m, []int64{v.Time.Low, v.Time.Low - 1, v.Time.High, v.Time.High - 1})
+	case r4.Date: // what holds an end of v or its middle, or ends where v begins, or begins where it ends
+		at := pick(m, []int64{v.Time.Low, v.Time.Low - 1, v.Time.High, v.Time.High - 1, v.Time.Low/2 + v.Time.High/2})
 		if year := time.UnixMicro(at).UTC().Year(); year < 1 || year > 9999 {
 			return ""
 		}
-		return pick(m, prefixes) + time.UnixMicro(at).UTC().Format(m.one("2006", "2006-01", "2006-01-02", "2006-01-02T15:04:05Z"))
+		return pick(m, prefixes) + time.UnixMicro(at).UTC().Format(m.one("2006", "2006-01", "2006-01-02", "2006-01-02T15:04Z", "2006-01-02T15:04:05Z"))
 	case r4.Number, r4.Quantity:
 		if v.LowOpen {
 			return ""
@@ -325,6 +335,17 @@ func targets(p *r4.SearchParameter) []string {
 	for _, typ := range sortedTypes() {
 		if len(p.Targets) == 0 || slices.Contains(p.Targets, typ) {
 			out = append(out, typ)
+		}
+	}
+	return out
+}
+
+// datesOf are the date parameters that are asked of a type.
+func datesOf(typ string) []*r4.SearchParameter {
+	var out []*r4.SearchParameter
+	for _, code := range asked[typ] {
+		if p := param(typ, code); p.Type == r4.Date {
+			out = append(out, p)
 		}
 	}
 	return out

@@ -100,6 +100,8 @@ func leaves() []leaf {
 		{"within one day", date(plan.Span{Min: day("2024-03-01")}, plan.Span{Max: day("2024-03-02")}), "o1 o7 o8"},
 		{"starts at or after", date(plan.Span{Min: day("2023-01-01")}, no), "o1 o2 o7 o8"},
 		{"starts after", date(plan.Span{Min: day("2023-01-01"), MinOpen: true}, no), "o1 o7 o8"},
+		{"starts after the beginning of a day", date(plan.Span{Min: day("2024-03-01"), MinOpen: true}, no), "o1 o8"},
+		{"ends in the middle of a day", date(no, plan.Span{Min: moment("2024-03-01T11:00:00Z"), Max: moment("2024-03-03T00:00:00Z")}), "o7"},
 		{"starts at", date(plan.Span{Min: day("2023-01-01"), Max: day("2023-01-01")}, no), "o2"},
 		{"ends by", date(no, plan.Span{Max: day("2024-01-01")}), "o2 o5"},
 		{"ends before", date(no, plan.Span{Max: day("2024-01-01"), MaxOpen: true}), "o5"},
@@ -124,6 +126,15 @@ func leaves() []leaf {
 // day is the key of a midnight in UTC.
 func day(date string) index.Key {
 	t, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		panic(err)
+	}
+	return index.DateKey(t.UnixMicro())
+}
+
+// moment is the key of a moment.
+func moment(text string) index.Key {
+	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		panic(err)
 	}

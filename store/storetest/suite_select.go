@@ -10,7 +10,7 @@ import (
 	"github.com/firewarden/firewarden/store"
 )
 
-var selectTests = append(nodeTests, []suiteTest{
+var selectTests = slices.Concat(nodeTests, manyTests, []suiteTest{
 	{"default order", func(s *suite) {
 		s.writeChart()
 		snap := s.snapshot()
@@ -196,7 +196,7 @@ var selectTests = append(nodeTests, []suiteTest{
 		}
 		s.sameSet("y at last", find("y"), nil)
 	}},
-}...)
+})
 
 func busy(number uint64) string {
 	return fmt.Sprintf(`{"resourceType":"Observation","code":{"coding":[{"code":"c%d"}]},"effectiveDateTime":"20%02d-01-01"}`,

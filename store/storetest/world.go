@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 )
 
 // maker draws worlds and questions. Everything it draws comes from small pools, so that things meet.
@@ -159,11 +160,15 @@ func (m maker) dateTime() any {
 
 func (m maker) period() any {
 	o := object{}
-	switch m.IntN(4) {
+	switch m.IntN(5) {
 	case 0:
 		o["start"] = m.dateTime()
 	case 1:
 		o["end"] = m.dateTime()
+	case 2: // of any width: a day, a year
+		from := time.Date(2019+m.IntN(6), time.Month(1+m.IntN(12)), 1+m.IntN(28), 0, 0, 0, 0, time.UTC)
+		to := from.AddDate(0, 0, pick(m, []int{0, 1, 2, 30, 365, 398, 399, 400, 401, 500, 700, 1000}))
+		o["start"], o["end"] = from.Format(time.DateOnly), to.Format(m.one(time.DateOnly, time.RFC3339))
 	default:
 		o["start"], o["end"] = m.one("2019", "2020-01-01", "2023-05", "2024-03-01T09:00:00Z"), m.one("2024-03-01T10:30:00Z", "2024-03", "2025")
 	}
@@ -270,7 +275,11 @@ func (m maker) ref(types ...string) func() any {
 		if !m.oneIn(8) {
 			ids = ids[:len(ids)-1]
 		}
-		text := typ + "/" + pick(m, ids)
+		id := pick(m, ids)
+		if m.crowd && typ == "Patient" && !m.oneIn(4) {
+			id = "p1"
+		}
+		text := typ + "/" + id
 		switch m.IntN(16) {
 		case 0:
 			text = Base + "/" + text
@@ -372,6 +381,11 @@ func (m maker) encounter(o object) {
 		return m.some(func() any { return object{"individual": m.ref("Practitioner")()} })
 	})
 	if m.oneIn(3) {
+		o["location"] = m.some(func() any {
+			return object{"location": object{"reference": "Location/l"}, "period": m.period()}
+		})
+	}
+	if m.oneIn(3) {
 		o["partOf"] = m.ref("Encounter")()
 	}
 }
@@ -414,13 +428,17 @@ func (m maker) observation(o object) {
 
 // value is value[x] of an Observation or its component.
 func (m maker) value(o object) {
-	switch m.IntN(6) {
+	switch m.IntN(8) {
 	case 0, 1, 2:
 		o["valueQuantity"] = m.quantity()
 	case 3:
 		o["valueCodeableConcept"] = m.concept()
 	case 4:
 		o["valueString"] = m.word()
+	case 5:
+		o["valueDateTime"] = m.dateTime()
+	case 6:
+		o["valuePeriod"] = m.period()
 	}
 }
 
@@ -443,6 +461,14 @@ func (m maker) condition(o object) {
 		o["onsetString"] = m.word()
 	case 4:
 		o["onsetRange"] = m.limits()
+	}
+	switch m.IntN(4) {
+	case 0:
+		o["abatementDateTime"] = m.dateTime()
+	case 1:
+		o["abatementPeriod"] = m.period()
+	case 2:
+		o["abatementAge"] = m.simpleQuantity()
 	}
 }
 

@@ -28,14 +28,14 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 		return err
 	}
 	applied, err := s.apply(ctx, c, &p)
-	if err != nil || !applied {
+	if !applied {
 		batch.Close()
 		return err
 	}
 	if err := batch.SyncWait(); err != nil {
 		return fmt.Errorf("sync the log: %w", err)
 	}
-	return batch.Close()
+	return errors.Join(err, batch.Close())
 }
 
 // apply is the serial part. Here a commit sees all that were applied before it, acknowledged or not: its own record in
@@ -81,7 +81,7 @@ func (s *Store) apply(ctx context.Context, c store.Commit, p *preparation) (appl
 	for id, n := range p.counts {
 		s.counts[id] += uint64(n)
 	}
-	return true, nil
+	return true, s.snapshots.renew()
 }
 
 // preparation makes the batch of a commit from what is current now. If anything that it used changes before it is

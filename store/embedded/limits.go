@@ -23,6 +23,6 @@ type limits struct {
 var defaultLimits = limits{
 	lists: 32, list: 256, shapes: 32, shapesOf: 1000,
 	patients: 2000, atOnce: 8, ofPatient: 256,
-	alone: 1 << 16, beside: 1 << 12, ofOne: 1 << 8, probes: 1 << 9,
+	alone: 1 << 16, beside: 1 << 9, ofOne: 1 << 8, probes: 1 << 9,
 	terms: 1000, intervals: 10_000, known: 50_000,
 }

@@ -17,12 +17,6 @@ type source struct {
 	r pebble.Reader
 }
 
-// snapshot is a source that holds a snapshot of Pebble.
-type snapshot struct{ source }
-
-// Close implements store.Snapshot.
-func (s *snapshot) Close() error { return s.r.Close() }
-
 var errCursor = fhir.Errorf(fhir.KindInvalid, "", "the position is of another query")
 
 // entry is the entry of an instance; its version is 0 if there never was one.

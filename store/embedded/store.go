@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +33,8 @@ type Store struct {
 	opts    Options
 	limits  limits
 	kv      kv
+
+	snapshots snapshots
 
 	nextDoc atomic.Uint64
 
@@ -245,17 +246,12 @@ func (s *Store) loadIndex() error {
 	})
 }
 
-// Snapshot implements store.Store.
-func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
-	return &snapshot{source{s, s.db.NewSnapshot()}}, nil
-}
-
 // KV implements store.Store.
 func (s *Store) KV() store.KV { return &s.kv }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
-	err := s.db.Close()
+	err := errors.Join(s.snapshots.renew(), s.db.Close())
 	s.bodies.close()
 	return err
 }

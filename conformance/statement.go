@@ -80,6 +80,12 @@ func Statement(c Claims) ([]byte, error) {
 		if slices.Contains(c.Interactions, "search-type") {
 			r.SearchParam, r.SearchInclude = searches(typ)
 			r.SearchRevInclude = reverse[typ]
+			if len(r.SearchInclude) > 0 {
+				r.SearchInclude = append(r.SearchInclude, typ+":*", "*")
+			}
+			if len(r.SearchRevInclude) > 0 {
+				r.SearchRevInclude = append(r.SearchRevInclude, "*")
+			}
 		}
 		rest.Resource = append(rest.Resource, r)
 	}

@@ -66,32 +66,37 @@ func Guard(q Query, a Access) Guarded {
 	g := GuardCondition(q, a)
 	g.sort = q.Sort
 	for _, inc := range q.Include {
-		if inc.Source != q.Type {
-			continue // applies to matches only, and they are of the other type
-		}
-		targets := inc.P.Targets
-		if inc.Target != "" {
-			targets = []string{inc.Target}
-		}
-		i := GuardedInclude{Include: inc}
-		for _, t := range targets {
-			if may := allowed(a, Read, t); may != All {
-				i.add(t, Or{may, allowed(a, Search, t)})
-			} else {
-				i.add(t, All)
-			}
-		}
-		g.includes = append(g.includes, i)
+		g.includes = append(g.includes, guardInclude(inc, q.Types(), a))
 	}
 	for _, inc := range q.RevInclude {
-		if inc.Target != "" && inc.Target != q.Type {
-			continue
-		}
-		i := GuardedInclude{Include: inc, Reverse: true}
-		i.add(inc.Source, allowed(a, Search, inc.Source))
-		g.includes = append(g.includes, i)
+		g.includes = append(g.includes, guardRevInclude(inc, a))
 	}
 	return g
+}
+
+// guardInclude: r or s on each type that the references of inc may name.
+func guardInclude(inc Include, searched []string, a Access) GuardedInclude {
+	i := GuardedInclude{Include: inc}
+	if inc.Source != "" || inc.Iterate {
+		searched = inc.sources()
+	}
+	for _, t := range inc.targets(searched) {
+		if may := allowed(a, Read, t); may != All {
+			i.add(t, Or{may, allowed(a, Search, t)})
+		} else {
+			i.add(t, All)
+		}
+	}
+	return i
+}
+
+// guardRevInclude: s on each type that refers to what is there.
+func guardRevInclude(inc Include, a Access) GuardedInclude {
+	i := GuardedInclude{Include: inc, Reverse: true}
+	for _, t := range inc.sources() {
+		i.add(t, allowed(a, Search, t))
+	}
+	return i
 }
 
 func (i *GuardedInclude) add(typ string, may Expr) {

@@ -20,7 +20,7 @@ type Query struct {
 	Include    []Include
 	RevInclude []Include
 	Self       []Pair        // what was understood, for the self link
-	Ignored    []*fhir.Error // with lenient handling: what was left out
+	Ignored    []*fhir.Error // what was left out: with lenient handling, or because it has no effect
 }
 
 // Within is q among the members of a compartment: /Patient/123/Observation?…
@@ -28,6 +28,9 @@ func (q Query) Within(compartment fhir.Reference) Query {
 	q.Where = And{In{compartment}, q.Where}
 	return q
 }
+
+// Types are the types that are searched.
+func (q *Query) Types() []string { return []string{q.Type} }
 
 // Sort is one key of _sort.
 type Sort struct {
@@ -44,11 +47,3 @@ const (
 	TotalEstimate
 	TotalAccurate
 )
-
-// Include is one _include or _revinclude: Source:P[:Target].
-type Include struct {
-	Source  string
-	P       *r4.SearchParameter
-	Target  string // "" is any
-	Iterate bool
-}

@@ -25,12 +25,8 @@ func (p *parser) result(q *Query, pair Pair) (ok bool, err *fhir.Error) {
 	if !slices.Contains(resultParams, name) {
 		return false, nil
 	}
-	if colon {
-		if name == "_include" || name == "_revinclude" {
-			if modifier == "iterate" || modifier == "recurse" {
-				return true, p.unknown(":%s is not supported yet", modifier)
-			}
-		}
+	iterate := (name == "_include" || name == "_revinclude") && (modifier == "iterate" || modifier == "recurse")
+	if colon && !iterate {
 		return true, p.unknown("unknown modifier %q of %s", shown(modifier), name)
 	}
 	if pair.Value == "" {
@@ -54,10 +50,8 @@ func (p *parser) result(q *Query, pair Pair) (ok bool, err *fhir.Error) {
 		err = p.total(q, pair.Value)
 	case "_summary":
 		err = p.summary(q, pair.Value)
-	case "_include":
-		err = p.include(q, pair.Value, false)
-	case "_revinclude":
-		err = p.include(q, pair.Value, true)
+	case "_include", "_revinclude":
+		return true, p.include(q, pair, name == "_revinclude", iterate)
 	}
 	if err == nil {
 		q.Self = append(q.Self, pair)
@@ -129,47 +123,6 @@ func (p *parser) summary(q *Query, value string) *fhir.Error {
 		return p.unknown("_summary=%s is not supported yet", value)
 	}
 	return p.bad("_summary is true, text, data, count or false: %q", shown(value))
-}
-
-// include reads Source:param[:Target] (R4 search.html#include).
-func (p *parser) include(q *Query, value string, reverse bool) *fhir.Error {
-	if err := p.spend(1); err != nil {
-		return err
-	}
-	parts := strings.Split(value, ":")
-	if slices.Contains(parts, "*") {
-		return p.unknown("the wildcard * is not supported yet")
-	}
-	if len(parts) != 2 && len(parts) != 3 {
-		return p.bad("an include is Type:parameter or Type:parameter:Target: %q", shown(value))
-	}
-	inc := Include{Source: parts[0]}
-	if !r4.Searchable(inc.Source) {
-		return p.bad("%q is no resource type%s", shown(inc.Source), suggestion(inc.Source, r4.Resources()))
-	}
-	sp, err := p.lookup(inc.Source, parts[1])
-	if err != nil {
-		return err
-	}
-	if sp.Type != r4.Reference {
-		return p.unknown("%s of %s is no reference", sp.Code, inc.Source)
-	}
-	inc.P = sp
-	if len(parts) == 3 {
-		inc.Target = parts[2]
-		if err := p.target(inc.Source, sp, inc.Target); err != nil {
-			return err
-		}
-	}
-	if reverse {
-		if err := p.target(inc.Source, sp, p.typ); err != nil {
-			return err
-		}
-		q.RevInclude = append(q.RevInclude, inc)
-		return nil
-	}
-	q.Include = append(q.Include, inc)
-	return nil
 }
 
 // target says whether sp, a reference of source, can refer to a resource of type t.

@@ -38,10 +38,25 @@ func Explain(p Plan) string {
 			kind = "revinclude "
 		}
 		for _, of := range inc.of {
-			b.line(0, kind+inc.source+":"+inc.p.Code+" "+of.typ+" if "+of.allowed.String())
+			b.line(0, kind+inc.name()+" "+of.typ+" if "+of.allowed.String())
 		}
 	}
 	return b.String()
+}
+
+// name is Source:param, with * for any.
+func (inc *include) name() string {
+	source, code := "*", "*"
+	if inc.Source != "" {
+		source = inc.Source
+	}
+	if inc.P != nil {
+		code = inc.P.Code
+	}
+	if inc.Iterate {
+		code += " iterate"
+	}
+	return source + ":" + code
 }
 
 // explainer writes nodes of one type.

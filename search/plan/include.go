@@ -3,8 +3,10 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
+	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 )
@@ -15,7 +17,8 @@ type including struct {
 	src  Source
 	p    Plan
 	r    *Result
-	seen map[inclusion]bool
+	seen map[inclusion]bool      // what is in the result
+	read map[fhir.Reference]bool // references that were followed, visible or not
 }
 
 // inclusion is a version of a resource in the result, as match or include.
@@ -24,73 +27,101 @@ type inclusion struct {
 	version uint64
 }
 
-// run adds what p includes to r. Forward: the local references of each include's parameter in the matches; reverse:
-// the resources that refer to a match. Both only what the caller may see, and none twice.
+// run adds what p includes to r, none twice and only what the caller may see: what the matches refer to and what
+// refers to them, then, by the includes that iterate, the same of what was included, until nothing is new.
 func (in *including) run() error {
+	in.seen, in.read = map[inclusion]bool{}, map[fhir.Reference]bool{}
 	for i := range in.r.Rows {
 		in.seen[inclusionOf(&in.r.Rows[i])] = true
 	}
-	if err := in.forward(); err != nil {
-		return err
+	rows, list := in.r.Rows, in.p.includes
+	for len(rows) > 0 && len(list) > 0 {
+		from := len(in.r.Included)
+		if err := in.forward(rows, list); err != nil {
+			return err
+		}
+		if err := in.reverse(rows, list); err != nil {
+			return err
+		}
+		if in.full() {
+			in.r.Warnings = append(in.r.Warnings, fhir.Errorf(fhir.KindTooCostly, "",
+				"more than %d resources are included: the rest is left out; ask for a smaller page", MaxInclude))
+			in.r.Included = in.r.Included[:MaxInclude]
+			return nil
+		}
+		rows, list = in.r.Included[from:], in.iterating()
 	}
-	return in.reverse()
+	return nil
+}
+
+// iterating are the includes that apply to what was included.
+func (in *including) iterating() []include {
+	return slices.DeleteFunc(slices.Clone(in.p.includes), func(inc include) bool { return !inc.Iterate })
 }
 
 func inclusionOf(r *Row) inclusion { return inclusion{r.Type, r.ID, r.Version} }
 
-// add appends a row that is visible; it is false, and there is a warning, when the limit is reached.
-func (in *including) add(row Row) bool {
-	if in.seen[inclusionOf(&row)] {
-		return true
+// add appends a row that is visible, unless it is there.
+func (in *including) add(row Row) {
+	if at := inclusionOf(&row); !in.seen[at] {
+		in.seen[at] = true
+		in.r.Included = append(in.r.Included, row)
 	}
-	if len(in.r.Included) == MaxInclude {
-		in.r.Warnings = append(in.r.Warnings, fhir.Errorf(fhir.KindTooCostly, "",
-			"more than %d resources are included: the rest is left out; ask for a smaller page", MaxInclude))
-		return false
-	}
-	in.seen[inclusionOf(&row)] = true
-	in.r.Included = append(in.r.Included, row)
-	return true
 }
 
-func (in *including) full() bool { return len(in.r.Warnings) > 0 }
+// full says whether there are more than MaxInclude.
+func (in *including) full() bool { return len(in.r.Included) > MaxInclude }
 
-func (in *including) forward() error {
-	var list []include
-	for _, inc := range in.p.includes {
-		if !inc.reverse && len(inc.of) > 0 {
-			list = append(list, inc)
-		}
-	}
-	if len(list) == 0 {
-		return nil
-	}
+// forward includes what rows refer to.
+func (in *including) forward(rows []Row, list []include) error {
 	w := search.World{Index: in.p.index}
-	tried := map[fhir.Reference]bool{} // visible or not, once is enough
-	for i := range in.r.Rows {
-		row := &in.r.Rows[i]
-		res, err := fhir.Parse(row.Body, fhir.Limits{})
-		if err != nil {
-			return fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
-		}
-		for _, inc := range list {
-			for _, ref := range w.References(inc.p, res) {
-				of := inc.plan(ref)
-				if of == nil || tried[ref] {
-					continue
+	for i := range rows {
+		row := &rows[i]
+		var res *fhir.Resource
+		for j := range list {
+			inc := &list[j]
+			if inc.reverse || len(inc.of) == 0 {
+				continue
+			}
+			for _, p := range inc.References(row.Type) {
+				if res == nil {
+					var err error
+					if res, err = fhir.Parse(row.Body, fhir.Limits{}); err != nil {
+						return fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
+					}
 				}
-				tried[ref] = true
-				target, found, err := in.read(of, ref)
-				if err != nil {
-					return err
-				}
-				if found && !in.add(target) {
-					return nil
+				for _, ref := range w.References(p, res) {
+					if err := in.follow(inc, ref); err != nil || in.full() {
+						return err
+					}
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// follow includes the resource, or version, that a reference names.
+func (in *including) follow(inc *include, ref fhir.Reference) error {
+	of := inc.plan(ref)
+	if of == nil || in.read[ref] {
+		return nil
+	}
+	in.read[ref] = true
+	p := *of
+	p.key = Key{ref.Type, ref.ID}
+	var row Row
+	var found bool
+	var err error
+	if ref.Version == "" {
+		row, found, err = ReadOne(in.ctx, in.src, p)
+	} else if n, bad := strconv.ParseUint(ref.Version, 10, 64); bad == nil {
+		row, found, err = Version(in.ctx, in.src, p, n)
+	}
+	if err == nil && found && !row.Deleted {
+		in.add(row)
+	}
+	return err
 }
 
 // plan is the plan of what may be included of the type of a reference; nil if that is nothing.
@@ -106,46 +137,66 @@ func (inc *include) plan(r fhir.Reference) *Plan {
 	return nil
 }
 
-// read is the visible resource, or version, that a reference names.
-func (in *including) read(of *Plan, r fhir.Reference) (Row, bool, error) {
-	p := *of
-	p.key = Key{r.Type, r.ID}
-	var row Row
-	var found bool
-	var err error
-	if r.Version == "" {
-		row, found, err = ReadOne(in.ctx, in.src, p)
-	} else {
-		n, bad := strconv.ParseUint(r.Version, 10, 64)
-		if bad != nil {
-			return Row{}, false, nil
-		}
-		row, found, err = Version(in.ctx, in.src, p, n)
-	}
-	return row, found && !row.Deleted, err
-}
-
-func (in *including) reverse() error {
-	for _, inc := range in.p.includes {
-		if !inc.reverse || in.full() {
-			continue
-		}
-		for _, of := range inc.of {
-			b, err := bind(in.ctx, in.src, of.typ, and([]Node{references(inc.p, in.r.Rows), of.node}))
+// reverse includes what refers to rows: one question for each type that may.
+func (in *including) reverse(rows []Row, list []include) error {
+	asked := map[string]bool{}
+	for i := range list {
+		for j := range list[i].of {
+			of := &list[i].of[j]
+			if !list[i].reverse || asked[of.typ] || in.full() {
+				continue
+			}
+			asked[of.typ] = true
+			n := or(referring(of.typ, rows, list))
+			if _, none := n.(None); none {
+				continue
+			}
+			b, err := bind(in.ctx, in.src, of.typ, and([]Node{n, of.node}))
 			if err != nil {
 				return err
 			}
-			w := Window{Limit: MaxInclude + 1}
-			page, err := in.src.Select(in.ctx, b, w)
-			if err != nil {
-				return err
-			}
-			for _, row := range page.Rows {
-				if !in.add(row) {
-					return nil
+			for w := (Window{Limit: MaxInclude + 1}); !in.full(); {
+				page, err := in.src.Select(in.ctx, b, w)
+				if err != nil {
+					return err
+				}
+				in.r.Read += page.Read
+				for _, row := range page.Rows {
+					in.add(row)
+				}
+				if w.After = page.Next; page.Next == nil {
+					break
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// referring is what refers to one of the rows, of type source, by the reverse includes of the list.
+func referring(source string, rows []Row, list []include) []Node {
+	var out []Node
+	for i := range list {
+		inc := &list[i]
+		if !inc.reverse {
+			continue
+		}
+		for _, p := range inc.References(source) {
+			if n := references(p, inc.targeted(p, rows)); n != (None{}) {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+// targeted are the rows to which a reverse include may lead by p, each instance once.
+func (inc *include) targeted(p *r4.SearchParameter, rows []Row) []Row {
+	var out []Row
+	for _, row := range rows {
+		if (inc.Target == "" || inc.Target == row.Type) && (len(p.Targets) == 0 || slices.Contains(p.Targets, row.Type)) {
+			out = append(out, row)
+		}
+	}
+	return out
 }

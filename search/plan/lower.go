@@ -24,8 +24,7 @@ type Plan struct {
 
 // include is an _include or _revinclude with the plans of what may be included, one for each type.
 type include struct {
-	source  string
-	p       *r4.SearchParameter
+	search.Include
 	reverse bool
 	of      []Plan
 }
@@ -85,7 +84,7 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 		p.sort = append(p.sort, SortKey{P: k.P, Desc: k.Desc})
 	}
 	for _, i := range g.Includes() {
-		inc := include{source: i.Source, p: i.P, reverse: i.Reverse}
+		inc := include{Include: i.Include, reverse: i.Reverse}
 		for _, of := range i.Of() {
 			if !i.Reverse { // read by key
 				inc.of = append(inc.of, Plan{typ: of.Type(), index: x, allowed: search.Simplify(of.Allowed())})

@@ -44,7 +44,7 @@ func Run(ctx context.Context, src Source, p Plan, w Window) (Result, error) {
 	}
 	r := Result{Page: page}
 	if len(p.includes) > 0 && len(page.Rows) > 0 {
-		in := including{ctx: ctx, src: src, p: p, r: &r, seen: map[inclusion]bool{}}
+		in := including{ctx: ctx, src: src, p: p, r: &r}
 		err = in.run()
 	}
 	return r, err

@@ -46,6 +46,12 @@ func TestIncludes(t *testing.T) {
 		{"_revinclude=Observation:encounter:Encounter", all, "[Observation/o2/1 Observation/o1/1]"},
 		{"_include=Encounter:participant&_revinclude=Observation:encounter", all, "[Practitioner/d/1 Observation/o2/1 Observation/o1/1]"},
 		{"_id=e&_include=Encounter:subject", all, "[Patient/1/2]"},
+		{"_include=*", all, "[Practitioner/d/1 Patient/1/1 Patient/1/2]"},
+		{"_include=Encounter:*:Patient", all, "[Patient/1/1 Patient/1/2]"},
+		{"_revinclude=*", all, "[Observation/o2/1 Observation/o1/1]"},
+		{"_revinclude=Observation:*", all, "[Observation/o2/1 Observation/o1/1]"},
+		{"_revinclude=Observation:*:Patient", all, "[]"},
+		{"_include=*", sets{"Encounter": "", "Practitioner": ""}, "[Practitioner/d/1]"},
 		{"_revinclude=Observation:encounter", sets{"Encounter": "", "Observation": "category=lab"}, "[Observation/o1/1]"},
 		{"_revinclude=Observation:encounter", sets{"Encounter": ""}, "[]"},
 		{"_include=Encounter:subject", sets{"Encounter": "", "Patient": "gender=female"}, "[]"},
@@ -55,6 +61,32 @@ func TestIncludes(t *testing.T) {
 		r := run(t, chart(), "Encounter", c.query, c.a, plan.Window{Limit: 10})
 		if got := fmt.Sprint(names(r.Included)); got != c.include || len(r.Warnings) > 0 {
 			t.Errorf("%s by %v: %s, want %s; %v", c.query, c.a, got, c.include, r.Warnings)
+		}
+	}
+	for _, c := range []struct {
+		typ, query string
+		a          sets
+		include    string
+	}{
+		{"Observation", "_id=o1&_include=Observation:encounter&_include=Encounter:subject", all, "[Encounter/e/1]"},
+		{"Observation", "_id=o1&_include=Observation:encounter&_include:iterate=Encounter:subject", all, "[Encounter/e/1 Patient/1/2]"},
+		{"Observation", "_id=o1&_include:iterate=Encounter:subject&_include:iterate=Observation:encounter", all, "[Encounter/e/1 Patient/1/2]"},
+		{"Observation", "_id=o1&_include=Observation:encounter&_include:iterate=*", all, "[Encounter/e/1 Practitioner/d/1 Patient/1/2]"},
+		{"Observation", "_id=o1&_include=Observation:encounter&_include:iterate=Encounter:*:Practitioner", all, "[Encounter/e/1 Practitioner/d/1]"},
+		// A forward include leads to a reverse one, which leads to a forward one; o1 is a match already.
+		{"Observation", "_id=o1&_include:iterate=Observation:encounter&_revinclude:iterate=Observation:encounter", all, "[Encounter/e/1 Observation/o2/1]"},
+		{"Patient", "_revinclude:iterate=Encounter:subject&_revinclude:iterate=Observation:encounter&_include:iterate=Encounter:participant", all,
+			"[Encounter/f/1 Encounter/e/1 Practitioner/d/1 Patient/1/1 Observation/o2/1 Observation/o1/1]"},
+		// Each edge is guarded: what is hidden leads nowhere.
+		{"Observation", "_id=o1&_include=Observation:encounter&_include:iterate=Encounter:subject", sets{"Observation": "", "Encounter": "_id=f", "Patient": ""}, "[]"},
+		{"Observation", "_id=o1&_include=Observation:encounter&_include:iterate=Encounter:subject", sets{"Observation": "", "Encounter": "", "Patient": "gender=female"}, "[Encounter/e/1]"},
+	} {
+		if c.typ == "Patient" {
+			c.query += "&_include:iterate=Encounter:subject" // of f: version 1, of e: the match
+		}
+		r := run(t, chart(), c.typ, c.query, c.a, plan.Window{Limit: 10})
+		if got := fmt.Sprint(names(r.Included)); got != c.include || len(r.Warnings) > 0 {
+			t.Errorf("%s?%s by %v: %s, want %s; %v", c.typ, c.query, c.a, got, c.include, r.Warnings)
 		}
 	}
 	gone := chart()

@@ -143,6 +143,13 @@ func holds(n plan.Node, r *plan.Row) (bool, error) {
 			}
 		}
 		return true, nil
+	case plan.Or:
+		for _, x := range n {
+			if ok, err := holds(x, r); ok || err != nil {
+				return ok, err
+			}
+		}
+		return false, nil
 	case plan.None:
 		return false, nil
 	}

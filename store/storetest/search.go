@@ -49,20 +49,36 @@ func (m *Memory) Search(g search.Guarded) Answer {
 // "Type/id/_history/version". They are read off q and a, not off what Guard made of them.
 func (m *Memory) Included(q search.Query, a search.Access, page []plan.Row) []string {
 	s := m.view()
-	found := map[string]bool{}
+	found := map[*version]bool{}
+	from := map[*version]bool{}
 	for i := range page {
-		match := s.now[instance{page[i].Type, page[i].ID}]
-		for _, inc := range q.Include {
-			s.included(found, inc, a, match)
-		}
-		for _, inc := range q.RevInclude {
-			s.including(found, inc, a, match)
-		}
+		from[s.now[instance{page[i].Type, page[i].ID}]] = true
 	}
-	for i := range page {
-		delete(found, versionName(&page[i]))
+	matches := maps.Clone(from)
+	for iterated := false; len(from) > 0; iterated = true {
+		more := map[*version]bool{}
+		for v := range from {
+			for _, inc := range q.Include {
+				if inc.Iterate || !iterated {
+					s.included(more, inc, a, v)
+				}
+			}
+			for _, inc := range q.RevInclude {
+				if inc.Iterate || !iterated {
+					s.including(more, inc, a, v)
+				}
+			}
+		}
+		maps.DeleteFunc(more, func(v *version, _ bool) bool { return found[v] || matches[v] })
+		maps.Copy(found, more)
+		from = more
 	}
-	return slices.Sorted(maps.Keys(found))
+	var names []string
+	for v := range found {
+		names = append(names, versionName(&v.Row))
+	}
+	slices.Sort(names)
+	return names
 }
 
 func versionName(r *plan.Row) string {
@@ -70,11 +86,8 @@ func versionName(r *plan.Row) string {
 }
 
 // included adds the versions that a match refers to, if r or s reaches them and the current one.
-func (s *memorySnapshot) included(found map[string]bool, inc search.Include, a search.Access, match *version) {
-	if inc.Source != match.Type {
-		return
-	}
-	for _, value := range s.index.Values(inc.P, match.res) {
+func (s *memorySnapshot) included(found map[*version]bool, inc search.Include, a search.Access, match *version) {
+	for _, value := range s.references(inc, match) {
 		ref := value.Ref
 		if !ref.Local() || inc.Target != "" && inc.Target != ref.Type {
 			continue
@@ -90,24 +103,37 @@ func (s *memorySnapshot) included(found map[string]bool, inc search.Include, a s
 				asked = ref.Version == fmt.Sprint(v.Version)
 			}
 			if asked && s.sees(allowed, v) && s.sees(allowed, now) {
-				found[versionName(&v.Row)] = true
+				found[v] = true
 			}
 		}
 	}
 }
 
+// references are the values of the parameters of an include in a resource.
+func (s *memorySnapshot) references(inc search.Include, v *version) (out []index.Value) {
+	if inc.Source != "" && inc.Source != v.Type {
+		return nil
+	}
+	for _, p := range r4.Params(v.Type) {
+		if p.Type == r4.Reference && (inc.P == nil || inc.P == p) {
+			out = append(out, s.index.Values(p, v.res)...)
+		}
+	}
+	return out
+}
+
 // including adds the resources that refer to a match, if s reaches them.
-func (s *memorySnapshot) including(found map[string]bool, inc search.Include, a search.Access, match *version) {
+func (s *memorySnapshot) including(found map[*version]bool, inc search.Include, a search.Access, match *version) {
 	if inc.Target != "" && inc.Target != match.Type {
 		return
 	}
 	for _, v := range s.now {
-		if v.Type != inc.Source || v.Deleted || !s.sees(a.Allowed(search.Search, v.Type), v) {
+		if v.Deleted || !s.sees(a.Allowed(search.Search, v.Type), v) {
 			continue
 		}
-		for _, value := range s.index.Values(inc.P, v.res) {
+		for _, value := range s.references(inc, v) {
 			if r := value.Ref; r.Local() && r.Type == match.Type && r.ID == match.ID {
-				found[versionName(&v.Row)] = true
+				found[v] = true
 			}
 		}
 	}

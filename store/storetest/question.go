@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/firewarden/firewarden/conformance/r4"
-	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
@@ -27,54 +25,6 @@ func (q question) String() string {
 		parts = append(parts, p.Name+"="+p.Value)
 	}
 	return fmt.Sprintf("GET %s?%s, pages of %d\n%s", q.Type, strings.Join(parts, "&"), q.Limit, q.Access)
-}
-
-// access is a random search.Access: a set for each type, and for letter r another one, sometimes.
-type access struct {
-	search, read map[string]search.Expr // a type that is not there: None
-	all          bool
-}
-
-// Allowed implements search.Access.
-func (a access) Allowed(i search.Interaction, typ string) search.Expr {
-	sets := a.search
-	if i == search.Read {
-		sets = a.read
-	}
-	switch x := sets[typ]; {
-	case a.all:
-		return search.All
-	case x == nil:
-		return search.None
-	default:
-		return x
-	}
-}
-
-// uniform says whether r and s reach the same.
-func (a access) uniform() bool {
-	for typ := range instances {
-		if a.Allowed(search.Read, typ).String() != a.Allowed(search.Search, typ).String() {
-			return false
-		}
-	}
-	return true
-}
-
-func (a access) String() string {
-	if a.all {
-		return "access to everything"
-	}
-	var b strings.Builder
-	b.WriteString("access")
-	for _, typ := range sortedTypes() {
-		r, s := a.Allowed(search.Read, typ), a.Allowed(search.Search, typ)
-		fmt.Fprintf(&b, "\n  %s s: %s", typ, s)
-		if r.String() != s.String() {
-			fmt.Fprintf(&b, "\n  %s r: %s", typ, r)
-		}
-	}
-	return b.String()
 }
 
 func sortedTypes() []string {
@@ -107,15 +57,6 @@ var asked = map[string][]string{
 }
 
 var everyType = []string{"_id", "_lastUpdated", "_profile", "_tag", "_security", "_source"}
-
-// reserved are the values of parameters that hold words of their own.
-var reserved = map[string][]string{
-	"status": {"final", "amended", "planned", "finished", "active", "stopped"}, "intent": {"order", "plan"},
-	"gender": {"male", "female"}, "active": {"true", "false"}, "deceased": {"true", "false"}, "actual": {"true"},
-	"exclude": {"true", "false"}, "type": {"person", "x", "urn:a|x", "y"}, "telecom": {"555-1", "phone|555-1", "a@b.test"},
-	"phone": {"555-1"}, "identifier": {"v1", "V1", "urn:a|v1", "|v2", "urn:a|", "urn:b|v2"},
-	"address-city": {"Köl", "koln", "Col"}, "address": {"allee", "DE", "Kol"},
-}
 
 // question draws a search on a random type.
 func (m maker) question() question {
@@ -256,79 +197,6 @@ func (m maker) refers(p *r4.SearchParameter, from, to *version) bool {
 	})
 }
 
-// hint is a search value that finds v, or nearly; "" if there is none to be made of it.
-func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) string {
-	switch {
-	case modifier == "text" || modifier == "exact":
-		return escape(v.Text)
-	case modifier == "identifier":
-		if v.Identifier == nil {
-			return ""
-		}
-		return m.hint(&r4.SearchParameter{Type: r4.Token}, "", *v.Identifier)
-	case modifier != "" && p.Type == r4.Reference:
-		if v.Ref.Type != modifier || !v.Ref.Local() {
-			return ""
-		}
-		return v.Ref.ID
-	}
-	switch p.Type {
-	case r4.Date: // what holds an end of v or its middle, or ends where v begins, or begins where it ends
-		at := pick(m, []int64{v.Time.Low, v.Time.Low - 1, v.Time.High, v.Time.High - 1, v.Time.Low/2 + v.Time.High/2})
-		if year := time.UnixMicro(at).UTC().Year(); year < 1 || year > 9999 {
-			return ""
-		}
-		return pick(m, prefixes) + time.UnixMicro(at).UTC().Format(m.one("2006", "2006-01", "2006-01-02", "2006-01-02T15:04Z", "2006-01-02T15:04:05Z"))
-	case r4.Number, r4.Quantity:
-		if v.LowOpen {
-			return ""
-		}
-		text := v.Low.String()
-		if m.oneIn(3) && strings.Contains(text, ".") {
-			text = strings.TrimSuffix(text[:len(text)-1], ".") // with less precision
-		}
-		unit := ""
-		if p.Type == r4.Quantity {
-			unit = m.one("", "", "|"+escape(v.System)+"|"+escape(v.Code), "||"+escape(m.one(v.Code, v.Text)))
-		}
-		return pick(m, prefixes) + text + strings.TrimSuffix(unit, "||")
-	case r4.String:
-		r := []rune(v.Text)
-		if len(r) == 0 {
-			return ""
-		}
-		text := string(r[:1+m.IntN(len(r))])
-		return escape(m.one(text, strings.ToUpper(text), v.Text))
-	case r4.Token:
-		if v.Code == "" || p.Code == "_id" {
-			return v.Code
-		}
-		code, system := escape(v.Code), escape(v.System)
-		return m.one(code, system+"|"+code, system+"|"+code, "|"+code)
-	case r4.Reference:
-		if v.Ref.ID == "" && v.Ref.URL == "" {
-			return "" // an identifier alone, or what is contained
-		}
-		return escape(v.Ref.String())
-	case r4.URI:
-		return escape(v.Text)
-	case r4.Composite:
-		var parts []string
-		for i, c := range p.Components {
-			if len(v.Parts[i]) == 0 {
-				return ""
-			}
-			part := m.hint(&r4.SearchParameter{Type: c.Type}, "", pick(m, v.Parts[i]))
-			if part == "" {
-				return ""
-			}
-			parts = append(parts, part)
-		}
-		return strings.Join(parts, "$")
-	}
-	return ""
-}
-
 // targets are the types of a world that a parameter may refer to.
 func targets(p *r4.SearchParameter) []string {
 	var out []string
@@ -408,128 +276,6 @@ func (m maker) has(typ string, about *version) (name, value string, ok bool) {
 	return "", "", false
 }
 
-func (m maker) modifier(p *r4.SearchParameter) string {
-	if m.IntN(5) < 3 || p.Code == "_id" {
-		return ""
-	}
-	switch p.Type {
-	case r4.String:
-		return m.one("exact", "contains")
-	case r4.Token:
-		return m.one("not", "not", "text")
-	case r4.Reference:
-		if m.oneIn(3) {
-			return "identifier"
-		}
-		return pick(m, targets(p))
-	case r4.URI:
-		return m.one("below", "above")
-	}
-	return ""
-}
-
-var prefixes = []string{"", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"}
-
-// searchValue draws a value that p may be asked for.
-func (m maker) searchValue(p *r4.SearchParameter, modifier string) string {
-	if modifier == "text" {
-		return escape(m.one("sev", "Pain", "gross", "fev", "mild"))
-	}
-	if modifier == "identifier" {
-		return pick(m, reserved["identifier"])
-	}
-	if pool := reserved[p.Code]; pool != nil && p.Type != r4.Reference {
-		if p.Type == r4.Token {
-			return pick(m, pool)
-		}
-		return escape(pick(m, pool))
-	}
-	switch p.Type {
-	case r4.Date:
-		return pick(m, prefixes) + m.one(pick(m, dates), pick(m, times), "2024-03-01T10:00Z", "2024-03-01T10:00")
-	case r4.Number:
-		return pick(m, prefixes) + pick(m, numbers)
-	case r4.Quantity:
-		v := pick(m, prefixes) + pick(m, numbers)
-		return v + m.one("", "", "||mg", "||/min", "|"+ucum+"|mg", "|urn:a|mg")
-	case r4.String:
-		return escape(m.text())
-	case r4.Token:
-		if p.Code == "_id" {
-			return pick(m, instances[pick(m, worldTypes)])
-		}
-		return m.token()
-	case r4.Reference:
-		return m.reference(p, modifier)
-	case r4.URI:
-		if p.Code == "_profile" {
-			return escape(pick(m, profiles))
-		}
-		return pick(m, plainURIs)
-	case r4.Composite:
-		var parts []string
-		for _, c := range p.Components {
-			parts = append(parts, m.searchValue(&r4.SearchParameter{Code: "part of " + p.Code, Type: c.Type, Targets: []string{"Patient"}}, ""))
-		}
-		return strings.Join(parts, "$")
-	}
-	return "x"
-}
-
-func (m maker) text() string {
-	s := m.one(pick(m, families), pick(m, givens), pick(m, words))
-	r := []rune(s)
-	switch m.IntN(3) {
-	case 0:
-		return string(r[:1+m.IntN(len(r))])
-	case 1:
-		return strings.ToUpper(string(r[m.IntN(len(r)):]))
-	}
-	return s
-}
-
-func (m maker) token() string {
-	system, code := pick(m, systems), escape(pick(m, codes))
-	switch m.IntN(4) {
-	case 0:
-		return code
-	case 1:
-		return "urn:a|"
-	}
-	return system + "|" + code
-}
-
-// reference is the value of a reference parameter: in any spelling, of a type that it may refer to.
-func (m maker) reference(p *r4.SearchParameter, modifier string) string {
-	typ := modifier
-	if typ == "" {
-		typ = pick(m, targets(p))
-	}
-	id := pick(m, instances[typ])
-	if typ == "Patient" && m.oneIn(2) {
-		id = m.whose
-	}
-	if modifier != "" || m.oneIn(5) {
-		return id
-	}
-	switch m.IntN(8) {
-	case 0:
-		return Base + "/" + typ + "/" + id
-	case 1:
-		return other + "/" + typ + "/" + id
-	case 2:
-		return "urn:uuid:6b0bb1b6-1c5a-4c2f-9a0e-000000000001"
-	case 3:
-		return typ + "/" + id + "/_history/1"
-	}
-	return typ + "/" + id
-}
-
-// escape puts a backslash before what separates values (R4 search.html#escaping).
-func escape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`).Replace(s)
-}
-
 func (m maker) sort(typ string) string {
 	var keys []string
 	for range 1 + m.IntN(3) {
@@ -575,53 +321,4 @@ func (m maker) include(typ string, about *version) search.Pair {
 		return search.Pair{Name: name, Value: value}
 	}
 	return search.Pair{Name: "_revinclude", Value: "Provenance:target"}
-}
-
-// access draws what a caller may see.
-func (m maker) access() access {
-	a := access{search: map[string]search.Expr{}, read: map[string]search.Expr{}}
-	apart := m.oneIn(3)
-	for _, typ := range sortedTypes() {
-		x := m.reach(typ)
-		a.search[typ], a.read[typ] = x, x
-		if apart && m.oneIn(3) {
-			a.read[typ] = m.reach(typ)
-		}
-	}
-	return a
-}
-
-// reach draws the set of one type.
-func (m maker) reach(typ string) search.Expr {
-	in := search.In{Compartment: fhir.Reference{Type: "Patient", ID: m.whose}}
-	switch m.IntN(12) {
-	case 0:
-		return search.None
-	case 1, 2, 3, 4, 5:
-		return search.All
-	case 6, 7:
-		return in
-	case 8:
-		return m.constraint(typ)
-	case 9:
-		return search.And{in, m.constraint(typ)}
-	}
-	other := search.Expr(search.In{Compartment: fhir.Reference{Type: "Patient", ID: m.one(instances["Patient"]...)}})
-	if m.oneIn(3) {
-		other = search.Only(in)
-	}
-	return search.Or{search.And{other, m.constraint(typ)}, m.constraint(typ), search.And{in, m.constraint(typ)}}
-}
-
-// constraint draws what a granular scope says.
-func (m maker) constraint(typ string) search.Expr {
-	name, value := m.asks(typ, m.live(typ), 0)
-	if typ == "Patient" && m.oneIn(2) {
-		name, value = "active", "true" // as are those that are contained
-	}
-	q, err := search.Parse(typ, []search.Pair{{Name: name, Value: value}}, parseOptions)
-	if err != nil {
-		panic(fmt.Sprintf("a constraint %s?%s=%s: %v", typ, name, value, err))
-	}
-	return q.Where
 }

@@ -273,7 +273,7 @@ func (d *document) pairs(types typeNumbers) []pair {
 
 // document indexes a resource.
 func (s *Store) document(sch *schema, doc uint64, id string, res *fhir.Resource) (document, error) {
-	e := s.entries(res)
+	e := s.opts.Indexer.Entries(res)
 	d := newDocument(sch, doc, id, &e)
 	var err error
 	d.shape, err = s.shapes.number(s.db, sch.number, appendShape(nil, d.terms))

@@ -18,25 +18,27 @@ type query struct {
 	src     source
 	sch     *schema
 	work    work
-	open    []closer         // closed by close
-	every   *list            // keyAll, for look
-	records *pebble.Iterator // keyBody, for record
-	row     plan.Row         // the last one that was loaded
-	doc     uint64           // its number
+	open    []*pebble.Iterator // closed by close
+	spare   []*pebble.Iterator // of postings that are no longer needed, to be used again
+	every   *list              // keyAll, for look
+	records *pebble.Iterator   // keyBody, for record
+	row     plan.Row           // the last one that was loaded
+	doc     uint64             // its number
 }
-
-type closer interface{ close() }
 
 func (src source) query(ctx context.Context, sch *schema) *query {
 	return &query{src: src, sch: sch, work: work{ctx: ctx}}
 }
 
 func (q *query) close() {
-	for _, c := range q.open {
-		c.close()
+	for _, it := range q.open {
+		it.Close()
+	}
+	for _, it := range q.spare {
+		it.Close()
 	}
 	if q.every != nil {
-		q.every.close()
+		q.every.it.Close()
 	}
 	if q.records != nil {
 		q.records.Close()
@@ -255,9 +257,7 @@ func (q *query) eachPatient(ts plan.Terms, nodes []plan.Node, i int) (set, error
 			parts = append(parts, &begun{postings: p})
 			continue
 		}
-		for _, c := range q.open[opened:] {
-			c.close()
-		}
+		q.spare = append(q.spare, q.open[opened:]...)
 		q.open = q.open[:opened]
 	}
 	if len(found) > 0 || len(parts) == 0 {
@@ -387,12 +387,11 @@ func (q *query) tested(f func(*index.Entries) bool) test {
 
 // list opens the postings of a prefix.
 func (q *query) list(prefix []byte) (*list, error) {
-	l, err := newList(q.src.r, prefix, &q.work)
+	it, err := q.iterator(prefix)
 	if err != nil {
 		return nil, err
 	}
-	q.open = append(q.open, l)
-	return l, nil
+	return newList(it, prefix, &q.work), nil
 }
 
 // lists opens several and merges them.
@@ -424,16 +423,19 @@ func (q *query) behind(patient string) []byte {
 	return append(appendID([]byte{keyPatient}, patient), q.sch.number)
 }
 
-// iterator opens an iterator over the keys of a prefix; it is closed with the query.
+// iterator is one over the keys of a prefix; it is closed with the query.
 func (q *query) iterator(prefix []byte) (*pebble.Iterator, error) {
+	if n := len(q.spare); n > 0 {
+		it := q.spare[n-1]
+		q.spare = q.spare[:n-1]
+		it.SetBounds(prefix, after(prefix))
+		q.open = append(q.open, it)
+		return it, nil
+	}
 	it, err := q.src.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
 		return nil, err
 	}
-	q.open = append(q.open, iteratorCloser{it})
+	q.open = append(q.open, it)
 	return it, nil
 }
-
-type iteratorCloser struct{ it *pebble.Iterator }
-
-func (c iteratorCloser) close() { c.it.Close() }

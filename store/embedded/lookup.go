@@ -177,7 +177,11 @@ func (q *query) below(out [][]byte, start []byte) ([][]byte, error) {
 		out = append(out, prefix)
 		ok = it.SeekGE(after(prefix))
 	}
-	return out, it.Error()
+	if err := it.Error(); err != nil {
+		return nil, err
+	}
+	q.open, q.spare = q.open[:len(q.open)-1], append(q.spare, it)
+	return out, nil
 }
 
 // instance appends the position of a live instance of the type.

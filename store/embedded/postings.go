@@ -50,12 +50,9 @@ type list struct {
 	work   *work
 }
 
-func newList(r pebble.Reader, prefix []byte, w *work) (*list, error) {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
-	if err != nil {
-		return nil, err
-	}
-	return &list{it: it, prefix: len(prefix), key: append(make([]byte, 0, len(prefix)+13), prefix...), work: w}, nil
+// newList is over an iterator with the bounds of the prefix.
+func newList(it *pebble.Iterator, prefix []byte, w *work) *list {
+	return &list{it: it, prefix: len(prefix), key: append(make([]byte, 0, len(prefix)+14), prefix...), work: w}
 }
 
 func (l *list) take(ok bool) bool {
@@ -155,7 +152,6 @@ func (l *list) has(p position) bool {
 
 func (l *list) at() position { return l.cur }
 func (l *list) err() error   { return l.bad }
-func (l *list) close()       { l.it.Close() }
 
 // value is the value of the current key.
 func (l *list) value() []byte { return l.it.Value() }

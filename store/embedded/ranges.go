@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 )
@@ -165,10 +167,12 @@ func (l looks) intervals() []byte { return l[2:] }
 // order.
 func (q *query) look(p position) (looks, error) {
 	if q.every == nil {
-		var err error
-		if q.every, err = newList(q.src.r, []byte{keyAll, q.sch.number}, &work{ctx: q.work.ctx}); err != nil {
+		prefix := []byte{keyAll, q.sch.number}
+		it, err := q.src.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+		if err != nil {
 			return nil, err
 		}
+		q.every = newList(it, prefix, &work{ctx: q.work.ctx})
 	}
 	q.work.read++
 	if !q.every.has(p) {

@@ -202,40 +202,43 @@ func (src source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParamet
 	if err != nil {
 		return nil, false, err
 	}
-	seen := map[string]bool{}
+	seen := map[fhir.Reference]bool{}
 	for ok := found.next(); ok; ok = found.next() {
-		e, err := q.entries(found.at())
+		res, err := q.resource(found.at())
 		if err != nil {
 			return nil, false, err
 		}
-		for i := range e.Terms {
-			t := &e.Terms[i]
-			if t.Num != p.Num || t.Form != index.FormReference || seen[t.Text] {
-				continue
-			}
-			seen[t.Text] = true
-			name, id, ok := src.s.types.reference(t.Text)
-			if !ok {
+		values := src.s.opts.Indexer.Values(p, res)
+		for i := range values {
+			ref := values[i].Ref
+			ref.Version = ""
+			if !ref.Local() || seen[ref] {
 				continue
 			}
 			if len(refs) == max {
 				return refs, true, nil
 			}
-			refs = append(refs, fhir.Reference{Type: name, ID: id})
+			seen[ref] = true
+			refs = append(refs, ref)
 		}
 	}
 	return refs, false, found.err()
 }
 
-// entries indexes the body of a document again.
-func (q *query) entries(p position) (e index.Entries, err error) {
+// resource parses the body of a document.
+func (q *query) resource(p position) (*fhir.Resource, error) {
 	row, err := q.load(p)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	res, err := fhir.Parse(row.Body, storedLimits)
+	return fhir.Parse(row.Body, storedLimits)
+}
+
+// entries indexes the body of a document again.
+func (q *query) entries(p position) (e index.Entries, err error) {
+	res, err := q.resource(p)
 	if err != nil {
 		return e, err
 	}
-	return q.src.s.entries(res), nil
+	return q.src.s.opts.Indexer.Entries(res), nil
 }

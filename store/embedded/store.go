@@ -17,7 +17,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/firewarden/firewarden/conformance/r4"
-	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store"
 )
@@ -29,7 +28,6 @@ type Store struct {
 	schemas []schema // by type number
 	bodies  *bodies
 	shapes  shapes
-	entries func(*fhir.Resource) index.Entries
 	opts    Options
 	limits  limits
 	kv      kv
@@ -111,7 +109,7 @@ func open(o Options, rebuild bool) (*Store, error) {
 	if o.Dir == "" && !o.Memory {
 		return nil, errors.New("open a store: no directory")
 	}
-	s := &Store{opts: o, limits: defaultLimits, types: r4.Resources(), entries: o.Indexer.Entries}
+	s := &Store{opts: o, limits: defaultLimits, types: r4.Resources()}
 	s.schemas = newSchemas(s.types)
 	s.shapes.most = s.limits.shapesOf
 	var err error

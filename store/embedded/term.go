@@ -79,15 +79,6 @@ func (t typeNumbers) splitReference(text string) (typ byte, id string, ok bool) 
 	return typ, id, typ != 0
 }
 
-// reference cuts "Type/id" of a known type.
-func (t typeNumbers) reference(text string) (name, id string, ok bool) {
-	n, id, ok := t.splitReference(text)
-	if !ok {
-		return "", "", false
-	}
-	return t.name(n), id, true
-}
-
 // termLen is the length of the encoded term that b begins with, -1 if there is none.
 func termLen(b []byte) int {
 	if len(b) < 3 {

@@ -111,7 +111,7 @@ type ConsentGroup struct {
 // ConsentItem is one scope in words.
 type ConsentItem struct {
 	Value    string // the scope
-	Text     string // a sentence: "Read and search Observation of this patient, only category laboratory"
+	Text     string // a sentence, as auth/words has it: "Read and search observations of this patient, only category laboratory"
 	Writes   bool   // it changes data
 	Required bool   // the app cannot do without: shown ticked, cannot be unticked
 	Checked  bool
@@ -141,7 +141,7 @@ type ManagePage struct {
 type GrantSummary struct {
 	ID       string
 	App      App
-	Scopes   []string // sentences
+	Scopes   []string // sentences, as auth/words has them
 	Raw      string   // scopes as granted
 	For      string   // the patient in context, "" if none
 	Since    time.Time

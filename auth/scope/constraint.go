@@ -3,6 +3,7 @@ package scope
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -237,4 +238,17 @@ func why(err error) string {
 		return e.Diagnostics
 	}
 	return err.Error()
+}
+
+// Terms are the parameters of the constraint: the name with its modifier and the values of which one is enough (with
+// :not, none of which may be there), escapes as written. Several names are all asked for. The values are shared: do not
+// change them.
+func (w Where) Terms() iter.Seq2[string, []string] {
+	return func(yield func(string, []string) bool) {
+		for _, t := range w.terms {
+			if !yield(t.name, t.values) {
+				return
+			}
+		}
+	}
 }

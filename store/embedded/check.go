@@ -71,7 +71,7 @@ func (c *checking) document(doc uint64, val []byte) error {
 	c.expected[keyOld] += int(r.version) - 1
 	c.expected[keyChange] += int(r.version)
 	if !r.deleted {
-		d, err := c.body(&r, doc, id)
+		d, err := c.body(&r, doc)
 		if err != nil {
 			c.found("%s: %v", name, err)
 			return nil
@@ -139,7 +139,7 @@ func (c *checking) change(name string, r *record, doc uint64, val []byte) error 
 }
 
 // body reads and indexes the body of a current version.
-func (c *checking) body(r *record, doc uint64, id string) (document, error) {
+func (c *checking) body(r *record, doc uint64) (document, error) {
 	res, err := c.s.parse(r.body)
 	if err != nil {
 		return document{}, fmt.Errorf("its body: %w", err)
@@ -147,7 +147,7 @@ func (c *checking) body(r *record, doc uint64, id string) (document, error) {
 	if res.Type != c.s.types.name(r.typ) {
 		return document{}, fmt.Errorf("its body is a %s", res.Type)
 	}
-	return c.s.document(&c.s.schemas[r.typ], doc, id, res)
+	return c.s.document(&c.s.schemas[r.typ], doc, res)
 }
 
 func (c *checking) has(key, want []byte, problem func(string)) error {

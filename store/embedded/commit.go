@@ -166,7 +166,7 @@ func (p *preparation) write(w *store.Write) error {
 	var before, now document
 	if old != nil && !old.deleted {
 		var err error
-		if before, err = s.indexed(sch, doc, w.ID, old.body); err != nil {
+		if before, err = s.indexed(sch, doc, old.body); err != nil {
 			return fmt.Errorf("the version before: %w", err)
 		}
 		p.counts[shapeID{sch.number, before.shape}]--
@@ -174,7 +174,7 @@ func (p *preparation) write(w *store.Write) error {
 	r := record{version: w.Version, lastUpdated: w.LastUpdated, deleted: w.Deleted, method: w.Method, typ: sch.number}
 	if !w.Deleted {
 		var err error
-		if now, err = s.document(sch, doc, w.ID, w.Resource); err != nil {
+		if now, err = s.document(sch, doc, w.Resource); err != nil {
 			return err
 		}
 		p.counts[shapeID{sch.number, now.shape}]++
@@ -272,21 +272,21 @@ func (d *document) pairs(types typeNumbers) []pair {
 }
 
 // document indexes a resource.
-func (s *Store) document(sch *schema, doc uint64, id string, res *fhir.Resource) (document, error) {
+func (s *Store) document(sch *schema, doc uint64, res *fhir.Resource) (document, error) {
 	e := s.opts.Indexer.Entries(res)
-	d := newDocument(sch, doc, id, &e)
+	d := newDocument(sch, doc, &e)
 	var err error
 	d.shape, err = s.shapes.number(s.db, sch.number, appendShape(nil, d.terms))
 	return d, err
 }
 
 // indexed indexes a stored body.
-func (s *Store) indexed(sch *schema, doc uint64, id string, stored []byte) (document, error) {
+func (s *Store) indexed(sch *schema, doc uint64, stored []byte) (document, error) {
 	res, err := s.parse(stored)
 	if err != nil {
 		return document{}, err
 	}
-	return s.document(sch, doc, id, res)
+	return s.document(sch, doc, res)
 }
 
 // parse reads a stored body as a resource. It was checked when it was written, by whatever limits held then.

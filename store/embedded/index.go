@@ -11,7 +11,6 @@ import (
 // document is a live resource as its index keys see it.
 type document struct {
 	schema    *schema
-	id        string
 	pos       position
 	several   bool // main dates
 	shape     uint16
@@ -21,8 +20,8 @@ type document struct {
 }
 
 // newDocument places a resource of a document number. The shape is not set yet.
-func newDocument(sch *schema, doc uint64, id string, e *index.Entries) document {
-	d := document{schema: sch, id: id, terms: e.Terms, intervals: sch.intervals(e.Ranges)}
+func newDocument(sch *schema, doc uint64, e *index.Entries) document {
+	d := document{schema: sch, terms: e.Terms, intervals: sch.intervals(e.Ranges)}
 	d.pos = position{ordMissing, doc}
 	if e.Order != fhir.MinTime {
 		d.pos.ord = ordOf(e.Order)
@@ -107,7 +106,7 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 	}
 	for i := range terms {
 		t := &terms[i]
-		if shaped(t.Form) && d.shape != 0 || num == d.schema.id && idOf(t) == d.id {
+		if shaped(t.Form) && d.shape != 0 || num == d.schema.id && idForm(t.Form) {
 			continue // found by its shape, by its id
 		}
 		switch t.Form {
@@ -152,15 +151,15 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 	return key
 }
 
-// idOf is the id that a term of _id asks for, "" if it is of another form.
+// idForm says whether a term of _id of this form names the instance: "code" or "|code" (ids keep their case).
+func idForm(f index.Form) bool { return f == index.FormCode || f == index.FormNoSystem }
+
+// idOf is the id that such a term asks for.
 func idOf(t *index.Term) string {
-	switch t.Form {
-	case index.FormCode:
-		return t.Text
-	case index.FormNoSystem:
+	if t.Form == index.FormNoSystem {
 		return strings.TrimPrefix(t.Text, "|")
 	}
-	return ""
+	return t.Text
 }
 
 // isPatient says whether a reference is to one of the patients whose compartment holds the document: it is kept behind

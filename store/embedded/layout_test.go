@@ -216,7 +216,7 @@ func TestKeysDistinct(t *testing.T) {
 	}}
 	sch := &schemas[types.number("Observation")]
 	for _, shape := range []uint16{0, 3} {
-		d := newDocument(sch, 7, "o", &e)
+		d := newDocument(sch, 7, &e)
 		d.shape = shape
 		seen := map[string]bool{}
 		d.each(types, func(key, _ []byte) {

@@ -14,6 +14,10 @@ func (q *query) term(t index.Term, patient string) (set, error) {
 	if shaped(t.Form) {
 		return q.shaped(t, patient, false)
 	}
+	if t.Num == q.sch.id && idForm(t.Form) {
+		found, err := q.instance(nil, idOf(&t))
+		return listed(newSlice(q.work.dir, found)), err
+	}
 	prefixes, err := q.prefixes(nil, t, patient)
 	if err != nil {
 		return set{}, err
@@ -24,13 +28,6 @@ func (q *query) term(t index.Term, patient string) (set, error) {
 	}
 	s := listed(p)
 	s.within = patient != "" && len(prefixes) == 1 && bytes.HasPrefix(prefixes[0], q.behind(patient))
-	if t.Num == q.sch.id {
-		found, err := q.instance(nil, idOf(&t))
-		if err != nil {
-			return set{}, err
-		}
-		s = listed(newUnion(q.work.dir, []postings{p, newSlice(q.work.dir, found)}))
-	}
 	return s, nil
 }
 
@@ -53,13 +50,13 @@ func (q *query) terms(ts plan.Terms, patient string) (set, error) {
 			continue
 		}
 		var err error
-		if prefixes, err = q.prefixes(prefixes, t, patient); err != nil {
-			return set{}, err
+		if t.Num == q.sch.id && idForm(t.Form) {
+			found, err = q.instance(found, idOf(&t))
+		} else {
+			prefixes, err = q.prefixes(prefixes, t, patient)
 		}
-		if t.Num == q.sch.id {
-			if found, err = q.instance(found, idOf(&t)); err != nil {
-				return set{}, err
-			}
+		if err != nil {
+			return set{}, err
 		}
 	}
 	if len(prefixes) > q.src.s.limits.lists {
@@ -279,7 +276,7 @@ func (q *query) prefix(t index.Term) (set, error) {
 	switch t.Form {
 	case index.FormCode:
 		if t.Num == q.sch.id {
-			return q.slowPrefix(t), nil // most are not among the postings
+			return q.slowPrefix(t), nil // there are no postings
 		}
 		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupToken)
 	case index.FormSystemCode, index.FormNoSystem, index.FormID, index.FormIn, index.FormOnly, index.FormPresent, index.FormSystem:

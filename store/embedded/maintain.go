@@ -135,7 +135,7 @@ func (p *preparation) reindex(doc uint64, val []byte) error {
 	id := readID(r.id)
 	e := entry{version: r.version, deleted: r.deleted, pos: position{doc: doc}}
 	if !r.deleted {
-		d, err := p.s.indexed(&p.s.schemas[r.typ], doc, id, r.body)
+		d, err := p.s.indexed(&p.s.schemas[r.typ], doc, r.body)
 		if err != nil {
 			return fmt.Errorf("%s/%s: %w", p.s.types.name(r.typ), id, err)
 		}

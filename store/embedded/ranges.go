@@ -207,19 +207,31 @@ func (q *query) ranged(union []plan.Range, beside, ofOne bool) (postings, test, 
 	if whole {
 		return newSlice(q.work.dir, found), nil, nil
 	}
-	// Candidates are probed; if it turns out that many have to be, the whole range is read after all, as a set.
-	probe, probes := q.probe(union), 0
+	// Candidates are probed. When they are many the range is read as a set, if it is not much longer; in turns, so that
+	// neither way costs much more than the better one would have.
+	probe, probes, budget := q.probe(union), 0, q.src.s.limits.probes
 	var docs docSet
 	return nil, func(p position) (bool, error) {
 		if docs != nil {
 			return docs.has(p.number()), nil
 		}
-		if probes++; probes <= q.src.s.limits.probes {
+		if probes++; probes <= budget {
 			return probe(p)
 		}
-		docs = newDocSet(q.src.s.nextDoc.Load())
-		_, err := q.scan(union, func(p position) bool { docs.add(p.number()); return true })
-		return docs.has(p.number()), err
+		budget *= 8
+		set, left := newDocSet(q.src.s.nextDoc.Load()), budget
+		whole, err := q.scan(union, func(p position) bool {
+			set.add(p.number())
+			left--
+			return left >= 0
+		})
+		if err != nil {
+			return false, err
+		}
+		if whole {
+			docs = set
+		}
+		return probe(p)
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"slices"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -94,7 +95,7 @@ func (q *query) known(n plan.Node) (total int, ok bool, err error) {
 		return 0, true, nil
 	case plan.All:
 		shapes = q.src.s.shapes.having(typ, 0, index.FormPresent, "", true)
-		shapes = append(shapes, 0)
+		shapes = slices.Insert(shapes, 0, 0)
 	case plan.Term:
 		if !shaped(n.Form) {
 			return 0, false, nil
@@ -114,14 +115,16 @@ func (q *query) known(n plan.Node) (total int, ok bool, err error) {
 			return 0, false, err
 		}
 	}
-	for _, shape := range shapes {
-		n, err := q.src.count(shapeID{typ, shape})
-		if err != nil {
-			return 0, false, err
+	err = scan(q.src.r, []byte{keyCount, typ}, func(key, val []byte) error {
+		if len(key) != 4 || len(val) != 8 {
+			return errRecord
 		}
-		total += int(n)
-	}
-	return total, true, nil
+		if _, ok := slices.BinarySearch(shapes, uint16(key[2])<<8|uint16(key[3])); ok {
+			total += int(readUint64(val))
+		}
+		return nil
+	})
+	return total, err == nil, err
 }
 
 // inOrder is a page in the order of postings.

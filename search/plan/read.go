@@ -96,11 +96,11 @@ func Versions(ctx context.Context, src Source, p Plan, w Window) (page Page, fou
 			return Page{}, false, err
 		}
 	}
-	after := w.After
+	after, at := w.After, w.At
 	for w.Limit > 0 {
 		// Asking for no more than what is wanting keeps the last row of the page the last one read.
 		ask := max(w.Limit-len(page.Rows), 1)
-		more, err := src.Versions(ctx, p.key, Window{After: after, Limit: ask})
+		more, err := src.Versions(ctx, p.key, Window{After: after, At: at, Back: w.Back, Limit: ask})
 		if err != nil {
 			return Page{}, false, err
 		}
@@ -125,7 +125,7 @@ func Versions(ctx context.Context, src Source, p Plan, w Window) (page Page, fou
 		if more.Next == nil {
 			return page, true, nil
 		}
-		after = more.Next
+		after, at = more.Next, false
 	}
 	return page, true, nil
 }

@@ -67,7 +67,9 @@ func (c Changes) Keep(src Source, r *Row) (bool, error) {
 // Window is the part of an ordered result that is wanted.
 type Window struct {
 	Sort  []SortKey // empty: main date descending, missing last, then the engine's stable order
-	After []byte    // Page.Next of the page before; nil is the start
+	After []byte    // Page.Next of another page: where to begin, behind that row; nil is the start
+	At    bool      // begin with the row at After, if it is still there
+	Back  bool      // walk the whole order from its end to its beginning: "behind" is before
 	Limit int       // rows at most; 0 with Total counts only
 	Total bool      // count all matches
 	Bare  bool      // only Type and ID of the rows are needed: an engine may leave out the rest

@@ -39,19 +39,30 @@ func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.ord, q.ord), cmp.Compare(p.doc, q.doc))
 }
 
-// direction is the order in which postings are walked: that of positions, or, true, oldest date first. Missing dates
-// are last in both.
-type direction bool
+// direction is the order in which postings are walked. The zero direction is that of positions: newest date first,
+// missing dates last.
+type direction uint8
+
+const (
+	oldestFirst  direction = 1 << iota // within those that have a date, and within those that have none
+	missingFirst                       // those without a date before the others
+
+	backwards = oldestFirst | missingFirst // d ^ backwards is the opposite of d
+)
 
 func (d direction) compare(p, q position) int {
-	if !d {
-		return p.compare(q)
-	}
+	turned := oldestFirst
 	if (p.ord == ordMissing) != (q.ord == ordMissing) {
-		return p.compare(q)
+		turned = missingFirst
 	}
-	return q.compare(p)
+	if d&turned != 0 {
+		return q.compare(p)
+	}
+	return p.compare(q)
 }
+
+// halved says whether d is neither the order of keys nor its opposite: the second half of it begins at an end.
+func (d direction) halved() bool { return d != 0 && d != backwards }
 
 func (d direction) before(p, q position) bool { return d.compare(p, q) < 0 }
 

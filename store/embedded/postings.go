@@ -44,7 +44,7 @@ type list struct {
 	cur    position
 	begun  bool
 	ok     bool
-	latter bool // backwards: among those without a date
+	latter bool // of a halved direction: in the second half
 	bad    error
 	key    []byte // prefix, then space for a position
 	work   *work
@@ -72,17 +72,24 @@ func (l *list) take(ok bool) bool {
 }
 
 func (l *list) next() bool {
+	oldest := l.work.dir&oldestFirst != 0
 	switch {
-	case !l.begun && !bool(l.work.dir):
-		return l.take(l.it.First())
+	case !l.begun && l.work.dir.halved():
+		l.key = appendOrd(l.key[:l.prefix], ordMissing) // between the halves
+		if oldest {
+			return l.settle(l.it.SeekLT(l.key))
+		}
+		return l.settle(l.it.SeekGE(l.key))
+	case !l.begun && oldest:
+		return l.take(l.it.Last())
 	case !l.begun:
-		return l.back(l.it.SeekLT(l.missing()))
+		return l.take(l.it.First())
 	case !l.ok:
 		return false
-	case !bool(l.work.dir):
-		return l.take(l.it.Next())
+	case oldest:
+		return l.settle(l.it.Prev())
 	}
-	return l.back(l.it.Prev())
+	return l.settle(l.it.Next())
 }
 
 // seekSteps is how many neighbours are tried before the tree is searched.
@@ -101,30 +108,30 @@ func (l *list) seek(p position) bool {
 		}
 	}
 	l.key = p.append(l.key[:l.prefix])
-	if !l.work.dir {
-		return l.take(l.it.SeekGE(l.key))
+	l.latter = (p.ord == ordMissing) == (l.work.dir&missingFirst == 0)
+	if l.work.dir&oldestFirst != 0 {
+		l.key = append(l.key, 0) // at p or before it
+		return l.settle(l.it.SeekLT(l.key))
 	}
-	l.key = append(l.key, 0) // at p or before it
-	l.latter = p.ord == ordMissing
-	return l.back(l.it.SeekLT(l.key))
+	return l.settle(l.it.SeekGE(l.key))
 }
 
-// missing is the key before which the dates are.
-func (l *list) missing() []byte {
-	l.key = appendOrd(l.key[:l.prefix], ordMissing)
-	return l.key
-}
-
-// back takes the result of a step backwards. Behind the oldest date come those that have none.
-func (l *list) back(ok bool) bool {
+// settle takes the result of a step. In a halved direction the second half follows where the first one ends.
+func (l *list) settle(ok bool) bool {
+	if !l.work.dir.halved() {
+		return l.take(ok)
+	}
 	if !ok && !l.latter && l.it.Error() == nil {
-		l.latter = true
-		ok = l.it.Last()
+		if l.latter = true; l.work.dir&oldestFirst != 0 {
+			ok = l.it.Last()
+		} else {
+			ok = l.it.First()
+		}
 	}
 	if !l.take(ok) {
 		return false
 	}
-	if l.latter && l.cur.ord != ordMissing {
+	if l.latter && (l.cur.ord == ordMissing) != (l.work.dir&missingFirst == 0) {
 		l.ok = false
 	}
 	return l.ok

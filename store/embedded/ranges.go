@@ -81,7 +81,7 @@ func (q *query) mainRange(union []plan.Range) (set, error) {
 		}
 		sure = append(sure, span{max(lowMin, highMin), min(lowMax, minus(highMax, microsPerDay))})
 	}
-	if w.dir {
+	if w.dir&oldestFirst != 0 {
 		w.from, w.to = w.to, w.from
 	}
 	probe := q.probe(union)

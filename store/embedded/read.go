@@ -100,15 +100,23 @@ func (src source) Versions(_ context.Context, k plan.Key, w plan.Window) (plan.P
 	if w.Total {
 		page.Total = int(e.version) // they count from 1 without gaps
 	}
-	version := e.version
+	version, end, step := e.version, uint64(0), ^uint64(0) // down to 1
+	if w.Back {
+		version, end, step = 1, e.version+1, 1
+	}
 	if w.After != nil {
 		n, ok := readNumber(w.After)
 		if !ok {
 			return page, errCursor
 		}
-		version = min(version, n-1)
+		if !w.At {
+			n += step
+		}
+		if version = min(n, e.version); w.Back {
+			version = min(max(n, 1), end)
+		}
 	}
-	for ; version > 0 && len(page.Rows) < w.Limit; version-- {
+	for ; version != end && len(page.Rows) < w.Limit; version += step {
 		row, ok, err := src.version(e, k.ID(), version)
 		if err != nil {
 			return page, err
@@ -119,8 +127,8 @@ func (src source) Versions(_ context.Context, k plan.Key, w plan.Window) (plan.P
 		page.Rows = append(page.Rows, row)
 		page.Read++
 	}
-	if version > 0 && len(page.Rows) > 0 {
-		page.Next = appendNumber(nil, version+1)
+	if version != end && len(page.Rows) > 0 {
+		page.Next = appendNumber(nil, version-step)
 	}
 	return page, nil
 }
@@ -139,7 +147,7 @@ func (src source) Changes(ctx context.Context, c plan.Changes, w plan.Window) (p
 		}
 		from = &at
 	}
-	merged, err := src.changes(c)
+	merged, err := src.changes(c, w.Back)
 	if err != nil {
 		return page, err
 	}
@@ -179,7 +187,7 @@ func (src source) Changes(ctx context.Context, c plan.Changes, w plan.Window) (p
 		if w.Total {
 			page.Total++
 		}
-		if from != nil && !from.newer(at) {
+		if from != nil && (merged.before(at, *from) || at == *from && !w.At) {
 			continue
 		}
 		if len(page.Rows) < w.Limit {
@@ -198,7 +206,18 @@ func (src source) Changes(ctx context.Context, c plan.Changes, w plan.Window) (p
 }
 
 // changeLists merges the histories of several types.
-type changeLists struct{ lists []*changeList }
+type changeLists struct {
+	lists []*changeList
+	back  bool // oldest first
+}
+
+// before says whether a comes before b.
+func (m *changeLists) before(a, b change) bool {
+	if m.back {
+		a, b = b, a
+	}
+	return a.newer(b)
+}
 
 type changeList struct {
 	it      *pebble.Iterator
@@ -209,8 +228,8 @@ type changeList struct {
 	bad     error
 }
 
-func (src source) changes(c plan.Changes) (*changeLists, error) {
-	m := &changeLists{}
+func (src source) changes(c plan.Changes, back bool) (*changeLists, error) {
+	m := &changeLists{back: back}
 	for _, name := range c.Types() {
 		typ := src.s.types.number(name)
 		if typ == 0 {
@@ -228,7 +247,11 @@ func (src source) changes(c plan.Changes) (*changeLists, error) {
 			return nil, err
 		}
 		l := &changeList{it: it, typ: typ}
-		l.read(it.First())
+		if back {
+			l.read(it.Last())
+		} else {
+			l.read(it.First())
+		}
 		m.lists = append(m.lists, l)
 	}
 	return m, nil
@@ -249,7 +272,7 @@ func (l *changeList) read(ok bool) {
 func (m *changeLists) first() *changeList {
 	var best *changeList
 	for _, l := range m.lists {
-		if l.ok && (best == nil || l.at.newer(best.at)) {
+		if l.ok && (best == nil || m.before(l.at, best.at)) {
 			best = l
 		}
 	}
@@ -265,15 +288,24 @@ func (m *changeLists) at() (at change, current, ok bool) {
 }
 
 func (m *changeLists) next() {
-	if l := m.first(); l != nil {
+	l := m.first()
+	switch {
+	case l == nil:
+	case m.back:
+		l.read(l.it.Prev())
+	default:
 		l.read(l.it.Next())
 	}
 }
 
-// seek goes behind a change.
+// seek goes to the first change at or behind c.
 func (m *changeLists) seek(c change) {
 	for _, l := range m.lists {
-		l.read(l.it.SeekGE(append(c.append(nil, l.typ), 0)))
+		if key := c.append(nil, l.typ); m.back {
+			l.read(l.it.SeekLT(append(key, 0)))
+		} else {
+			l.read(l.it.SeekGE(key))
+		}
 	}
 }
 

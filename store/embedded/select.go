@@ -53,6 +53,9 @@ func (q *query) selected(n plan.Node, w plan.Window) (page plan.Page, err error)
 	if err != nil {
 		return plan.Page{Total: -1}, err
 	}
+	if w.Back {
+		dir ^= backwards
+	}
 	q.work.dir = dir
 	found, err := q.compiled(n, "")
 	if err != nil {
@@ -67,23 +70,23 @@ func (q *query) selected(n plan.Node, w plan.Window) (page plan.Page, err error)
 	return page, err
 }
 
-// ordered says whether the order asked for is the order of postings, in a direction. Oldest first is not where a
-// document has several dates: its place is that of the latest.
+// ordered says whether the order asked for is the order of postings, in a direction; of another order dir is the order of
+// ties. Oldest first is not where a document has several dates: its place is that of the latest.
 func (q *query) ordered(keys []plan.SortKey) (ok bool, dir direction, err error) {
 	if len(keys) == 0 {
-		return true, false, nil
+		return true, 0, nil
 	}
 	if len(keys) > 1 || q.sch.main == 0 || keys[0].P.Num != q.sch.main {
-		return false, false, nil
+		return false, 0, nil
 	}
 	if keys[0].Desc {
-		return true, false, nil
+		return true, 0, nil
 	}
 	several, err := q.list([]byte{keySeveral, q.sch.number})
 	if err != nil || several.next() {
-		return false, false, err
+		return false, oldestFirst, err
 	}
-	return true, true, several.err()
+	return true, oldestFirst, several.err()
 }
 
 // known is the number of documents of a node if the counts tell.
@@ -132,13 +135,11 @@ func (q *query) inOrder(found postings, w plan.Window) (plan.Page, error) {
 	page := plan.Page{Total: -1}
 	var start position
 	if w.After != nil {
-		ok := len(w.After) > 0 && w.After[0] == cursorOrder
-		if ok {
-			start, ok = readPosition(w.After[1:])
-		}
+		p, ok := readStart(w.After, w.Sort)
 		if !ok {
 			return page, errCursor
 		}
+		start = p
 	}
 	if w.Total {
 		page.Total = 0
@@ -155,8 +156,10 @@ func (q *query) inOrder(found postings, w plan.Window) (plan.Page, error) {
 		if w.Total {
 			page.Total++
 		}
-		if w.After != nil && q.work.dir.compare(p, start) <= 0 {
-			continue
+		if w.After != nil {
+			if c := q.work.dir.compare(p, start); c < 0 || c == 0 && !w.At {
+				continue
+			}
 		}
 		if len(page.Rows) == w.Limit {
 			if page.Next == nil && w.Limit > 0 {

@@ -1,10 +1,10 @@
 package embedded
 
 import (
+	"bytes"
 	"container/heap"
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search/index"
@@ -17,37 +17,49 @@ type sortKeys struct {
 	pos  position
 }
 
-// compare is the order asked for: missing values last in both directions, ties as postings are.
-func (a *sortKeys) compare(b *sortKeys, order []plan.SortKey) int {
-	for i := range order {
+// sorting is an order that is asked for. Of what is equal in it the order is that of postings in a direction.
+type sorting struct {
+	keys []plan.SortKey
+	dir  direction
+	back bool
+}
+
+// compare puts missing values last, whether a key is descending or not; back is the opposite of all.
+func (o *sorting) compare(a, b *sortKeys) int {
+	for i := range o.keys {
 		x, y := a.keys[i], b.keys[i]
-		switch {
-		case x == nil && y == nil:
+		if x == nil && y == nil {
 			continue
-		case x == nil:
-			return 1
-		case y == nil:
-			return -1
 		}
-		c := strings.Compare(string(x), string(y))
-		if order[i].Desc {
+		c := 0
+		switch {
+		case x == nil:
+			c = 1
+		case y == nil:
+			c = -1
+		default:
+			if c = bytes.Compare(x, y); o.keys[i].Desc {
+				c = -c
+			}
+		}
+		if o.back {
 			c = -c
 		}
 		if c != 0 {
 			return c
 		}
 	}
-	return a.pos.compare(b.pos)
+	return o.dir.compare(a.pos, b.pos)
 }
 
 // firstRows is a heap of the first rows of an order, the last of them on top.
 type firstRows struct {
-	order []plan.SortKey
-	rows  []*sortKeys
+	*sorting
+	rows []*sortKeys
 }
 
 func (t *firstRows) Len() int           { return len(t.rows) }
-func (t *firstRows) Less(i, j int) bool { return t.rows[i].compare(t.rows[j], t.order) > 0 }
+func (t *firstRows) Less(i, j int) bool { return t.compare(t.rows[i], t.rows[j]) > 0 }
 func (t *firstRows) Swap(i, j int)      { t.rows[i], t.rows[j] = t.rows[j], t.rows[i] }
 func (t *firstRows) Push(x any)         { t.rows = append(t.rows, x.(*sortKeys)) }
 func (t *firstRows) Pop() any {
@@ -56,16 +68,31 @@ func (t *firstRows) Pop() any {
 	return x
 }
 
+// rest is what of an order is asked for: what lies behind start, or at it; all where start is nil.
+type rest struct {
+	sorting
+	start *sortKeys
+	at    bool
+}
+
+func (r *rest) holds(k *sortKeys) bool {
+	if r.start == nil {
+		return true
+	}
+	c := r.compare(k, r.start)
+	return c > 0 || c == 0 && r.at
+}
+
 // sorted is a page in any order. Of few matches, or where no index has the order, the keys of all are looked at.
 func (q *query) sorted(n plan.Node, found postings, w plan.Window) (plan.Page, error) {
 	page := plan.Page{Total: -1}
-	var start *sortKeys
+	r := rest{sorting: sorting{w.Sort, q.work.dir, w.Back}, at: w.At}
 	if w.After != nil {
-		k, ok := readKeys(w.After, len(w.Sort))
+		k, ok := q.readKeys(w.After, w.Sort)
 		if !ok {
 			return page, errCursor
 		}
-		start = k
+		r.start = k
 	}
 	few := q.src.s.limits.intervals
 	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return sortForm(k.P) != 0 && k.P.Num != q.sch.id }) {
@@ -87,10 +114,10 @@ func (q *query) sorted(n plan.Node, found postings, w plan.Window) (plan.Page, e
 	} else if ok && q.walkable(w.Sort[0].P) {
 		var match func(position) (bool, error)
 		if match, total, err = q.matches(n, first, found, w.Total); err == nil {
-			rows, err = q.walked(n, w, start, match)
+			rows, err = q.walked(n, w.Limit, &r, match)
 		}
 	} else {
-		rows, total, err = q.top(first, found, ok, w, start)
+		rows, total, err = q.top(first, found, ok, w.Limit, &r)
 	}
 	if err == nil {
 		err = found.err()
@@ -117,17 +144,17 @@ func (q *query) sorted(n plan.Node, found postings, w plan.Window) (plan.Page, e
 
 // top is the first rows, one more than the page, of what was found first and the rest of found, which stands at a
 // document if ok.
-func (q *query) top(first []position, found postings, ok bool, w plan.Window, start *sortKeys) (rows []*sortKeys, total int, err error) {
-	t := &firstRows{order: w.Sort}
+func (q *query) top(first []position, found postings, ok bool, limit int, r *rest) (rows []*sortKeys, total int, err error) {
+	t := &firstRows{sorting: &r.sorting}
 	take := func(p position) error {
 		total++
-		k, err := q.sortKeys(p, w.Sort)
-		if err != nil || start != nil && k.compare(start, w.Sort) <= 0 {
+		k, err := q.sortKeys(p, r.keys)
+		if err != nil || !r.holds(k) {
 			return err
 		}
-		if len(t.rows) <= w.Limit {
+		if len(t.rows) <= limit {
 			heap.Push(t, k)
-		} else if k.compare(t.rows[0], w.Sort) < 0 {
+		} else if t.compare(k, t.rows[0]) < 0 {
 			t.rows[0] = k
 			heap.Fix(t, 0)
 		}
@@ -143,7 +170,7 @@ func (q *query) top(first []position, found postings, ok bool, w plan.Window, st
 			return nil, 0, err
 		}
 	}
-	return appendSorted(nil, t.rows, w.Sort), total, nil
+	return r.appendSorted(nil, t.rows), total, nil
 }
 
 // matches is how to know whether a document is found: from a set of all that are, or, if they are very many, by asking
@@ -263,7 +290,36 @@ func (k *sortKeys) append(dst []byte) []byte {
 	return k.pos.append(dst)
 }
 
-func readKeys(b []byte, n int) (*sortKeys, bool) {
+// readKeys reads a cursor. Whether documents have several dates decides how pages by date are made, and may change from
+// one to the next: a position is read as the key that it stands for.
+func (q *query) readKeys(b []byte, order []plan.SortKey) (*sortKeys, bool) {
+	if len(b) > 0 && b[0] == cursorOrder && len(order) == 1 && order[0].P.Num == q.sch.main {
+		p, ok := readPosition(b[1:])
+		k := &sortKeys{keys: [][]byte{nil}, pos: p}
+		if p.ord != ordMissing {
+			k.keys[0] = []byte(index.DateKey(dateOf(p.ord)))
+		}
+		return k, ok
+	}
+	return readSortKeys(b, len(order))
+}
+
+// readStart is readKeys for pages in the order of postings.
+func readStart(b []byte, order []plan.SortKey) (position, bool) {
+	if len(b) > 0 && b[0] == cursorOrder {
+		return readPosition(b[1:])
+	}
+	k, ok := readSortKeys(b, len(order))
+	if !ok || len(order) == 0 {
+		return position{}, false
+	}
+	if k.pos.ord = ordMissing; k.keys[0] != nil {
+		k.pos.ord = ordOf(floorTime(index.Key(k.keys[0])))
+	}
+	return k.pos, true
+}
+
+func readSortKeys(b []byte, n int) (*sortKeys, bool) {
 	if len(b) == 0 || b[0] != cursorKeys {
 		return nil, false
 	}

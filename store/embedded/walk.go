@@ -173,7 +173,7 @@ func (w *walk) group(value []byte) (docs postings, whole bool, err error) {
 			return nil, false, err
 		}
 	}
-	return newSlice(false, found), whole, nil
+	return newSlice(w.q.work.dir, found), whole, nil
 }
 
 // position is that of the key at hand.
@@ -235,19 +235,43 @@ func (w *walk) seen() (docSet, error) {
 }
 
 // walked is the first rows, one more than the page, of many matches in the order of an index: values one after the
-// other, of each those documents that match and that it is the first value of; last the matches that have none.
-func (q *query) walked(n plan.Node, w plan.Window, start *sortKeys, match func(position) (bool, error)) (rows []*sortKeys, err error) {
+// other, of each those documents that match and that it is the value of in the order asked for; the matches that have
+// none come last, or, backwards, first.
+func (q *query) walked(n plan.Node, limit int, r *rest, match func(position) (bool, error)) (rows []*sortKeys, err error) {
+	key := r.keys[0]
+	key.Desc = key.Desc != r.back
 	var from []byte
-	if start != nil {
-		from = start.keys[0]
+	if r.start != nil {
+		from = r.start.keys[0]
 	}
-	walk, err := q.newWalk(w.Sort[0], from)
+	walk, err := q.newWalk(key, from)
 	if err != nil {
 		return nil, err
 	}
+	behind := r.start != nil && (from == nil) != r.back // start lies in the second of the two parts
+	if r.back {
+		if !behind {
+			rows, err = q.walkedMissing(walk, rows, n, limit, r)
+		}
+		if len(rows) > limit || err != nil {
+			return rows, err
+		}
+		return q.walkedValues(walk, rows, limit, r, match)
+	}
+	if !behind {
+		rows, err = q.walkedValues(walk, rows, limit, r, match)
+	}
+	if len(rows) > limit || err != nil {
+		return rows, err
+	}
+	return q.walkedMissing(walk, rows, n, limit, r)
+}
+
+// walkedValues appends the matches that have a value.
+func (q *query) walkedValues(walk *walk, rows []*sortKeys, limit int, r *rest, match func(position) (bool, error)) ([]*sortKeys, error) {
 	// Documents of equal value are in the order of postings; with further keys all of them have to be known.
-	alone := len(w.Sort) == 1
-	for value, ok := walk.value(); ok && (start == nil || from != nil); value, ok = walk.value() {
+	alone := len(r.keys) == 1
+	for value, ok := walk.value(); ok; value, ok = walk.value() {
 		docs, whole, err := walk.group(value)
 		if err != nil {
 			return nil, err
@@ -259,28 +283,34 @@ func (q *query) walked(n plan.Node, w plan.Window, start *sortKeys, match func(p
 			} else if !ok {
 				continue
 			}
-			k, err := q.sortKeys(docs.at(), w.Sort)
+			k, err := q.sortKeys(docs.at(), r.keys)
 			if err != nil {
 				return nil, err
 			}
-			if !bytes.Equal(walk.start(nil, k.keys[0]), value) || start != nil && k.compare(start, w.Sort) <= 0 {
+			if !bytes.Equal(walk.start(nil, k.keys[0]), value) || !r.holds(k) {
 				continue
 			}
 			group = append(group, k)
-			if alone && whole && len(rows)+len(group) > w.Limit {
+			if alone && whole && len(rows)+len(group) > limit {
 				break
 			}
 		}
 		if err := docs.err(); err != nil {
 			return nil, err
 		}
-		if rows = appendSorted(rows, group, w.Sort); len(rows) > w.Limit {
+		if rows = r.appendSorted(rows, group); len(rows) > limit {
 			return rows, nil
 		}
 		if err := walk.next(value); err != nil {
 			return nil, err
 		}
 	}
+	return rows, nil
+}
+
+// walkedMissing appends the matches that have no value.
+func (q *query) walkedMissing(walk *walk, rows []*sortKeys, n plan.Node, limit int, r *rest) ([]*sortKeys, error) {
+	alone := len(r.keys) == 1
 	seen, err := walk.seen()
 	if err != nil {
 		return nil, err
@@ -296,21 +326,21 @@ func (q *query) walked(n plan.Node, w plan.Window, start *sortKeys, match func(p
 		}
 		k := &sortKeys{keys: make([][]byte, 1), pos: docs.at()}
 		if !alone {
-			if k, err = q.sortKeys(docs.at(), w.Sort); err != nil {
+			if k, err = q.sortKeys(docs.at(), r.keys); err != nil {
 				return nil, err
 			}
 		}
-		if start != nil && k.compare(start, w.Sort) <= 0 {
+		if !r.holds(k) {
 			continue
 		}
-		if group = append(group, k); alone && len(rows)+len(group) > w.Limit {
+		if group = append(group, k); alone && len(rows)+len(group) > limit {
 			break
 		}
 	}
-	return appendSorted(rows, group, w.Sort), docs.err()
+	return r.appendSorted(rows, group), docs.err()
 }
 
-func appendSorted(rows, group []*sortKeys, order []plan.SortKey) []*sortKeys {
-	slices.SortFunc(group, func(a, b *sortKeys) int { return a.compare(b, order) })
+func (o *sorting) appendSorted(rows, group []*sortKeys) []*sortKeys {
+	slices.SortFunc(group, o.compare)
 	return append(rows, group...)
 }

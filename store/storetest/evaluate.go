@@ -138,12 +138,21 @@ func cut(found []*version, w plan.Window, at func(*version) position, compare fu
 	if w.Total {
 		page.Total = len(found)
 	}
+	if w.Back {
+		found = slices.Clone(found)
+		slices.Reverse(found)
+		forth := compare
+		compare = func(a, b position) int { return forth(b, a) }
+	}
 	if w.After != nil {
 		var after position
 		if err := json.Unmarshal(w.After, &after); err != nil || len(found) > 0 && len(after.Keys) != len(at(found[0]).Keys) {
 			return plan.Page{}, fhir.Errorf(fhir.KindInvalid, "", "the position is of another query")
 		}
-		found = slices.DeleteFunc(slices.Clone(found), func(v *version) bool { return compare(at(v), after) <= 0 })
+		found = slices.DeleteFunc(slices.Clone(found), func(v *version) bool {
+			c := compare(at(v), after)
+			return c < 0 || c == 0 && !w.At
+		})
 	}
 	n := min(max(w.Limit, 0), len(found))
 	for _, v := range found[:n] {

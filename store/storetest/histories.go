@@ -93,6 +93,20 @@ func (p *pair) read(src plan.Source, lowered plan.Plan, visible *memorySnapshot,
 		if why := sameVersions(rows, want); why != "" {
 			return fmt.Sprintf("versions in pages of %d: %s", limit, why)
 		}
+		var reversed []plan.Row
+		for w := (plan.Window{Limit: limit, Back: true}); found; {
+			page, _, err := plan.Versions(p.ctx, src, lowered, w)
+			if err != nil {
+				return fmt.Sprintf("versions backwards: %v", err)
+			}
+			reversed = append(reversed, page.Rows...)
+			if w.After = page.Next; page.Next == nil {
+				break
+			}
+		}
+		if slices.Reverse(reversed); !slices.EqualFunc(reversed, rows, sameRow) {
+			return fmt.Sprintf("versions backwards in pages of %d: %q, want %q", limit, versionNames(reversed), versionNames(rows))
+		}
 	}
 	return ""
 }

@@ -211,10 +211,33 @@ func (p *pair) compare(src plan.Source, lowered plan.Plan, want Answer, limit in
 	if why := want.Difference(rows); why != "" {
 		return why
 	}
+	if why := p.backwards(src, lowered, rows, limit); why != "" {
+		return why
+	}
 	if n, err := plan.Count(p.ctx, src, lowered); err != nil || n != want.Total {
 		return fmt.Sprintf("count %d (%v), want %d", n, err, want.Total)
 	}
 	return p.condition(src, lowered, rows)
+}
+
+// backwards reads all pages from the end: the rows, in the opposite order.
+func (p *pair) backwards(src plan.Source, lowered plan.Plan, want []plan.Row, limit int) string {
+	var rows []plan.Row
+	for w := (plan.Window{Limit: limit, Back: true}); ; {
+		r, err := plan.Run(p.ctx, src, lowered, w)
+		if err != nil {
+			return fmt.Sprintf("run backwards: %v", err)
+		}
+		rows = append(rows, r.Rows...)
+		if w.After = r.Next; r.Next == nil || len(rows) > len(want) {
+			break
+		}
+	}
+	slices.Reverse(rows)
+	if !slices.EqualFunc(rows, want, sameRow) {
+		return fmt.Sprintf("backwards %q, want %q", ids(rows), ids(want))
+	}
+	return ""
 }
 
 // whole says which of the rows is not the version that was written.

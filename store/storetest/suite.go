@@ -170,13 +170,68 @@ func (s *suite) all(src plan.Source, typ string, n plan.Node, w plan.Window) []s
 	return ids(rows)
 }
 
-// pages reads every page and checks what holds for each: never more than the limit, and Next exactly where rows follow.
+// pages reads every page, and from the end back to the beginning. At each cut between two pages the way back leads to
+// the page before, and the way on to the page behind.
 func (s *suite) pages(page func(plan.Window) (plan.Page, error), w plan.Window) []plan.Row {
 	s.Helper()
 	if w.Limit == 0 {
 		w.Limit = 1000
 	}
-	var rows []plan.Row
+	rows, cuts := s.walk(page, w)
+	if w.After != nil || len(rows) > 500 {
+		return rows
+	}
+	w.Back = true
+	reversed, _ := s.walk(page, w)
+	slices.Reverse(reversed)
+	s.equalRows("back from the end", reversed, rows)
+	for i, cut := range cuts {
+		if i > 3 && i%7 != 0 {
+			continue // enough of them
+		}
+		at := (i + 1) * w.Limit
+		for _, c := range []struct {
+			back, at bool
+			want     []plan.Row
+		}{
+			{true, true, rows[at-w.Limit : at]},
+			{true, false, rows[max(at-1-w.Limit, 0) : at-1]},
+			{false, true, rows[at-1 : min(at-1+w.Limit, len(rows))]},
+		} {
+			w := w
+			w.After, w.Back, w.At = cut, c.back, c.at
+			p, err := page(w)
+			if err != nil {
+				s.Fatalf("%+v: %v", w, err)
+			}
+			got := slices.Clone(p.Rows)
+			if w.Back {
+				slices.Reverse(got)
+			}
+			s.equalRows(fmt.Sprintf("%+v", w), got, c.want)
+		}
+	}
+	return rows
+}
+
+func (s *suite) equalRows(what string, got, want []plan.Row) {
+	s.Helper()
+	name := func(rows []plan.Row) []string {
+		out := make([]string, len(rows))
+		for i := range rows {
+			out[i] = versionName(&rows[i])
+		}
+		return out
+	}
+	if got, want := name(got), name(want); !slices.Equal(got, want) {
+		s.Errorf("%s:\n got %q\nwant %q", what, got, want)
+	}
+}
+
+// walk reads pages until there are no more and checks what holds for each: never more than the limit, and Next exactly
+// where rows follow. cuts are the positions between the pages.
+func (s *suite) walk(page func(plan.Window) (plan.Page, error), w plan.Window) (rows []plan.Row, cuts [][]byte) {
+	s.Helper()
 	for {
 		p, err := page(w)
 		if err != nil {
@@ -190,12 +245,13 @@ func (s *suite) pages(page func(plan.Window) (plan.Page, error), w plan.Window) 
 		}
 		rows = append(rows, p.Rows...)
 		if p.Next == nil {
-			return rows
+			return rows, cuts
 		}
 		if len(p.Rows) < w.Limit {
 			s.Fatalf("%d rows on a page of %d, but more are promised", len(p.Rows), w.Limit)
 		}
 		w.After = p.Next
+		cuts = append(cuts, p.Next)
 		if len(rows) > 100_000 {
 			s.Fatal("paging does not end")
 		}

@@ -109,6 +109,38 @@ var selectTests = slices.Concat(nodeTests, manyTests, []suiteTest{
 		}
 	}},
 
+	{"pages by date while a resource with two dates comes and goes", func(s *suite) {
+		s.put("Observation", "none", 1, `{"resourceType":"Observation"}`)
+		want := []string{}
+		for i := range 9 {
+			id := fmt.Sprintf("d%d", i)
+			want = append(want, id)
+			s.put("Observation", id, 1, fmt.Sprintf(`{"resourceType":"Observation","effectiveDateTime":"202%d"}`, i/2))
+		}
+		var got []string
+		w := plan.Window{Sort: []plan.SortKey{{P: param("Observation", "date")}}, Limit: 1}
+		for i := range len(want) + 1 {
+			body := ""
+			if i%2 == 0 {
+				body = `{"resourceType":"Observation","effectiveDateTime":"2010","effectiveInstant":"2035-01-01T00:00:00Z"}`
+			}
+			s.put("Observation", "two", uint64(i+1), body)
+			snap := s.snapshot()
+			p, err := snap.Select(s.ctx, s.Bound("Observation", plan.All{}), w)
+			snap.Close()
+			if err != nil {
+				s.Fatalf("page %d: %v", i, err)
+			}
+			if w.After = p.Next; ids(p.Rows)[0] != "two" {
+				got = append(got, ids(p.Rows)...)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			s.Errorf("got %q, want %q", got, want)
+		}
+	}},
+
 	{"pages over a restart", func(s *suite) {
 		s.pagesWhileOthersWrite(nil, true)
 	}},

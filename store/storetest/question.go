@@ -87,6 +87,13 @@ func (m maker) question() question {
 			q.Pairs = append(q.Pairs, m.include(typ, about))
 		}
 	}
+	if n := len(q.Pairs); n > 0 && strings.Contains(q.Pairs[n-1].Name, "include") && m.oneIn(2) {
+		q.Pairs = append(q.Pairs, m.include(pick(m, worldTypes), nil)) // of what the others include, or of nothing
+		if q.Pairs[n].Name == "_include" && m.oneIn(4) {
+			return q
+		}
+		q.Pairs[n].Name = strings.TrimSuffix(q.Pairs[n].Name, ":iterate") + ":iterate"
+	}
 	return q
 }
 
@@ -315,10 +322,15 @@ func (m maker) include(typ string, about *version) search.Pair {
 			continue
 		}
 		value := source + ":" + p.Code
+		if m.oneIn(8) {
+			value = source + ":*"
+		}
 		if m.oneIn(4) {
 			value += ":" + pick(m, targets(p))
+		} else if m.oneIn(10) {
+			value = "*"
 		}
-		return search.Pair{Name: name, Value: value}
+		return search.Pair{Name: name + m.one("", "", ":iterate"), Value: value}
 	}
 	return search.Pair{Name: "_revinclude", Value: "Provenance:target"}
 }

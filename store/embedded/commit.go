@@ -178,6 +178,11 @@ func (p *preparation) write(w *store.Write) error {
 			return err
 		}
 		p.counts[shapeID{sch.number, now.shape}]++
+		if s.based(w.Body) {
+			if err := p.batch.Set(basedKey, nil, nil); err != nil {
+				return err
+			}
+		}
 	}
 	e := entry{w.Version, w.Deleted, now.pos}
 	e.pos.doc |= doc

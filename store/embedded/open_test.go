@@ -236,3 +236,57 @@ func TestCheckpoint(t *testing.T) {
 		t.Errorf("the copy holds %q", got)
 	}
 }
+
+// A store in which nothing spells a URL of this server is served under another base as it is.
+func TestMove(t *testing.T) {
+	base := func(b string) *index.Indexer { return &index.Indexer{Base: b} }
+	const a, b = "http://a/fhir", "http://b/fhir"
+	for _, c := range []struct {
+		name, body string
+		moves      bool
+	}{
+		{"relative", `{"resourceType":"Patient","link":[{"other":{"reference":"Patient/q"},"type":"seealso"}],"photo":[{"url":"http://c/x"}]}`, true},
+		{"to another server", `{"resourceType":"Patient","link":[{"other":{"reference":"http://c/fhir/Patient/q"},"type":"seealso"}]}`, false},
+		{"to the old base", `{"resourceType":"Patient","link":[{"other":{"reference":"http://a/fhir/Patient/q"},"type":"seealso"}]}`, false},
+		{"to the new base", `{"resourceType":"Patient","link":[{"other":{"reference":"http://b/fhir/Patient/q"},"type":"seealso"}]}`, false},
+		{"escaped", `{"resourceType":"Patient","link":[{"other":{"reference":"http:\/\/b\/fhir\/Patient\/q"},"type":"seealso"}]}`, false},
+		{"canonical elsewhere", `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"reference":"Patient/q"},"instantiatesCanonical":["http://c/fhir/Measure/m"]}`, true},
+		{"canonical at the new base", `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"reference":"Patient/q"},"instantiatesCanonical":["http://b/fhir/Measure/m"]}`, false},
+		{"canonical at the old base", `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"reference":"Patient/q"},"instantiatesCanonical":["http://a/fhir/Measure/m"]}`, false},
+	} {
+		o := Options{Dir: filepath.Join(t.TempDir(), "store"), Mode: "serve", Indexer: base(a)}
+		s, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		typ := "Patient"
+		if strings.Contains(c.body, "CarePlan") {
+			typ = "CarePlan"
+		}
+		commit(t, s, write(t, typ, "x", 1, c.body))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.Indexer = base(b)
+		s, err = Open(o)
+		if (err == nil) != c.moves {
+			t.Fatalf("%s: opened under another base: %v", c.name, err)
+		}
+		if err != nil {
+			continue
+		}
+		sound(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.Indexer = base("")
+		o.Mode = ""
+		if s, err = Open(o); err != nil {
+			t.Fatal(err)
+		}
+		if s.opts.Indexer.Base != b {
+			t.Errorf("%s: the store remembers the base %q", c.name, s.opts.Indexer.Base)
+		}
+		s.Close()
+	}
+}

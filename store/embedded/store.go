@@ -202,10 +202,17 @@ func (s *Store) check(h header, rebuild bool) error {
 		return fmt.Errorf("a rebuild of its index was not finished: %w", ErrReindex)
 	case h.Index != indexVersion || !slices.Equal(h.Types, s.types):
 		return fmt.Errorf("the index has version %d, this version of firewarden reads version %d: %w", h.Index, indexVersion, ErrReindex)
-	case h.Base != s.opts.Indexer.Base:
+	case h.Base == s.opts.Indexer.Base:
+		return nil
+	}
+	ok, err := s.movable(s.opts.Indexer.Base)
+	if err != nil {
+		return err
+	}
+	if !ok {
 		return fmt.Errorf("the base URL was %q and is %q, which references are resolved by: %w", h.Base, s.opts.Indexer.Base, ErrReindex)
 	}
-	return nil
+	return s.writeHeader(h.Index)
 }
 
 func (s *Store) writeHeader(index int) error {

@@ -64,7 +64,9 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs text
 	m := Main{Args: args, Stdout: &out, Stderr: &errs}
-	code = m.Run(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a server that is not refused would run for ever
+	defer cancel()
+	code = m.Run(ctx)
 	return code, out.String(), errs.String()
 }
 

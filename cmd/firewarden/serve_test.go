@@ -145,7 +145,11 @@ func TestServeWantsTheKey(t *testing.T) {
 
 func TestStoresThatAreRefused(t *testing.T) {
 	served, played := filepath.Join(t.TempDir(), "served"), filepath.Join(t.TempDir(), "played")
-	start(t, "serve", "--store", served, "--base-url", "http://x.test").stop()
+	first := start(t, "serve", "--store", served, "--base-url", "http://x.test", "--anonymous", "system/*.cruds")
+	if res, body := first.do("POST", "/fhir/Patient", `{"resourceType":"Patient","generalPractitioner":[{"reference":"http://x.test/fhir/Practitioner/p"}]}`); res.StatusCode != http.StatusCreated {
+		t.Fatalf("create: %s %s", res.Status, body)
+	}
+	first.stop()
 	start(t, "sandbox", "--store", played, "--base-url", "http://x.test").stop()
 	busy := filepath.Join(t.TempDir(), "busy")
 	start(t, "serve", "--store", busy, "--base-url", "http://x.test")
@@ -166,7 +170,7 @@ func TestStoresThatAreRefused(t *testing.T) {
 		{"in use", append([]string{"serve", "--store", busy}, at...), []string{"in use by another process", "stop that process", "load --to"}},
 		{"load into one in use", []string{"load", "--store", busy, file(t, "a.json", `{"resourceType":"Patient"}`)}, []string{"in use by another process", "stop that process", "load --to"}},
 		{"check of one in use", []string{"check", "--store", busy}, []string{"in use"}},
-		{"another base URL", []string{"serve", "--store", served, "--base-url", "http://y.test", "--listen", "127.0.0.1:0", "--metrics-listen", "off"},
+		{"another base URL, of a store that spells the old one", []string{"serve", "--store", served, "--base-url", "http://y.test", "--listen", "127.0.0.1:0", "--metrics-listen", "off"},
 			[]string{"http://x.test/fhir", "http://y.test/fhir", "firewarden reindex --store " + served + " --base-url http://y.test"}},
 		{"port in use", []string{"serve", "--store", t.TempDir(), "--listen", taken.Addr().String(), "--metrics-listen", "off"}, []string{"another program answers on " + taken.Addr().String(), "--listen"}},
 		{"metrics port in use", []string{"serve", "--store", t.TempDir(), "--listen", "127.0.0.1:0", "--metrics-listen", taken.Addr().String()}, []string{"--metrics-listen"}},

@@ -18,13 +18,14 @@ var basedKey = append([]byte{keyMeta}, "based"...)
 var (
 	absolute = []byte(`"reference":"http`)
 	escaped  = []byte(`\/`) // may spell any URL
+	escaped4 = []byte(`\u00`)
 )
 
 // based says whether the index of a stored body may depend on the base URL: it has an absolute reference, or spells
 // something below the base, as canonicals may.
 func (s *Store) based(body []byte) bool {
 	base := s.opts.Indexer.Base
-	return bytes.Contains(body, absolute) || bytes.Contains(body, escaped) || base != "" && bytes.Contains(body, []byte(base+"/"))
+	return bytes.Contains(body, absolute) || bytes.Contains(body, escaped) || bytes.Contains(body, escaped4) || base != "" && bytes.Contains(body, []byte(base+"/"))
 }
 
 // movable says whether the index is right under a new base URL too: nothing in it depends on the old one, and no

@@ -26,7 +26,8 @@
 //
 // Other ranges (keyRange) order by their low end within a class of widths (interval.go), so that a bound of the high
 // end is a bound of the low end too. A range with few members is sorted in memory; with many the candidates are probed
-// through the intervals in their records.
+// through the list of all documents, which holds their intervals. Any other order is made by looking at the keys of all
+// matches, or, if they are many, by walking the index in that order.
 //
 // # Writing
 //

@@ -1,0 +1,201 @@
+package embedded
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// flatten lists the operands of nested Ands; what Verify holds is an operand, its test comes after.
+func flatten(n plan.And, out []plan.Node, late []func(*plan.Row) (bool, error)) ([]plan.Node, []func(*plan.Row) (bool, error)) {
+	for _, x := range n {
+		for {
+			v, ok := x.(plan.Verify)
+			if !ok {
+				break
+			}
+			late, x = append(late, v.By), v.X
+		}
+		if and, ok := x.(plan.And); ok && len(and) > 0 {
+			out, late = flatten(and, out, late)
+			continue
+		}
+		out = append(out, x)
+	}
+	return out, late
+}
+
+// and intersects. If an operand is one patient (patient=P, or membership of P's compartment) the others are read from
+// what is kept behind that patient.
+func (q *query) and(n plan.And, patient string) (set, error) {
+	nodes, late := flatten(n, nil, nil)
+	var out set
+	for _, by := range late {
+		out.late = append(out.late, q.verify(by))
+	}
+	if patient == "" {
+		for i, x := range nodes {
+			if t, ok := x.(plan.Term); ok {
+				if patient = q.patient(index.Term(t)); patient != "" {
+					break
+				}
+			}
+			if ts, ok := x.(plan.Terms); ok && len(nodes) > 1 && len(ts) <= q.src.s.limits.patients && q.allPatients(ts) {
+				s, err := q.eachPatient(ts, nodes, i)
+				out.add(s)
+				return out, err
+			}
+		}
+	}
+	var member bool      // In(patient) is asked for
+	var whole []postings // everything that refers to the patient: long, so the last to be asked
+	for _, x := range nodes {
+		t, ok := x.(plan.Term)
+		pins := ok && patient != "" && q.patient(index.Term(t)) == patient
+		if pins && t.Num == index.NumIn {
+			member = true
+			continue
+		}
+		s, err := q.compile(x, patient)
+		if err != nil {
+			return out, err
+		}
+		if pins {
+			whole, s.lists = append(whole, s.lists...), nil
+		}
+		out.add(s)
+	}
+	out.lists = append(out.lists, whole...)
+	if member && !out.within {
+		all, err := q.all(patient)
+		if err != nil {
+			return out, err
+		}
+		out.lists, out.within = append(out.lists, all), true
+	}
+	return out, nil
+}
+
+// patient is the id of the patient that a term pins a document's compartment to, "" if it does not.
+func (q *query) patient(t index.Term) string {
+	if t.Form != index.FormReference && t.Form != index.FormIn || !q.sch.patient[t.Num] {
+		return ""
+	}
+	id, ok := strings.CutPrefix(t.Text, "Patient/")
+	if !ok || !fhir.ValidID(id) {
+		return ""
+	}
+	return id
+}
+
+func (q *query) allPatients(ts plan.Terms) bool {
+	for _, t := range ts {
+		if q.patient(t) == "" {
+			return false
+		}
+	}
+	return len(ts) > 0
+}
+
+// eachPatient is the union over the patients ts, which are nodes[i].
+func (q *query) eachPatient(ts plan.Terms, nodes []plan.Node, i int) (set, error) {
+	rest := slices.Concat(nodes[:i], nodes[i+1:])
+	var parts []postings
+	var found []position
+	for _, t := range ts {
+		opened := len(q.open)
+		s, err := q.and(append(plan.And{plan.Term(t)}, rest...), "")
+		if err != nil {
+			return set{}, err
+		}
+		p, err := q.postings(s, q.patient(t))
+		if err != nil {
+			return set{}, err
+		}
+		if len(ts) <= q.src.s.limits.atOnce {
+			parts = append(parts, p)
+			continue
+		}
+		n, ok := 0, false
+		for ok = p.next(); ok && n < q.src.s.limits.ofPatient; ok = p.next() {
+			found = append(found, p.at())
+			n++
+		}
+		if err := p.err(); err != nil {
+			return set{}, err
+		}
+		if ok {
+			parts = append(parts, &begun{postings: p})
+			continue
+		}
+		q.spare = append(q.spare, q.open[opened:]...)
+		q.open = q.open[:opened]
+	}
+	if len(found) > 0 || len(parts) == 0 {
+		parts = append(parts, newSlice(q.work.dir, found))
+	}
+	return listed(newUnion(q.work.dir, parts)), nil
+}
+
+// begun is postings of which next was called once before anybody asked.
+type begun struct {
+	postings
+	asked bool
+}
+
+func (b *begun) next() bool {
+	if !b.asked {
+		b.asked = true
+		return true
+	}
+	return b.postings.next()
+}
+
+func (b *begun) seek(p position) bool {
+	b.asked = true
+	return b.postings.seek(p)
+}
+
+func (q *query) or(n plan.Or, patient string) (set, error) {
+	if union := rangesOf(n); union != nil {
+		return q.ranges(union)
+	}
+	parts := make([]postings, 0, len(n))
+	for _, x := range n {
+		p, err := q.compiled(x, patient)
+		if err != nil {
+			return set{}, err
+		}
+		parts = append(parts, p)
+	}
+	return listed(newUnion(q.work.dir, parts)), nil
+}
+
+// rangesOf are the operands of a union of ranges of one parameter and unit; nil if it is none.
+func rangesOf(n plan.Or) (union []plan.Range) {
+	for _, x := range n {
+		r, ok := x.(plan.Range)
+		if !ok || len(union) > 0 && (r.Num != union[0].Num || r.Unit != union[0].Unit) {
+			return nil
+		}
+		union = append(union, r)
+	}
+	return union
+}
+
+// not excludes. What a shape tells (a parameter without a value) is listed, the rest is tested.
+func (q *query) not(x plan.Node, patient string) (set, error) {
+	if t, ok := x.(plan.Term); ok && shaped(t.Form) {
+		return q.shaped(index.Term(t), patient, true)
+	}
+	out, err := q.compiled(x, patient)
+	if err != nil {
+		return set{}, err
+	}
+	return set{tests: []test{func(p position) (bool, error) {
+		return !out.has(p), out.err()
+	}}}, nil
+}

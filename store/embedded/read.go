@@ -32,21 +32,6 @@ func (src source) entry(typ byte, id string) (entry, error) {
 	return readEntry(val)
 }
 
-// record reads the record of keyBody or keyOld and calls f with it, if there is one; its slices are f's only until it
-// returns.
-func (src source) record(key []byte, f func(*record) error) (ok bool, err error) {
-	val, closer, err := get(src.r, key)
-	if err != nil || closer == nil {
-		return false, err
-	}
-	defer closer.Close()
-	r, err := readRecord(val)
-	if err != nil {
-		return false, fmt.Errorf("%x: %w", key, err)
-	}
-	return true, f(&r)
-}
-
 // Read implements plan.Source.
 func (src source) Read(_ context.Context, k plan.Key) (row plan.Row, ok bool, err error) {
 	e, err := src.entry(src.s.types.number(k.Type()), k.ID())

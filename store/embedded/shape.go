@@ -127,10 +127,3 @@ func (s *shapes) having(typ byte, num uint16, form index.Form, text string, nega
 	}
 	return without
 }
-
-// count is the number of shapes of a type.
-func (s *shapes) count(typ byte) int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return max(len(s.byType[typ].defs)-1, 0)
-}

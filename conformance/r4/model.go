@@ -37,6 +37,20 @@ func (Model) Fields(typ, name string) []fhirpath.Field {
 	return out
 }
 
+// Repeats says whether an element, by its name without [x] or its JSON name, may have several values: JSON writes it as
+// an array.
+func (Model) Repeats(typ, name string) bool {
+	t := TypeOf(typ)
+	if t == nil {
+		return false
+	}
+	e := t.Field(name)
+	if e == nil {
+		e, _ = t.Lookup(name)
+	}
+	return e != nil && e.Max != 1
+}
+
 // IsA says whether typ is ancestor or specialises it: Age is a Quantity and an Element, Patient is a DomainResource.
 func (Model) IsA(typ, ancestor string) bool {
 	for typ != "" {

@@ -33,6 +33,17 @@ func TestModel(t *testing.T) {
 			t.Errorf("%s is a %s: %t", c.typ, c.base, got)
 		}
 	}
+	for _, c := range []struct {
+		typ, name string
+		want      bool
+	}{
+		{"Patient", "name", true}, {"Patient", "birthDate", false}, {"Patient", "deceased", false}, {"Patient", "deceasedBoolean", false},
+		{"HumanName", "given", true}, {"date", "extension", true}, {"Patient", "nothing", false}, {"Nothing", "id", false},
+	} {
+		if got := m.Repeats(c.typ, c.name); got != c.want {
+			t.Errorf("%s.%s repeats: %t", c.typ, c.name, got)
+		}
+	}
 	if m.Canonical("DateTime") != "dateTime" || m.Canonical("dateTime") != "dateTime" || m.Canonical("nothing") != "" {
 		t.Error("spelling of types")
 	}

@@ -14,6 +14,7 @@ var (
 	errNotFound = fhir.Errorf(fhir.KindNotFound, "", "there is no resource of this type and id")
 	errGone     = fhir.Errorf(fhir.KindDeleted, "", "the resource was deleted")
 	errReach    = fhir.Errorf(fhir.KindForbidden, "", "this resource is not in reach of the access for this interaction")
+	errNoSearch = fhir.Errorf(fhir.KindForbidden, "", "the access has no scope with the letter s")
 	errContent  = fhir.Errorf(fhir.KindForbidden, "", "the content is not in reach of the access for this interaction")
 )
 
@@ -26,6 +27,16 @@ func (c Caller) grant(i search.Interaction, typ string) error {
 		return fhir.Errorf(fhir.KindForbidden, "", "the access has no scope for %s.%c", typ, "cruds"[i])
 	}
 	return nil
+}
+
+// searchable are the types that the caller has s on.
+func (c Caller) searchable() (types []string) {
+	for _, typ := range r4.Resources() {
+		if r4.Searchable(typ) && c.allowed(search.Search, typ) != search.None {
+			types = append(types, typ)
+		}
+	}
+	return types
 }
 
 // allowed is what the letter opens of the type; nothing for a caller without access.
@@ -67,22 +78,6 @@ func (s *Service) instance(ctx context.Context, src plan.Source, c Caller, i sea
 		return plan.Row{}, false, err
 	}
 	return plan.ReadOne(ctx, src, p)
-}
-
-// outOfReach is the error of a write to an instance that its letter does not show: forbidden if r shows it, otherwise
-// the same as if it were absent.
-func (s *Service) outOfReach(ctx context.Context, src plan.Source, c Caller, typ, id string) error {
-	if c.allowed(search.Read, typ) == search.None {
-		return errNotFound
-	}
-	row, found, err := s.instance(ctx, src, c, search.Read, typ, id)
-	switch {
-	case err != nil:
-		return err
-	case found && !row.Deleted:
-		return errReach
-	}
-	return errNotFound
 }
 
 // clip shortens what a client wrote before it is repeated in a message.

@@ -101,20 +101,23 @@ func TestAnswers(t *testing.T) {
 
 // What is hidden and what does not exist give the same bytes, for every interaction that names an instance.
 func TestHiddenIsAbsent(t *testing.T) {
-	for _, scopes := range []string{"patient/Observation.cruds", "patient/Observation.cruds?category=laboratory", "patient/Observation.u", "patient/Observation.d"} {
-		for _, what := range []string{"read", "vread", "history", "update", "delete", "conditional create"} {
+	for _, scopes := range []string{"patient/Observation.cruds", "patient/Observation.cruds?category=laboratory", "patient/Observation.u", "patient/Observation.d", "patient/Observation.ru"} {
+		for _, what := range []string{"read", "vread", "history", "update", "delete", "conditional create", "conditional update", "conditional delete", "patch", "conditional patch", "meta", "type meta", "meta-add", "meta-delete"} {
 			answer := func(hidden ...string) string {
 				r := newRig(t)
 				r.put(patient("A"), patient("B"))
 				r.put(hidden...)
 				r.Service.NewID = func() string { return "new" }
 				body := observation("x", "A", "laboratory")
+				if strings.HasSuffix(what, "patch") {
+					body = ""
+				}
 				out, err := do(r, as(t, "A", scopes), what, "Observation", "x", body)
 				if err != nil {
 					return string(OperationOutcome(err))
 				}
 				out.Row.LastUpdated = 0
-				return out.Row.Type + out.Row.ID + ETag(out.Row.Version) + string(bytes.ReplaceAll(out.Bundle, []byte("x"), nil))
+				return out.Row.Type + out.Row.ID + ETag(out.Row.Version) + string(bytes.ReplaceAll(out.Bundle, []byte("x"), nil)) + string(out.Parameters)
 			}
 			if absent, hidden := answer(), answer(observation("x", "B", "laboratory")); absent != hidden {
 				t.Errorf("%s: %s of what is absent: %s, of what is hidden: %s", scopes, what, absent, hidden)
@@ -170,8 +173,12 @@ func TestRepresentationNeedsRead(t *testing.T) {
 func TestForbiddenForAllTypes(t *testing.T) {
 	r := newRig(t)
 	for _, c := range []Caller{{}, as(t, "", "patient/*.cruds"), as(t, "A", "openid"), as(t, "A", "user/*.cruds")} {
-		for _, what := range []string{"read", "vread", "history", "type history", "search", "create", "update", "delete"} {
-			if _, err := do(r, c, what, "Observation", "x", observation("x", "A", "laboratory")); fhir.KindOf(err) != fhir.KindForbidden {
+		for _, what := range []string{"read", "vread", "history", "type history", "search", "create", "update", "delete", "conditional update", "conditional delete", "patch", "conditional patch", "meta", "type meta", "meta-add", "meta-delete"} {
+			body := observation("x", "A", "laboratory")
+			if strings.HasSuffix(what, "patch") {
+				body = ""
+			}
+			if _, err := do(r, c, what, "Observation", "x", body); fhir.KindOf(err) != fhir.KindForbidden {
 				t.Errorf("%s %s: %v", c.Grant, what, err)
 			}
 		}
@@ -179,7 +186,7 @@ func TestForbiddenForAllTypes(t *testing.T) {
 			t.Errorf("%s system history: %v", c.Grant, err)
 		}
 	}
-	for _, what := range []string{"read", "vread", "history", "type history", "search", "delete"} {
+	for _, what := range []string{"read", "vread", "history", "type history", "search", "delete", "conditional delete", "patch", "conditional patch", "meta", "meta-add"} {
 		for _, typ := range []string{"Parameters", "Resource", "observation", "", "Foo"} {
 			if _, err := do(r, r.root(), what, typ, "x", ""); fhir.KindOf(err) != fhir.KindNotSupported || Status(err) != 404 {
 				t.Errorf("%s of type %q: %v", what, typ, err)

@@ -92,10 +92,10 @@ func (s *Service) batch(ctx context.Context, c Caller, entries []*entry) error {
 				continue
 			}
 			lane := n % batchWriters
-			if o.letter != search.Create {
+			if o.conditional {
+				lane = int(maphash.String(seed, o.where) % batchWriters)
+			} else if o.letter != search.Create {
 				lane = int(maphash.String(seed, o.typ+"/"+o.id) % batchWriters)
-			} else if o.ifNoneExist != "" {
-				lane = int(maphash.String(seed, o.ifNoneExist) % batchWriters)
 			}
 			lanes[lane] = append(lanes[lane], e)
 			n++

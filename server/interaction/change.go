@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -17,11 +18,11 @@ import (
 type change struct {
 	*Service
 	caller Caller
-	ops    []*op // deletes, creates, updates (R4 http.html#trules)
+	ops    []*op // deletes, creates, updates and patches (R4 http.html#trules)
 
 	conditions map[string]condition // of conditional references, by their text
 	targets    map[string]string    // what they refer to in this snapshot: Type/id
-	ids        map[string]string    // identity of an entry → Type/id
+	ids        map[string]*op       // by the identity of the entry
 }
 
 // run does the writes, all or none. The results are in the ops.
@@ -32,16 +33,13 @@ func (x *change) run(ctx context.Context) error {
 		if err := x.check(x.caller, o); err != nil {
 			return o.entry.at(err)
 		}
-		if o.entry != nil && o.res != nil {
+		if o.entry != nil && o.res != nil && o.change == nil {
 			o.refs = links(o.res)
 		}
 		return nil
 	})
 	if err == nil {
 		err = x.distinct()
-	}
-	if err == nil {
-		err = x.conditional()
 	}
 	if err != nil {
 		return err
@@ -52,50 +50,21 @@ func (x *change) run(ctx context.Context) error {
 // phase is the order of the letters in a change.
 var phase = [...]int{search.Delete: 0, search.Create: 1, search.Update: 2}
 
-// distinct refuses two writes of one instance: which of them should win?
+// distinct refuses two writes by one condition, but for creates: they are one resource.
 func (x *change) distinct() error {
-	seen := make(map[string]*op, len(x.ops))
+	seen := make(map[string]*op)
 	for _, o := range x.ops {
-		if o.letter == search.Create {
-			if o.ifNoneExist == "" {
-				continue
-			}
-			key := o.typ + "?" + o.ifNoneExist
-			if first := seen[key]; first != nil {
-				o.twin = first // one condition, one resource
-			} else {
-				seen[key] = o
-			}
+		if !o.conditional {
 			continue
 		}
-		key := o.typ + "/" + o.id
-		if seen[key] != nil {
-			return o.entry.at(fhir.Errorf(fhir.KindInvalid, "", "%s is written by another entry of the transaction, too", key))
-		}
-		seen[key] = o
-	}
-	return nil
-}
-
-// conditional reads the conditional references, each text once.
-func (x *change) conditional() error {
-	for _, o := range x.ops {
-		for _, l := range o.refs {
-			typ, query, ok := conditional(l.node.Text)
-			if !ok || l.kind != linkReference {
-				continue
-			}
-			if _, have := x.conditions[l.node.Text]; have {
-				continue
-			}
-			when, err := x.condition(x.caller, typ, query)
-			if err != nil {
-				return o.entry.inResource(o.res, l.node, err)
-			}
-			if x.conditions == nil {
-				x.conditions = map[string]condition{}
-			}
-			x.conditions[l.node.Text] = when
+		key := o.typ + "?" + o.where
+		switch first := seen[key]; {
+		case first == nil:
+			seen[key] = o
+		case first.letter == search.Create && o.letter == search.Create:
+			o.twin = first
+		default:
+			return o.entry.at(fhir.Errorf(fhir.KindInvalid, "", "another entry of the transaction has the condition %q, too", clip(o.where)))
 		}
 	}
 	return nil
@@ -105,12 +74,19 @@ func (x *change) conditional() error {
 func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, error) {
 	var commit store.Commit
 	gone := map[string]bool{}
+	written := map[string]bool{}
 	for _, o := range x.ops {
 		if err := x.look(ctx, src, x.caller, o, &commit); err != nil {
 			return commit, o.entry.at(err)
 		}
-		if o.letter == search.Delete {
-			gone[o.typ+"/"+o.id] = o.write
+		for _, key := range o.writes() {
+			if written[key] {
+				return commit, o.entry.at(fhir.Errorf(fhir.KindInvalid, "", "%s is written by another entry of the transaction, too", key))
+			}
+			written[key] = true
+		}
+		for _, row := range o.gone {
+			gone[row.Type+"/"+row.ID] = true
 		}
 		if o.found != nil && gone[o.target()] {
 			return commit, o.entry.at(errGoing)
@@ -136,7 +112,7 @@ func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, er
 	}
 	for _, o := range x.ops {
 		if o.write {
-			commit.Writes = append(commit.Writes, o.next)
+			commit.Writes = append(commit.Writes, o.next...)
 		} else if o.twin != nil && o.found == nil {
 			o.result = Result{Row: o.twin.result.Row, Readable: o.twin.result.Readable}
 		}
@@ -145,6 +121,22 @@ func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, er
 }
 
 var errGoing = fhir.Errorf(fhir.KindInvalid, "", "the condition matches a resource that the same transaction deletes")
+
+// writes are the instances that the op writes, by resolved identity ("a resource can only appear in a transaction
+// once"); not those of creates, whose ids are new.
+func (o *op) writes() []string {
+	if o.letter == search.Create {
+		return nil
+	}
+	if !o.conditional || o.letter != search.Delete {
+		return []string{o.typ + "/" + o.id}
+	}
+	keys := make([]string, len(o.gone))
+	for i, row := range o.gone {
+		keys[i] = row.Type + "/" + row.ID
+	}
+	return keys
+}
 
 // target is the local reference of what the op writes or found.
 func (o *op) target() string {
@@ -157,17 +149,30 @@ func (o *op) target() string {
 	return o.typ + "/" + o.id
 }
 
+// current is the version of the target once the change is done.
+func (o *op) current() uint64 {
+	switch {
+	case o.found != nil:
+		return o.found.Version
+	case o.twin != nil:
+		return o.twin.current()
+	case o.old != nil:
+		return o.old.Version + 1
+	}
+	return 1
+}
+
 // identify notes what the identities of the entries stand for.
 func (x *change) identify() error {
-	x.ids = make(map[string]string, len(x.ops))
+	x.ids = make(map[string]*op, len(x.ops))
 	for _, o := range x.ops {
 		if o.entry == nil || o.entry.fullURL == "" || o.letter == search.Delete {
 			continue
 		}
-		if _, have := x.ids[o.entry.fullURL]; have {
+		if x.ids[o.entry.fullURL] != nil {
 			return o.entry.at(fhir.Errorf(fhir.KindInvalid, "", "fullUrl %q is that of another entry, too", clip(o.entry.fullURL)))
 		}
-		x.ids[o.entry.fullURL] = o.target()
+		x.ids[o.entry.fullURL] = o
 	}
 	return nil
 }
@@ -175,21 +180,22 @@ func (x *change) identify() error {
 // resolve finds what the conditional references refer to. They see what was there before the change, as far as the
 // caller may search it: no match, hidden or absent, is one answer.
 func (x *change) resolve(ctx context.Context, src plan.Source, gone map[string]bool, commit *store.Commit) error {
-	if len(x.conditions) == 0 {
-		return nil
-	}
-	x.targets = make(map[string]string, len(x.conditions))
+	x.targets = map[string]string{}
 	for _, o := range x.ops {
 		if !o.write {
 			continue
 		}
 		for _, l := range o.refs {
 			text := l.node.Text
-			when, ok := x.conditions[text]
+			typ, query, ok := conditional(text)
 			if !ok || l.kind != linkReference || x.targets[text] != "" {
 				continue
 			}
-			rows, claim, err := x.find(ctx, src, when, true)
+			when, err := x.reference(typ, query)
+			if err != nil {
+				return o.entry.inResource(o.res, l.node, err)
+			}
+			rows, claim, err := x.find(ctx, src, when, 2, true)
 			switch {
 			case err != nil:
 			case len(rows) == 0:
@@ -209,6 +215,22 @@ func (x *change) resolve(ctx context.Context, src plan.Source, gone map[string]b
 	return nil
 }
 
+// reference reads a conditional reference, each text once.
+func (x *change) reference(typ, query string) (condition, error) {
+	text := typ + "?" + query
+	if when, have := x.conditions[text]; have {
+		return when, nil
+	}
+	when, err := x.condition(x.caller, typ, query)
+	if err == nil {
+		if x.conditions == nil {
+			x.conditions = map[string]condition{}
+		}
+		x.conditions[text] = when
+	}
+	return when, err
+}
+
 // edits are the links of an op that say something else in the stored resource.
 func (x *change) edits(o *op) ([]fhir.Edit, error) {
 	if !o.write {
@@ -217,34 +239,61 @@ func (x *change) edits(o *op) ([]fhir.Edit, error) {
 	var edits []fhir.Edit
 	for _, l := range o.refs {
 		text := l.node.Text
-		to, known := x.ids[text]
+		to := text
 		switch l.kind {
 		case linkNarrative:
-			to = rewriteNarrative(text, x.ids)
-			known = to != text
+			to = rewriteNarrative(text, x.local)
 		case linkReference:
-			if target, ok := x.targets[text]; ok {
-				to, known = target, true
-			} else if !known {
-				to, known = x.ids[o.entry.absolute(text)]
-			}
-			if !known && placeholder(text) {
+			if target := x.targets[text]; target != "" {
+				to = target
+			} else if target, ok := x.refer(o, text); ok {
+				to = target
+			} else if placeholder(text) {
 				return nil, o.entry.inResource(o.res, l.node,
 					fhir.Errorf(fhir.KindProcessing, "", "no entry has the fullUrl %q", clip(text)))
 			}
+		default:
+			if target, ok := x.local(text); ok {
+				to = target
+			}
 		}
-		if known && to != text {
+		if to != text {
 			edits = append(edits, fhir.Edit{Node: l.node, Text: to})
 		}
 	}
 	return edits, nil
 }
 
+// local is what the identity of an entry stands for.
+func (x *change) local(identity string) (target string, ok bool) {
+	if o := x.ids[identity]; o != nil {
+		return o.target(), true
+	}
+	return "", false
+}
+
+// refer is a reference to an entry as it is stored. One to a version stays one: it names the version that the change
+// makes ("they will all be re-assigned anyway", R4 http.html#trules).
+func (x *change) refer(o *op, text string) (string, bool) {
+	identity, _, versioned := strings.Cut(text, "/_history/")
+	to := x.ids[identity]
+	if to == nil {
+		to = x.ids[o.absolute(identity)]
+	}
+	switch {
+	case to == nil:
+		return "", false
+	case versioned:
+		return to.target() + "/_history/" + strconv.FormatUint(to.current(), 10), true
+	}
+	return to.target(), true
+}
+
 // absolute is a relative reference as seen from an entry whose fullUrl is a RESTful address (R4 bundle.html#references).
-func (e *entry) absolute(text string) string {
-	base, id, _ := cutLast(e.fullURL, "/")
+func (o *op) absolute(text string) string {
+	base, id, _ := cutLast(o.entry.fullURL, "/")
 	base, typ, ok := cutLast(base, "/")
-	if !ok || id == "" || typ != e.res.Type {
+	if !ok || id == "" || typ != o.typ {
 		return text
 	}
 	return base + "/" + text

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -21,7 +22,7 @@ func Pairs(query string) ([]search.Pair, error) {
 		name, value, _ := strings.Cut(part, "=")
 		name, err1 := url.QueryUnescape(name)
 		value, err2 := url.QueryUnescape(value)
-		if err1 != nil || err2 != nil {
+		if err1 != nil || err2 != nil || !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return nil, fhir.Errorf(fhir.KindInvalid, "", "the percent-encoding of %q is broken", clip(part))
 		}
 		pairs = append(pairs, search.Pair{Name: name, Value: value})
@@ -29,8 +30,8 @@ func Pairs(query string) ([]search.Pair, error) {
 	return pairs, nil
 }
 
-// condition is a search that a write depends on (If-None-Exist, a conditional reference). It sees what the caller may
-// search and nothing else.
+// condition is a search that a write depends on (If-None-Exist, a conditional update, patch or delete, a conditional
+// reference). It sees what the caller may search and nothing else.
 type condition struct {
 	typ  string
 	plan plan.Plan
@@ -56,10 +57,10 @@ func (s *Service) condition(c Caller, typ, query string) (condition, error) {
 	return condition{typ, p}, err
 }
 
-// find gives the matches, two at most, and the claim that they still are the matches when the write is committed. With
-// bare the rows have type and id only.
-func (s *Service) find(ctx context.Context, src plan.Source, c condition, bare bool) ([]plan.Row, plan.Condition, error) {
-	r, err := plan.Run(ctx, src, c.plan, plan.Window{Limit: 2, Bare: bare})
+// find gives the matches, limit at most, and the claim that they still are the matches when the write is committed (of
+// two or more: that there are several). With bare the rows have type and id only.
+func (s *Service) find(ctx context.Context, src plan.Source, c condition, limit int, bare bool) ([]plan.Row, plan.Condition, error) {
+	r, err := plan.Run(ctx, src, c.plan, plan.Window{Limit: limit, Bare: bare})
 	if err != nil {
 		return nil, plan.Condition{}, err
 	}

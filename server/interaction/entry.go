@@ -17,7 +17,7 @@ type entry struct {
 	res         *fhir.Resource // nil if it has none
 	ifNoneMatch string
 
-	write *op                                   // of POST, PUT, DELETE
+	write *op                                   // of POST, PUT, PATCH, DELETE
 	read  func(context.Context) (Result, error) // of GET
 	err   error                                 // of a batch: what went wrong
 	got   Result                                // of read
@@ -56,32 +56,63 @@ func (s *Service) route(c Caller, e *entry, request *fhir.Node) error {
 		return fhir.Errorf(fhir.KindRequired, "request", "an entry of a batch or transaction needs request.method and request.url")
 	}
 	url = strings.TrimPrefix(strings.TrimPrefix(url, s.Base), "/")
-	path, query, _ := strings.Cut(url, "?")
+	path, query, conditional := strings.Cut(url, "?")
 	parts := strings.Split(path, "/")
 	e.ifNoneMatch = request.Str("ifNoneMatch")
 
-	o := &op{typ: parts[0], res: e.res, entry: e, ifMatch: request.Str("ifMatch")}
+	o := &op{typ: parts[0], res: e.res, entry: e, where: query, conditional: conditional, ifMatch: request.Str("ifMatch")}
 	switch method {
 	case "GET":
 		return s.routeRead(c, e, parts, query)
 	case "POST":
-		if len(parts) != 1 || query != "" {
+		if len(parts) == 3 && strings.HasPrefix(parts[2], "$") && !conditional {
+			return s.routeOperation(e, o, parts)
+		}
+		if len(parts) != 1 || conditional {
 			return fhir.Errorf(fhir.KindNotSupported, "request.url", "POST %q is not supported in a Bundle: its url is a type", clip(url))
 		}
-		o.letter, o.id, o.ifNoneExist = search.Create, s.newID(), request.Str("ifNoneExist")
-	case "PUT", "DELETE":
-		if len(parts) == 1 && query != "" {
-			return fhir.Errorf(fhir.KindNotSupported, "request.url", "a conditional %s is not supported in a Bundle", method)
+		o.letter, o.where = search.Create, request.Str("ifNoneExist")
+		o.conditional = o.where != ""
+	case "PUT", "PATCH", "DELETE":
+		switch {
+		case len(parts) == 2 && parts[1] != "" && !conditional:
+			o.id = parts[1]
+		case len(parts) == 1 && conditional, len(parts) == 2 && parts[1] == "" && conditional: // Type?… and, as R4 writes once, Type/?…
+		default:
+			return fhir.Errorf(fhir.KindInvalid, "request.url", "%q is neither type/id nor type?parameters", clip(url))
 		}
-		if len(parts) != 2 || query != "" {
-			return fhir.Errorf(fhir.KindInvalid, "request.url", "%q is not type/id", clip(url))
-		}
-		o.letter, o.id = search.Update, parts[1]
-		if method == "DELETE" {
+		switch o.letter = search.Update; method {
+		case "PUT":
+			o.ifNoneMatch = e.ifNoneMatch
+		case "DELETE":
 			o.letter, o.res = search.Delete, nil
+		default:
+			p, err := s.ReadPatch(o.typ, e.res)
+			if err != nil {
+				return err
+			}
+			o.patch(p, s.Limits.Parse)
 		}
 	default:
 		return fhir.Errorf(fhir.KindNotSupported, "request.method", "%s is not supported in a Bundle", clip(method))
+	}
+	s.number(o)
+	e.write = o
+	return nil
+}
+
+// routeOperation reads the request of an entry that is an operation which writes.
+func (s *Service) routeOperation(e *entry, o *op, parts []string) error {
+	o.letter, o.id = search.Update, parts[1]
+	switch parts[2] {
+	case "$meta-add", "$meta-delete":
+		meta, err := s.labels(e.res)
+		if err != nil {
+			return err
+		}
+		o.relabel(meta, parts[2] == "$meta-delete", s.Limits.Parse)
+	default:
+		return fhir.Errorf(fhir.KindNotSupported, "request.url", "%s is not supported in a Bundle", clip(parts[2]))
 	}
 	e.write = o
 	return nil
@@ -94,10 +125,13 @@ func (s *Service) routeRead(c Caller, e *entry, parts []string, query string) er
 	}
 	typ := parts[0]
 	history := parts[len(parts)-1] == "_history"
+	if parts[len(parts)-1] == "$meta" {
+		return s.routeMeta(c, e, parts)
+	}
 	switch {
 	case len(parts) == 1 && history:
 		e.read = func(ctx context.Context) (Result, error) { return s.HistorySystem(ctx, c, pairs) }
-	case len(parts) == 1 && typ != "" && typ != "metadata":
+	case len(parts) == 1 && typ != "" && typ != "metadata" && typ[0] != '$':
 		e.read = func(ctx context.Context) (Result, error) { return s.Search(ctx, c, typ, pairs, SearchOptions{}) }
 	case len(parts) == 2 && history:
 		e.read = func(ctx context.Context) (Result, error) { return s.HistoryType(ctx, c, typ, pairs) }
@@ -107,6 +141,24 @@ func (s *Service) routeRead(c Caller, e *entry, parts []string, query string) er
 		e.read = func(ctx context.Context) (Result, error) { return s.HistoryInstance(ctx, c, typ, parts[1], pairs) }
 	case len(parts) == 4 && parts[2] == "_history":
 		e.read = func(ctx context.Context) (Result, error) { return s.VRead(ctx, c, typ, parts[1], parts[3]) }
+	default:
+		return fhir.Errorf(fhir.KindNotSupported, "request.url", "GET %q is not supported in a Bundle", clip(strings.Join(parts, "/")))
+	}
+	return nil
+}
+
+func (s *Service) routeMeta(c Caller, e *entry, parts []string) error {
+	switch {
+	case len(parts) <= 2:
+		typ := ""
+		if len(parts) == 2 {
+			typ = parts[0]
+		}
+		e.read = func(ctx context.Context) (Result, error) { return s.MetaOf(ctx, c, typ) }
+	case len(parts) == 3:
+		e.read = func(ctx context.Context) (Result, error) { return s.Meta(ctx, c, parts[0], parts[1], "") }
+	case len(parts) == 5 && parts[2] == "_history":
+		e.read = func(ctx context.Context) (Result, error) { return s.Meta(ctx, c, parts[0], parts[1], parts[3]) }
 	default:
 		return fhir.Errorf(fhir.KindNotSupported, "request.url", "GET %q is not supported in a Bundle", clip(strings.Join(parts, "/")))
 	}
@@ -146,6 +198,8 @@ func (e *entry) place(err *fhir.Error) *fhir.Error {
 		out.Expression += ".request"
 	case err.Expression == "resourceType":
 		out.Expression += ".resource.resourceType"
+	case strings.HasPrefix(err.Expression, "patch"): // of a JSON Patch, which is the data of a Binary
+		out.Expression += ".resource.data"
 	case err.Expression != "":
 		out.Expression += ".resource"
 		if i := strings.IndexByte(err.Expression, '.'); i >= 0 {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
@@ -41,14 +40,9 @@ func (s *Service) HistoryType(ctx context.Context, c Caller, typ string, params 
 
 // HistorySystem gives the versions of all types that the caller has s on, newest first; KindForbidden if there is none.
 func (s *Service) HistorySystem(ctx context.Context, c Caller, params []search.Pair) (Result, error) {
-	var types []string
-	for _, typ := range r4.Resources() {
-		if r4.Searchable(typ) && c.allowed(search.Search, typ) != search.None {
-			types = append(types, typ)
-		}
-	}
+	types := c.searchable()
 	if types == nil {
-		return Result{}, fhir.Errorf(fhir.KindForbidden, "", "the access has no scope with the letter s")
+		return Result{}, errNoSearch
 	}
 	return s.historyOf(ctx, c, "_history", types, params)
 }

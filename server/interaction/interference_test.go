@@ -36,9 +36,10 @@ func testNonInterference(t *testing.T, open func() store.Store) {
 		hidden := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawResource(t, "h", system) }), 1, 8).Draw(t, "hidden")
 		order := rapid.Permutation(append(make([]bool, len(visible)), trues(len(hidden))...)).Draw(t, "order")
 		requests := rapid.SliceOfN(rapid.SampledFrom(requests), 1, 10).Draw(t, "requests")
+		several := rapid.SampledFrom([]ConditionalDelete{DeleteSingle, DeleteMultiple}).Draw(t, "conditional delete")
 
-		with := answers(t, open(), granted, visible, hidden, order, requests)
-		without := answers(t, open(), granted, visible, nil, order, requests)
+		with := answers(t, open(), granted, visible, hidden, order, requests, several)
+		without := answers(t, open(), granted, visible, nil, order, requests, several)
 		for i := range requests {
 			if with[i] != without[i] {
 				t.Fatalf("%s: %s\nwith hidden resources: %s\nwithout: %s", granted, requests[i], with[i], without[i])
@@ -66,7 +67,7 @@ func drawResource(t *rapid.T, prefix string, system bool) string {
 	case hide:
 		subject = "B"
 	}
-	identifier := `"identifier":[{"value":"` + rapid.SampledFrom([]string{"1", "2"}).Draw(t, "identifier") + `"}],`
+	identifier := `"meta":{"tag":[{"code":"` + rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "tag") + `","display":"` + prefix + `"}]},"identifier":[{"value":"` + rapid.SampledFrom([]string{"1", "2"}).Draw(t, "identifier") + `"}],`
 	if rapid.Bool().Draw(t, "encounter") {
 		return strings.Replace(encounter(prefix+"e"+id[1:], subject, class), `"status"`, identifier+`"status"`, 1)
 	}
@@ -87,11 +88,29 @@ var requests = []string{
 	"history Observation v1", "history Observation h1", "type history Observation", "type history Encounter", "system history",
 	"update Observation v1", "update Observation h1", "update Observation n1", "delete Observation h2", "delete Observation v2", "delete Observation n2",
 	"create 1", "create 2", "create 3", "refer 1", "refer 2", "refer 3",
+
+	"update-where identifier=1 ", "update-where identifier=2 ", "update-where identifier=3 ", "update-where _id=h1,v1 v1", "update-where _id=h1 h1", "update-where identifier=1 v1",
+	"update-where identifier=3 h2", "update-where identifier=3 n1", "update-where category=b ", "update-where encounter.class=IMP ",
+	"delete-where identifier=1", "delete-where identifier=3", "delete-where _id=h1", "delete-where _id=h1,v1", "delete-where status=final", "delete-where category=c",
+	"patch Observation v1 status", "patch Observation v1 move", "patch Observation v1 test", "patch Observation v2 category", "patch Observation h1 status", "patch Observation h1 test", "patch Observation n1 test",
+	"patch-where identifier=1 status", "patch-where identifier=2 test", "patch-where _id=h1 status", "patch-where _id=h1,v2 category",
+	"meta Observation v1", "meta Observation h1", "meta Patient B", "type-meta Observation", "type-meta Encounter", "type-meta Patient", "type-meta ",
+	"meta-add Observation v1", "meta-add Observation h1", "meta-delete Observation v2", "meta-delete Observation h2", "create-only v1", "create-only h1", "create-only n1",
+}
+
+// patches are those of the requests: one that is done, one that moves the resource out of reach, one whose test fails or
+// not by what is there, one that takes away the category.
+var patches = map[string]string{
+	"status":   `[{"op":"replace","path":"/status","value":"amended"}]`,
+	"move":     `[{"op":"replace","path":"/subject/reference","value":"Patient/B"}]`,
+	"test":     `[{"op":"test","path":"/identifier/0/value","value":"1"}]`,
+	"category": `[{"op":"remove","path":"/category"}]`,
 }
 
 // answers are what the requests give, one after the other. Writes of the world have the same times in both worlds.
-func answers(t *rapid.T, st store.Store, granted string, visible, hidden []string, order []bool, requests []string) []string {
+func answers(t *rapid.T, st store.Store, granted string, visible, hidden []string, order []bool, requests []string, several ConditionalDelete) []string {
 	r := rigOn(t, st)
+	r.ConditionalDelete = several
 	var at time.Time
 	r.Now = func() time.Time { return at }
 	r.put(patient("A"), patient("B"))
@@ -142,6 +161,22 @@ func answer(r *rig, c Caller, request string) string {
 		out, err = r.HistoryType(ctx, c, words[2], nil)
 	case "create":
 		out, err = r.Create(ctx, c, "Observation", r.parse(observation("x", "A", "a")), CreateOptions{IfNoneExist: "identifier=" + words[1]})
+	case "update-where":
+		body := observation(words[2], "A", "a")
+		if words[2] == "" {
+			body = strings.Replace(body, `"id":"",`, "", 1)
+		}
+		out, err = r.UpdateWhere(ctx, c, "Observation", words[1], r.parse(body), WriteOptions{})
+	case "delete-where":
+		out, err = r.DeleteWhere(ctx, c, "Observation", words[1], WriteOptions{})
+	case "create-only":
+		out, err = r.Update(ctx, c, "Observation", words[1], r.parse(observation(words[1], "A", "a")), WriteOptions{IfNoneMatch: "*"})
+	case "patch":
+		out, err = r.Patch(ctx, c, words[1], words[2], r.patchOf(words[1], binary(patches[words[3]])), WriteOptions{})
+	case "patch-where":
+		out, err = r.PatchWhere(ctx, c, "Observation", words[1], r.patchOf("Observation", binary(patches[words[2]])), WriteOptions{})
+	case "type-meta":
+		out, err = r.MetaOf(ctx, c, words[1])
 	case "refer":
 		body := strings.Replace(observation("x", "A", "a"), `"status"`, `"encounter":{"reference":"Encounter?identifier=`+words[1]+`"},"status"`, 1)
 		out, err = r.Bundle(ctx, c, r.parse(`{"resourceType":"Bundle","type":"transaction","entry":[`+post("", body)+`]}`), BundleOptions{})
@@ -155,5 +190,5 @@ func answer(r *rig, c Caller, request string) string {
 	if out.Readable {
 		body = string(out.Row.Body)
 	}
-	return fmt.Sprint(out.Effect, out.Row.Type, out.Row.ID, out.Row.Version, out.Row.LastUpdated, body, string(out.Bundle))
+	return fmt.Sprint(out.Effect, out.Row.Type, out.Row.ID, out.Row.Version, out.Row.LastUpdated, body, string(out.Bundle), string(out.Parameters), out.Count)
 }

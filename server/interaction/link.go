@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -60,6 +61,15 @@ func links(res *fhir.Resource) []link {
 	return found
 }
 
+// added are the links of after that are none of before: those that a patch brought.
+func added(before, after *fhir.Resource) []link {
+	had := make(map[string]bool)
+	for _, l := range links(before) {
+		had[l.node.Text] = true
+	}
+	return slices.DeleteFunc(links(after), func(l link) bool { return had[l.node.Text] })
+}
+
 // placeholder says whether text is an identity that means something inside of a Bundle only.
 func placeholder(text string) bool {
 	return strings.HasPrefix(text, "urn:uuid:") || strings.HasPrefix(text, "urn:oid:")
@@ -96,7 +106,7 @@ func typeAt(res *fhir.Resource, n *fhir.Node) string {
 }
 
 // rewriteNarrative replaces the values of src and href that are identities of entries.
-func rewriteNarrative(div string, ids map[string]string) string {
+func rewriteNarrative(div string, local func(identity string) (string, bool)) string {
 	var out strings.Builder
 	for {
 		i := strings.Index(div, "=\"")
@@ -109,7 +119,7 @@ func rewriteNarrative(div string, ids map[string]string) string {
 		}
 		name, value := div[:i], div[i+2:i+2+end]
 		out.WriteString(div[:i+2])
-		if id, ok := ids[value]; ok && (strings.HasSuffix(name, "src") || strings.HasSuffix(name, "href")) {
+		if id, ok := local(value); ok && (strings.HasSuffix(name, "src") || strings.HasSuffix(name, "href")) {
 			value = id
 		}
 		out.WriteString(value)

@@ -13,7 +13,7 @@ import (
 func (s *Service) response(kind string, entries []*entry, o BundleOptions) []byte {
 	size := 100
 	for _, e := range entries {
-		size += 250 + len(s.Base) + len(e.got.Row.Body) + len(e.got.Bundle)
+		size += 250 + len(s.Base) + len(e.got.Row.Body) + len(e.got.Bundle) + len(e.got.Parameters)
 		if e.write != nil && o.Return == ReturnRepresentation {
 			size += len(e.write.result.Row.Body)
 		}
@@ -44,9 +44,15 @@ func (s *Service) appendEntry(b []byte, e *entry, o BundleOptions) []byte {
 	}
 	row := result.Row
 	status := [...]int{OK: http.StatusOK, Created: http.StatusCreated, NoContent: http.StatusNoContent}[result.Effect]
+	outcome := e.write != nil && o.Return == ReturnOperationOutcome
+	if result.Count > 1 { // nothing else says what became of it
+		status, outcome = http.StatusOK, true
+	}
 	switch {
 	case result.Bundle != nil:
 		b = append(append(append(b, `"resource":`...), result.Bundle...), ',')
+	case result.Parameters != nil:
+		b = append(append(append(b, `"resource":`...), result.Parameters...), ',')
 	case e.read != nil:
 		if version, ok := parseETag(e.ifNoneMatch); ok && version == row.Version {
 			status = http.StatusNotModified
@@ -65,8 +71,8 @@ func (s *Service) appendEntry(b []byte, e *entry, o BundleOptions) []byte {
 		b = append(b, `,"lastModified":"`...)
 		b = append(fhir.AppendInstant(b, time.UnixMicro(row.LastUpdated)), '"')
 	}
-	if e.write != nil && o.Return == ReturnOperationOutcome {
-		b = append(append(b, `,"outcome":`...), Informational(http.StatusText(status))...)
+	if outcome {
+		b = append(append(b, `,"outcome":`...), Informational(result.Summary())...)
 	}
 	return append(b, '}')
 }

@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -20,7 +21,9 @@ type Service struct {
 	NewID      func() string    // nil is RandomID; an id must hold 122 random bits or more
 	Validation Validation
 	Limits     Limits
-	Seal       *Seal // seals the cursors of page links; without it a result has one page
+	// ConditionalDelete is what a conditional delete does where several resources match.
+	ConditionalDelete ConditionalDelete
+	Seal              *Seal // seals the cursors of page links; without it a result has one page
 }
 
 // Validation is what is checked of a resource before it is stored, beyond strict JSON.
@@ -32,16 +35,27 @@ const (
 	ValidateOff                         // JSON only
 )
 
+// ConditionalDelete is what becomes of several matches of a conditional delete.
+type ConditionalDelete uint8
+
+// The ways of conditional deletes (R4 capabilitystatement.html, rest.resource.conditionalDelete).
+const (
+	DeleteSingle   ConditionalDelete = iota // they are refused: KindMultiple
+	DeleteMultiple                          // they are deleted, all in one step
+)
+
 // Limits bound requests. A zero field means that of DefaultLimits.
 type Limits struct {
 	Parse   fhir.Limits
 	Page    int // resources of a page without _count
 	MaxPage int // a larger _count is cut to it
 	Entries int // entries of a batch or transaction
+	Deletes int // resources that one conditional delete may delete
+	Labels  int // resources with labels that $meta of a type or of the system reads
 }
 
 // DefaultLimits hold where a field of Service.Limits is zero.
-var DefaultLimits = Limits{Parse: fhir.DefaultLimits, Page: 20, MaxPage: 1000, Entries: 50_000}
+var DefaultLimits = Limits{Parse: fhir.DefaultLimits, Page: 20, MaxPage: 1000, Entries: 50_000, Deletes: 10_000, Labels: 20_000}
 
 // Caller is on whose behalf an interaction runs.
 type Caller struct {
@@ -64,11 +78,30 @@ const (
 // Result is the answer of an interaction that succeeded.
 type Result struct {
 	Effect   Effect
-	Row      plan.Row    // the version that was read, written or found; a zero Type where there is none
-	Readable bool        // the caller has r on Row: Row.Body may be sent
-	Bundle   []byte      // searchset, history, batch-response or transaction-response; nil otherwise
-	Warnings fhir.Errors // what lenient handling left out; search Bundles hold them as an entry, too
-	Faults   []error     // of Bundle: what failed in entries by the server's fault; for the log, the answer has no text of it
+	Row      plan.Row // the version that was read, written or found; a zero Type where there is none
+	Readable bool     // the caller has r on Row: Row.Body may be sent
+	Bundle   []byte   // searchset, history, batch-response or transaction-response; nil otherwise
+	// Parameters is what an operation gives back; of $meta-add and $meta-delete nil unless Readable.
+	Parameters []byte
+	Count      int         // of a delete: how many resources it deleted; Row is the tombstone of one, several have none
+	Warnings   fhir.Errors // what lenient handling left out; search Bundles hold them as an entry, too
+	Faults     []error     // of Bundle: what failed in entries by the server's fault; for the log, the answer has no text of it
+}
+
+// Summary tells people what a write did, without anything of content.
+func (r Result) Summary() string {
+	instance := r.Row.Type + "/" + r.Row.ID
+	switch {
+	case r.Effect == Created:
+		return "created: " + instance
+	case r.Effect == OK:
+		return "found or updated: " + instance
+	case r.Count == 0:
+		return "there was nothing to delete"
+	case r.Count == 1:
+		return "1 resource was deleted"
+	}
+	return strconv.Itoa(r.Count) + " resources matched and were deleted"
 }
 
 // ETag is the entity tag of a version: W/"3".
@@ -102,6 +135,12 @@ func (s *Service) limits() Limits {
 	}
 	if l.Entries <= 0 {
 		l.Entries = DefaultLimits.Entries
+	}
+	if l.Deletes <= 0 {
+		l.Deletes = DefaultLimits.Deletes
+	}
+	if l.Labels <= 0 {
+		l.Labels = DefaultLimits.Labels
 	}
 	return l
 }

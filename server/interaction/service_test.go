@@ -222,6 +222,27 @@ func do(r *rig, c Caller, what, typ, id, body string) (Result, error) {
 		return r.Update(ctx, c, typ, id, r.parse(body), WriteOptions{})
 	case "delete":
 		return r.Delete(ctx, c, typ, id, WriteOptions{})
+	case "conditional update":
+		return r.UpdateWhere(ctx, c, typ, "_id="+id, r.parse(body), WriteOptions{})
+	case "conditional delete":
+		return r.DeleteWhere(ctx, c, typ, "_id="+id, WriteOptions{})
+	case "patch", "conditional patch": // body: the new category, "" is none
+		p := r.patchOf(typ, binary(`[{"op":"test","path":"/id","value":"`+id+`"}]`))
+		if body != "" {
+			p = r.patchOf(typ, binary(`[{"op":"replace","path":"/category/0/coding/0/code","value":"`+body+`"}]`))
+		}
+		if what == "patch" {
+			return r.Patch(ctx, c, typ, id, p, WriteOptions{})
+		}
+		return r.PatchWhere(ctx, c, typ, "_id="+id, p, WriteOptions{})
+	case "meta":
+		return r.Meta(ctx, c, typ, id, "")
+	case "type meta":
+		return r.MetaOf(ctx, c, typ)
+	case "meta-add":
+		return r.MetaAdd(ctx, c, typ, id, r.parse(metaOf(`{"tag":[{"code":"t"}]}`)), WriteOptions{})
+	case "meta-delete":
+		return r.MetaDelete(ctx, c, typ, id, r.parse(metaOf(`{"tag":[{"code":"t"}]}`)), WriteOptions{})
 	}
 	panic(what)
 }

@@ -1,7 +1,8 @@
 // Package interaction is what the server does, without HTTP: read, vread, create, update, patch, delete, search,
-// history, batch and transaction, $meta and its kin; writes by id and by condition. The HTTP routes and the entries of a Bundle call the same methods, so both give the same
-// answers. Every method takes a Caller, whose Access is part of each query (search.Guard): there is no other way to a
-// resource. The answers are those of the access semantics: what a caller may not see is absent, in the same bytes.
+// history, batch and transaction, $meta and its kin; writes by id and by condition. The HTTP routes and the entries of
+// a Bundle call the same methods, so both give the same answers. Every method takes a Caller, whose Access is part of
+// each query (search.Guard): there is no other way to a resource. The answers are those of the access semantics: what a
+// caller may not see is absent, in the same bytes.
 //
 // What never belongs here: HTTP requests and headers, JSON of resources decoded into structs, scopes and tokens.
 //

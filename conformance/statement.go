@@ -23,8 +23,21 @@ type Claims struct {
 
 	UpdateCreate      bool
 	ConditionalCreate bool
-	ConditionalRead   bool   // If-None-Match and If-Modified-Since
+	ConditionalRead   bool     // If-None-Match and If-Modified-Since
+	ConditionalUpdate bool     // of types that have update
+	ConditionalDelete string   // of types that have delete: single or multiple; "" is not-supported
+	PatchFormats      []string // media types, if there is patch
+	Operations        []Operation
 	Security          string // how a caller shows who it is, for people
+}
+
+// Operation is an operation of every resource type, of the whole system, or both.
+type Operation struct {
+	Name       string // without the dollar
+	Definition string // canonical of its OperationDefinition
+	System     bool   // on the base
+	Resource   bool   // on a type or an instance
+	Writes     bool   // only of types that have update
 }
 
 // Statement is the CapabilityStatement of the claims (R4 capabilitystatement.html), kind instance, as compact JSON.
@@ -51,6 +64,11 @@ func Statement(c Claims) ([]byte, error) {
 			perType = append(perType, i)
 		}
 	}
+	for _, o := range c.Operations {
+		if o.System {
+			rest.Operation = append(rest.Operation, fhir.CapabilityStatementRestResourceOperation{Name: o.Name, Definition: o.Definition})
+		}
+	}
 	reverse := reverseIncludes()
 	for _, typ := range r4.Resources() {
 		if !r4.Searchable(typ) {
@@ -67,7 +85,7 @@ func Statement(c Claims) ([]byte, error) {
 			UpdateCreate:      ptr(c.UpdateCreate && !slices.Contains(except, "update")),
 			ConditionalCreate: ptr(c.ConditionalCreate),
 			ConditionalRead:   ptr(fhir.ConditionalReadStatusNotSupported),
-			ConditionalUpdate: ptr(false),
+			ConditionalUpdate: ptr(c.ConditionalUpdate && !slices.Contains(except, "update")),
 			ConditionalDelete: ptr(fhir.ConditionalDeleteStatusNotSupported),
 			ReferencePolicy:   []fhir.ReferenceHandlingPolicy{fhir.ReferenceHandlingPolicyLiteral, fhir.ReferenceHandlingPolicyLogical},
 		}
@@ -76,6 +94,18 @@ func Statement(c Claims) ([]byte, error) {
 		}
 		if c.ConditionalRead {
 			r.ConditionalRead = ptr(fhir.ConditionalReadStatusFullSupport)
+		}
+		if c.ConditionalDelete != "" && !slices.Contains(except, "delete") {
+			var way fhir.ConditionalDeleteStatus
+			if err := way.UnmarshalJSON([]byte(c.ConditionalDelete)); err != nil {
+				return nil, fmt.Errorf("claim conditional delete: %w", err)
+			}
+			r.ConditionalDelete = &way
+		}
+		for _, o := range c.Operations {
+			if o.Resource && !(o.Writes && slices.Contains(except, "update")) {
+				r.Operation = append(r.Operation, fhir.CapabilityStatementRestResourceOperation{Name: o.Name, Definition: o.Definition})
+			}
 		}
 		if slices.Contains(c.Interactions, "search-type") {
 			r.SearchParam, r.SearchInclude = searches(typ)
@@ -98,6 +128,7 @@ func Statement(c Claims) ([]byte, error) {
 		Software:    &fhir.CapabilityStatementSoftware{Name: c.Software, Version: optional(c.Version)},
 		FhirVersion: fhir.FHIRVersion4_0_1,
 		Format:      []string{"application/fhir+json", "json"},
+		PatchFormat: c.PatchFormats,
 		Implementation: &fhir.CapabilityStatementImplementation{
 			Description: c.Software + " at " + c.Base,
 			Url:         ptr(c.Base),

@@ -14,25 +14,29 @@ import (
 var claims = Claims{
 	Software: "Firewarden", Version: "0.1", Date: "2026-11-22", Base: "http://127.0.0.1:8080/fhir",
 	Interactions: []string{"capabilities", "read", "vread", "create", "search-type", "history-system", "batch", "transaction"},
-	Except:       map[string][]string{"AuditEvent": {"vread"}},
+	Except:       map[string][]string{"AuditEvent": {"vread", "update", "delete"}},
 	UpdateCreate: true, ConditionalCreate: true, ConditionalRead: true, Security: "a <b> & c",
+	ConditionalUpdate: true, ConditionalDelete: "single", PatchFormats: []string{"application/json-patch+json"},
+	Operations: []Operation{{Name: "meta", Definition: "http://m", System: true, Resource: true}, {Name: "meta-add", Definition: "http://a", Resource: true, Writes: true}},
 }
 
 // statement is the part of a CapabilityStatement that the tests look at.
 type statement struct {
 	ResourceType, FhirVersion, Kind, Status, Date string
-	Format                                        []string
+	Format, PatchFormat                           []string
 	Implementation                                struct{ Url string }
 	Rest                                          []struct {
 		Mode        string
 		Security    struct{ Description string }
 		Interaction []struct{ Code string }
+		Operation   []struct{ Name, Definition string }
 		Resource    []struct {
 			Type, Profile, Versioning, ConditionalRead, ConditionalDelete   string
 			ReadHistory, UpdateCreate, ConditionalCreate, ConditionalUpdate bool
 			Interaction                                                     []struct{ Code string }
 			SearchParam                                                     []struct{ Name, Definition, Type string }
 			SearchInclude, SearchRevInclude                                 []string
+			Operation                                                       []struct{ Name, Definition string }
 		}
 	}
 }
@@ -73,6 +77,9 @@ func TestStatementClaimsWhatTheTablesHold(t *testing.T) {
 	if got := len(s.Rest[0].Resource); got != 145 {
 		t.Errorf("%d types, want the 145 searchable ones", got)
 	}
+	if got := s.Rest[0].Operation; len(got) != 1 || got[0].Name != "meta" || !slices.Equal(s.PatchFormat, claims.PatchFormats) {
+		t.Errorf("operations %v, patches %v", got, s.PatchFormat)
+	}
 	params := 0
 	for _, r := range s.Rest[0].Resource {
 		var codes []string
@@ -86,9 +93,13 @@ func TestStatementClaimsWhatTheTablesHold(t *testing.T) {
 		if !slices.Equal(codes, want) {
 			t.Errorf("%s: interactions %v, want %v", r.Type, codes, want)
 		}
-		if r.Versioning != "versioned" || r.ConditionalRead != "full-support" || r.ConditionalDelete != "not-supported" ||
-			!r.ReadHistory || !r.UpdateCreate || !r.ConditionalCreate || r.ConditionalUpdate {
+		audit := r.Type == "AuditEvent"
+		if r.Versioning != "versioned" || r.ConditionalRead != "full-support" || (r.ConditionalDelete == "single") == audit ||
+			!r.ReadHistory || r.UpdateCreate == audit || !r.ConditionalCreate || r.ConditionalUpdate == audit {
 			t.Errorf("%s: %+v", r.Type, r)
+		}
+		if got, want := len(r.Operation), map[bool]int{true: 1, false: 2}[audit]; got != want || r.Operation[0].Name != "meta" || r.Operation[0].Definition != "http://m" {
+			t.Errorf("%s: operations %v", r.Type, r.Operation)
 		}
 		for _, p := range r.SearchParam {
 			params++
@@ -137,6 +148,11 @@ func TestStatementClaimsNoSearchWithoutIt(t *testing.T) {
 func TestStatementRefusesUnknownInteraction(t *testing.T) {
 	c := claims
 	c.Interactions = []string{"teleport"}
+	if b, err := Statement(c); err == nil {
+		t.Errorf("got %d bytes", len(b))
+	}
+	c = claims
+	c.ConditionalDelete = "some"
 	if b, err := Statement(c); err == nil {
 		t.Errorf("got %d bytes", len(b))
 	}

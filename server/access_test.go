@@ -76,7 +76,7 @@ func TestCORS(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Access-Control-Allow-Origin":  "*",
-		"Access-Control-Allow-Methods": "GET, HEAD, PUT, DELETE, OPTIONS",
+		"Access-Control-Allow-Methods": "GET, HEAD, PUT, DELETE, PATCH, OPTIONS",
 		"Access-Control-Max-Age":       "3600",
 		"Vary":                         "Accept-Encoding, Origin",
 	} {

@@ -56,6 +56,10 @@ func (x *exchange) fail(err error) {
 		x.setBytes(hAuthenticate, vBearer)
 	case http.StatusMethodNotAllowed:
 		x.set(hAllow, x.allowed())
+	case http.StatusUnsupportedMediaType:
+		if x.route.method == http.MethodPatch {
+			x.set(hAcceptPatch, strings.Join(patchFormats, ", "))
+		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		x.setBytes(hRetryAfter, vSecond)
 	}

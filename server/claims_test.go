@@ -13,6 +13,9 @@ type statement struct {
 		Resource []struct {
 			Type                            string
 			Interaction                     []struct{ Code string }
+			ConditionalUpdate               bool
+			ConditionalDelete               string
+			Operation                       []struct{ Name string }
 			SearchParam                     []struct{ Name string }
 			SearchInclude, SearchRevInclude []string
 		}
@@ -28,6 +31,17 @@ func TestClaimsHold(t *testing.T) {
 	params, includes := 0, 0
 	for _, r := range s.Rest[0].Resource {
 		has := func(code string) bool {
+			switch code {
+			case "conditional update":
+				return r.ConditionalUpdate
+			case "conditional delete":
+				return r.ConditionalDelete == "single"
+			case "conditional patch":
+				code = "patch"
+			}
+			if op, ok := strings.CutPrefix(code, "$"); ok {
+				return slices.ContainsFunc(r.Operation, func(o struct{ Name string }) bool { return o.Name == op })
+			}
 			return slices.ContainsFunc(r.Interaction, func(i struct{ Code string }) bool { return i.Code == code })
 		}
 		path := "/fhir/" + r.Type
@@ -44,12 +58,16 @@ func TestClaimsHold(t *testing.T) {
 			{"history-type", "GET", path + "/_history", ""},
 			{"search-type", "GET", path, ""},
 			{"search-type", "POST", path + "/_search", ""},
-			{"patch", "PATCH", path + "/x", ""},
+			{"patch", "PATCH", path + "/x", `{"resourceType":"Parameters"}`},
+			{"conditional update", "PUT", path + "?_id=x", body},
+			{"conditional delete", "DELETE", path + "?_id=y", ""},
+			{"conditional patch", "PATCH", path + "?_id=y", `{"resourceType":"Parameters"}`},
+			{"$meta", "GET", path + "/x/$meta", ""},
+			{"$meta", "GET", path + "/$meta", ""},
+			{"$meta-add", "POST", path + "/x/$meta-add", `{"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":{"tag":[{"code":"a"}]}}]}`},
+			{"$meta-delete", "POST", path + "/x/$meta-delete", `{"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":{"tag":[{"code":"a"}]}}]}`},
 		} {
 			a := w.do(c.method, c.path, c.body)
-			if c.code == "patch" && !has("patch") && a.status == 405 {
-				continue
-			}
 			if works := a.status != 405 && a.status < 500; works != has(c.code) {
 				t.Errorf("%s %s: %d, claimed: %v", c.method, c.path, a.status, has(c.code))
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/firewarden/firewarden/conformance"
+	"github.com/firewarden/firewarden/server/interaction"
 )
 
 // document is an answer that is made once: its bytes, plain and compressed, and its entity tag.
@@ -67,12 +68,20 @@ func (s *Server) capabilityStatement(table []route) document {
 	if s.o.Anonymous != nil {
 		security = "Requests without an access token are answered."
 	}
-	body, err := conformance.Statement(conformance.Claims{
+	c := conformance.Claims{
 		Software: "Firewarden", Version: s.o.Version, Date: date, Base: s.o.Service.Base,
-		Interactions: claims(table), Except: map[string][]string{"AuditEvent": {"update", "delete"}},
+		Interactions: claims(table), Except: map[string][]string{"AuditEvent": {"update", "patch", "delete"}, "Binary": {"patch"}},
 		UpdateCreate: true, ConditionalCreate: true, ConditionalRead: true,
+		ConditionalUpdate: conditional(table, put), PatchFormats: patchFormats, Operations: operations(table),
 		Security: security,
-	})
+	}
+	if conditional(table, del) {
+		c.ConditionalDelete = "single"
+		if s.o.Service.ConditionalDelete == interaction.DeleteMultiple {
+			c.ConditionalDelete = "multiple"
+		}
+	}
+	body, err := conformance.Statement(c)
 	if err != nil {
 		panic(fmt.Errorf("build capability statement: %w", err))
 	}

@@ -88,7 +88,7 @@ func (x *exchange) prepare() error {
 			return err
 		}
 	}
-	if err := x.negotiate(); err != nil && x.route.codes != "" {
+	if err := x.negotiate(); err != nil && (x.route.codes != "" || x.route.op != "") {
 		return err
 	}
 	if name := x.c.Params("type"); name != "" {

@@ -3,6 +3,7 @@ package server
 // Names and values of headers as bytes, in the form that fasthttp compares with.
 var (
 	hAcceptEncoding  = []byte("Accept-Encoding")
+	hAcceptPatch     = []byte("Accept-Patch")
 	hAllow           = []byte("Allow")
 	hAllowHeaders    = []byte("Access-Control-Allow-Headers")
 	hAllowMethods    = []byte("Access-Control-Allow-Methods")

@@ -2,11 +2,13 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"github.com/firewarden/firewarden/conformance"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
@@ -16,6 +18,8 @@ type route struct {
 	method  string // GET answers HEAD, too; "" is every method (with missing only)
 	path    string // as Fiber writes it
 	codes   string // FHIR interactions, as the CapabilityStatement names them
+	where   bool   // of a write: search parameters instead of an id
+	op      string // name of the operation, without its dollar
 	open    bool   // answers whoever asks
 	serve   func(*exchange) error
 	missing string
@@ -30,6 +34,7 @@ const (
 	post = http.MethodPost
 	put  = http.MethodPut
 	del  = http.MethodDelete
+	pat  = http.MethodPatch
 )
 
 // routes is the table. Of several rows that match a path the first one counts.
@@ -46,29 +51,39 @@ func routes() []route {
 		{method: get, path: "/fhir", missing: "a search over all types is not supported yet: search one type, as in /fhir/Patient?name=…"},
 		{method: get, path: "/fhir/_history", codes: "history-system", serve: (*exchange).historySystem},
 		{method: post, path: "/fhir/_search", missing: "a search over all types is not supported yet: search one type, as in /fhir/Patient/_search"},
+		{method: get, path: "/fhir/$meta", op: "meta", serve: (*exchange).metaOf},
+		{method: post, path: "/fhir/$meta", op: "meta", serve: (*exchange).metaOf},
 		{path: "/fhir/$:operation", missing: noOperation},
 
 		{method: get, path: "/fhir/:type", codes: "search-type", serve: (*exchange).search},
 		{method: post, path: "/fhir/:type", codes: "create", serve: (*exchange).create},
-		{method: put, path: "/fhir/:type", missing: "conditional update is not supported yet: update by id"},
-		{method: del, path: "/fhir/:type", missing: "conditional delete is not supported yet: delete by id"},
-		{method: http.MethodPatch, path: "/fhir/:type", missing: "conditional patch is not supported yet"},
+		{method: put, path: "/fhir/:type", codes: "update", where: true, serve: (*exchange).updateWhere},
+		{method: del, path: "/fhir/:type", codes: "delete", where: true, serve: (*exchange).deleteWhere},
+		{method: pat, path: "/fhir/:type", codes: "patch", where: true, serve: (*exchange).patchWhere},
+		{method: del, path: "/fhir/:type/", codes: "delete", where: true, serve: (*exchange).deleteWhere}, // as R4 writes it
 		{method: post, path: "/fhir/:type/_search", codes: "search-type", serve: (*exchange).searchForm},
 		{method: get, path: "/fhir/:type/_history", codes: "history-type", serve: (*exchange).historyType},
+		{method: get, path: "/fhir/:type/$meta", op: "meta", serve: (*exchange).metaOf},
+		{method: post, path: "/fhir/:type/$meta", op: "meta", serve: (*exchange).metaOf},
 		{path: "/fhir/:type/$:operation", missing: noOperation},
 
 		{method: get, path: "/fhir/:type/:id", codes: "read", serve: (*exchange).read},
 		{method: put, path: "/fhir/:type/:id", codes: "update", serve: (*exchange).update},
 		{method: del, path: "/fhir/:type/:id", codes: "delete", serve: (*exchange).delete},
-		{method: http.MethodPatch, path: "/fhir/:type/:id", missing: "patch is not supported yet: update the whole resource with PUT"},
+		{method: pat, path: "/fhir/:type/:id", codes: "patch", serve: (*exchange).patch},
 		{method: get, path: "/fhir/:type/:id/_history", codes: "history-instance", serve: (*exchange).historyInstance},
 		{method: get, path: "/fhir/:type/:id/_history/:version", codes: "vread", serve: (*exchange).vread},
+		{method: get, path: "/fhir/:type/:id/_history/:version/$meta", op: "meta", serve: (*exchange).meta},
+		{method: get, path: "/fhir/:type/:id/$meta", op: "meta", serve: (*exchange).meta},
+		{method: post, path: "/fhir/:type/:id/$meta", op: "meta", serve: (*exchange).meta},
+		{method: post, path: "/fhir/:type/:id/$meta-add", op: "meta-add", serve: (*exchange).metaAdd},
+		{method: post, path: "/fhir/:type/:id/$meta-delete", op: "meta-delete", serve: (*exchange).metaDelete},
 		{path: "/fhir/:type/:id/$:operation", missing: noOperation},
 		{method: get, path: "/fhir/:type/:id/:member", missing: "a search in a compartment is not supported yet: name it as a parameter, as in /fhir/Observation?patient=…"},
 	}
 }
 
-const noOperation = "operations are not supported yet"
+const noOperation = "this operation is not supported: $meta, $meta-add and $meta-delete are"
 
 // claims are the interaction codes of the table, each once, in its order.
 func claims(table []route) []string {
@@ -83,6 +98,32 @@ func claims(table []route) []string {
 		}
 	}
 	return codes
+}
+
+// conditional says whether a write by search parameters has a row.
+func conditional(table []route, method string) bool {
+	return slices.ContainsFunc(table, func(r route) bool { return r.method == method && r.where && r.serve != nil })
+}
+
+// operations are the operations of the table, each once, in its order, with the levels that it has rows for.
+func operations(table []route) []conformance.Operation {
+	var out []conformance.Operation
+	for _, r := range table {
+		if r.op == "" || r.serve == nil {
+			continue
+		}
+		i := slices.IndexFunc(out, func(o conformance.Operation) bool { return o.Name == r.op })
+		if i < 0 {
+			i = len(out)
+			out = append(out, conformance.Operation{Name: r.op, Definition: "http://hl7.org/fhir/OperationDefinition/Resource-" + r.op, Writes: r.op != "meta"})
+		}
+		if strings.Contains(r.path, ":type") {
+			out[i].Resource = true
+		} else {
+			out[i].System = true
+		}
+	}
+	return out
 }
 
 // register gives Fiber a handler for every method on every path of the table, so that a known path answers 405 and

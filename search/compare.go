@@ -34,7 +34,7 @@ func matchValue(p *r4.SearchParameter, mod Modifier, q *Value, v *index.Value) b
 	case r4.Composite:
 		return matchComposite(p, q, v)
 	case r4.Quantity:
-		return matchUnit(q, v) && matchNumber(q, v)
+		return matchQuantity(q, v)
 	case r4.URI:
 		return matchURI(mod, q.Text, v.Text)
 	}
@@ -95,6 +95,20 @@ func matchNumber(q *Value, v *index.Value) bool {
 		return (v.LowOpen || v.Low.Cmp(s.High) <= 0) && (v.HighOpen || v.High.Cmp(s.Low) >= 0)
 	}
 	return false
+}
+
+// matchQuantity: where both units convert to one canonical unit, the values do too; otherwise units are compared as
+// written.
+func matchQuantity(q *Value, v *index.Value) bool {
+	if q.Unit == nil {
+		return matchUnit(q, v) && matchNumber(q, v)
+	}
+	u := v.Unit()
+	if u == nil || u.Canonical() != q.Unit.Canonical() {
+		return false
+	}
+	c := v.In(u)
+	return matchNumber(q, &c)
 }
 
 // matchUnit: with a system code and system are the same; without one the code or the unit is as written.

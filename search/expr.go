@@ -3,6 +3,7 @@ package search
 import (
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/internal/ucum"
 )
 
 // An Expr denotes a set of resources.
@@ -142,6 +143,7 @@ type Value struct {
 	Ref    fhir.Reference // Reference
 	Time   fhir.Interval  // Date; with Ap already widened by the margin
 	Number fhir.Decimal   // Number, Quantity
+	Unit   *ucum.Unit     // Quantity: of a System and Code that convert to a canonical unit, else nil
 	Parts  []Value        // Composite
 }
 

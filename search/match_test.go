@@ -74,6 +74,27 @@ func TestMatch(t *testing.T) {
 			+value-quantity=5.4   +value-quantity=5.4||mg   +value-quantity=5.4||milligram   -value-quantity=5.4||g
 			+value-quantity=5.4|http://unitsofmeasure.org|mg   -value-quantity=5.4|http://unitsofmeasure.org|milligram
 			-value-quantity=5.4|http://other|mg   +value-quantity=gt5.39||mg   -value-quantity=0.0054||g`},
+		{"quantity: UCUM units convert exactly", `{"resourceType":"Observation","valueQuantity":{"value":0.0054,"unit":"g","system":"http://unitsofmeasure.org","code":"g"}}`, `
+			+value-quantity=5.4|http://unitsofmeasure.org|mg   +value-quantity=5|http://unitsofmeasure.org|mg   -value-quantity=5.40|http://unitsofmeasure.org|kg
+			+value-quantity=5.40|http://unitsofmeasure.org|mg   +value-quantity=5400|http://unitsofmeasure.org|ug   -value-quantity=5.41|http://unitsofmeasure.org|mg
+			+value-quantity=5.4e-6|http://unitsofmeasure.org|kg   -value-quantity=5.4||mg   -value-quantity=5.4|http://other|mg
+			+value-quantity=0.0054||g   +value-quantity=5.4e3|http://unitsofmeasure.org|ug{dose}   -value-quantity=5.4|http://unitsofmeasure.org|mL
+			-value-quantity=gt5.4|http://unitsofmeasure.org|mg   +value-quantity=ge5.4|http://unitsofmeasure.org|mg   +value-quantity=gt5.399|http://unitsofmeasure.org|mg
+			-value-quantity=lt5.4|http://unitsofmeasure.org|mg   +value-quantity=le5.4|http://unitsofmeasure.org|mg   +value-quantity=ne5.5|http://unitsofmeasure.org|mg
+			-value-quantity=ne5.4|http://unitsofmeasure.org|mg   +value-quantity=ap5.9|http://unitsofmeasure.org|mg   -value-quantity=ap6.5|http://unitsofmeasure.org|mg
+			+value-quantity=sa5.3|http://unitsofmeasure.org|mg   +value-quantity=eb5.5|http://unitsofmeasure.org|mg
+			-value-quantity=5.4|http://unitsofmeasure.org|nonsense   -value-quantity=0.0054|http://unitsofmeasure.org|nonsense`},
+		{"quantity: the ends of what digits imply, converted", `{"resourceType":"Observation","valueQuantity":{"value":5.45,"system":"http://unitsofmeasure.org","code":"mg"}}`, `
+			-value-quantity=0.0054|http://unitsofmeasure.org|g   +value-quantity=0.0055|http://unitsofmeasure.org|g   +value-quantity=ne0.0054|http://unitsofmeasure.org|g`},
+		{"quantity: temperature has another zero", `{"resourceType":"Observation","valueQuantity":{"value":37.0,"system":"http://unitsofmeasure.org","code":"Cel"}}`, `
+			+value-quantity=98.6|http://unitsofmeasure.org|[degF]   -value-quantity=98.5|http://unitsofmeasure.org|[degF]
+			+value-quantity=310.15|http://unitsofmeasure.org|K   +value-quantity=gt98|http://unitsofmeasure.org|[degF]   -value-quantity=gt98.6|http://unitsofmeasure.org|[degF]`},
+		{"quantity: pH is compared as written", `{"resourceType":"Observation","valueQuantity":{"value":7.4,"system":"http://unitsofmeasure.org","code":"[pH]"}}`, `
+			+value-quantity=7.4|http://unitsofmeasure.org|[pH]   -value-quantity=7.4|http://unitsofmeasure.org|1   +value-quantity=gt7||[pH]`},
+		{"quantity: an open end, converted", `{"resourceType":"Observation","valueQuantity":{"value":5,"comparator":">","system":"http://unitsofmeasure.org","code":"g"}}`, `
+			+value-quantity=gt100|http://unitsofmeasure.org|kg   +value-quantity=gt4999|http://unitsofmeasure.org|mg   -value-quantity=lt5000|http://unitsofmeasure.org|mg`},
+		{"quantity: units inside a composite", `{"resourceType":"Observation","code":{"coding":[{"code":"w"}]},"valueQuantity":{"value":70,"system":"http://unitsofmeasure.org","code":"kg"}}`, `
+			+code-value-quantity=w$70000|http://unitsofmeasure.org|g   -code-value-quantity=w$70|http://unitsofmeasure.org|g   +code-value-quantity=w$gt150|http://unitsofmeasure.org|[lb_av]`},
 		{"quantity: a comparator is an open end", `{"resourceType":"Observation","valueQuantity":{"value":5,"comparator":">","unit":"mg"}}`, `
 			+value-quantity=gt100   -value-quantity=5   -value-quantity=lt5   +value-quantity=ne5`},
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/internal/ucum"
+	"github.com/firewarden/firewarden/search/index"
 )
 
 // value reads one search value; target is the type of the modifier :[type].
@@ -125,6 +127,9 @@ func (p *parser) quantity(v *Value, s string) *fhir.Error {
 		return p.bad("a quantity is number, number|system|code or number||unit: %q", shown(v.Raw))
 	}
 	v.HasSystem, v.System, v.Code = parts[2] != "", unescape(parts[1]), unescape(parts[2])
+	if v.System == index.UCUM {
+		v.Unit, _ = ucum.Lookup(v.Code)
+	}
 	return nil
 }
 
@@ -184,8 +189,16 @@ type Bracket struct {
 }
 
 // Bracket is the range that a number stands for: for eq and ne what its digits imply (5.4: [5.35, 5.45)), for ap 10%
-// to either side, else the number itself.
+// to either side, else the number itself; of a quantity with a Unit in the canonical unit.
 func (v *Value) Bracket() Bracket {
+	b := v.bracket()
+	if v.Unit != nil {
+		b.Low, b.High = v.Unit.Convert(b.Low), v.Unit.Convert(b.High)
+	}
+	return b
+}
+
+func (v *Value) bracket() Bracket {
 	switch v.Prefix {
 	case Eq, Ne:
 		return Bracket{v.Number.Low(), v.Number.High(), true}

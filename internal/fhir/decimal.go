@@ -165,6 +165,12 @@ func (d Decimal) Rat() *big.Rat {
 	return r.SetInt(ten.Mul(ten, d.coefficient()))
 }
 
+// Shift is d × 10^n, exactly. The precision of d moves with it; n is small.
+func (d Decimal) Shift(n int) Decimal {
+	d.exp += n
+	return d
+}
+
 // mulDigits is the precision of Mul.
 const mulDigits = 40
 

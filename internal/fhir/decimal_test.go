@@ -155,3 +155,23 @@ func TestDecimalMul(t *testing.T) {
 		}
 	}
 }
+
+func TestShift(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{{"5.40", -3, "0.0054"}, {"5.4", 3, "5400"}, {"0", 5, "0"}, {"-1e2", -2, "-1"}, {"123456789012345678901234567890", -10, "12345678901234567890.123456789"}} {
+		d, err := ParseDecimal(c.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := ParseDecimal(c.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Shift(c.n); got.Cmp(want) != 0 || got.Key() != want.Key() {
+			t.Errorf("%s shifted by %d: %s, want %s", c.in, c.n, got, want)
+		}
+	}
+}

@@ -19,7 +19,7 @@ var floors = []struct {
 	prefix string
 	floor  int
 }{
-	{"internal/fhir", 1}, {"internal/house", 9},
+	{"internal/fhir", 1}, {"internal/ucum", 1}, {"internal/house", 9},
 	{"conformance", 2},
 	{"compartments", 3},
 	{"search", 4},

@@ -70,6 +70,10 @@ func TestRanges(t *testing.T) {
 	x := &Indexer{}
 	for _, c := range []struct{ typ, body, param, want string }{
 		{"Observation", `"valueQuantity":{"value":5.40,"unit":"milligram","system":"urn:u","code":"mg"}`, "value-quantity", "[5.4,5.4] urn:u|mg[5.4,5.4] |mg[5.4,5.4] |milligram[5.4,5.4]"},
+		{"Observation", `"valueQuantity":{"value":5.40,"unit":"mg","system":"http://unitsofmeasure.org","code":"kg"}`, "value-quantity", "[5.4,5.4] ucum:kg[5.4,5.4] |kg[5.4,5.4] |mg[5.4,5.4]"},
+		{"Observation", `"valueQuantity":{"value":5.40,"unit":"g","system":"http://unitsofmeasure.org","code":"g"}`, "value-quantity", "[5.4,5.4] ucum:kg[0.0054,0.0054] |g[5.4,5.4]"},
+		{"Observation", `"valueQuantity":{"value":5.40,"comparator":">","system":"http://unitsofmeasure.org","code":"g"}`, "value-quantity", "[5.4,max] ucum:kg[0.0054,max] |g[5.4,max]"},
+		{"Observation", `"valueQuantity":{"value":5.40,"system":"http://unitsofmeasure.org","code":"[pH]"}`, "value-quantity", "[5.4,5.4] http://unitsofmeasure.org|[pH][5.4,5.4] |[pH][5.4,5.4]"},
 		{"Observation", `"valueQuantity":{"value":5,"unit":"mg","code":"mg"}`, "value-quantity", "[5,5] |mg[5,5]"},
 		{"Observation", `"valueQuantity":{"value":5,"comparator":"<"}`, "value-quantity", "[min,5]"},
 		{"Observation", `"valueQuantity":{"value":5,"comparator":">"}`, "value-quantity", "[5,max]"},
@@ -79,7 +83,7 @@ func TestRanges(t *testing.T) {
 		{"RiskAssessment", `"prediction":[{"probabilityDecimal":0.5},{"probabilityDecimal":0.50}]`, "probability", "[0.5,0.5]"},
 	} {
 		names := map[Key]string{KeyMin: "min", KeyMax: "max"}
-		for _, s := range []string{"5.4", "5", "0.5"} {
+		for _, s := range []string{"5.4", "5", "0.5", "0.0054"} {
 			d, err := fhir.ParseDecimal(s)
 			if err != nil {
 				t.Fatal(err)

@@ -45,8 +45,10 @@ type Key string
 // Range is one value of an ordered parameter: an interval of keys. For dates half-open [Low, High), for numbers and
 // quantities closed [Low, High]. An open end is KeyMin or KeyMax.
 type Range struct {
-	Num  uint16
-	Unit string // Quantity: "" any unit; "system|code"; "|unit" as written (code or unit). Three entries for one value
+	Num uint16
+	// Unit of a Quantity: "" any unit; "|unit" as written (code or unit); "ucum:unit" with Low and High in that canonical
+	// unit, or, where the code has none, "system|code". An entry for each.
+	Unit string
 	Low  Key
 	High Key
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/internal/fhir/fhirpath"
+	"github.com/firewarden/firewarden/internal/ucum"
 )
 
 // interval is the span of time of a date, dateTime, instant, Period or Timing; ok is false for anything else, and for
@@ -125,6 +126,31 @@ func (v *Value) between(low, high *fhir.Node) bool {
 
 func (v *Value) unit(n *fhir.Node) {
 	v.System, v.Code, v.Text = n.Str("system"), n.Str("code"), n.Str("unit")
+}
+
+// UCUM is the system of UCUM codes.
+const UCUM = "http://unitsofmeasure.org"
+
+// Unit is the unit of a quantity, nil if it has none that converts to a canonical unit: its system is UCUM and its code
+// has one.
+func (v *Value) Unit() *ucum.Unit {
+	if v.System != UCUM {
+		return nil
+	}
+	u, _ := ucum.Lookup(v.Code)
+	return u
+}
+
+// In is v, a quantity of unit u, in u's canonical unit.
+func (v Value) In(u *ucum.Unit) Value {
+	low := v.Low
+	v.Low = u.Convert(low)
+	if v.LowOpen || v.High.Cmp(low) != 0 {
+		v.High = u.Convert(v.High)
+	} else {
+		v.High = v.Low
+	}
+	return v
 }
 
 // value is the number of a quantity.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/internal/ucum"
 )
 
 // TermsOf are the terms of one value of a parameter, in no order, perhaps repeated. FormPresent is among them; what
@@ -201,15 +202,7 @@ func (b *builder) ranges(num uint16, v *Value) {
 	case r4.Date:
 		r.Low, r.High = b.date(v.Time.Low), b.date(v.Time.High)
 	case r4.Number, r4.Quantity:
-		if !v.LowOpen {
-			r.Low = b.decimal(v.Low)
-		}
-		if !v.HighOpen {
-			r.High = r.Low
-			if v.LowOpen || v.High.Cmp(v.Low) != 0 {
-				r.High = b.decimal(v.High)
-			}
-		}
+		r.Low, r.High = b.ends(*v)
 	default:
 		return
 	}
@@ -221,18 +214,40 @@ func (b *builder) ranges(num uint16, v *Value) {
 		r.Unit = u
 		b.out.Ranges = append(b.out.Ranges, r)
 	}
-	if v.Code != "" {
-		if v.System != "" {
-			both := b.join(v.System, '|', v.Code)
-			unit(both)
-			unit(both[len(v.System):])
-		} else {
-			unit(b.join("", '|', v.Code))
-		}
-	}
 	if v.Text != "" && v.Text != v.Code {
 		unit(b.join("", '|', v.Text))
 	}
+	if v.Code == "" {
+		return
+	}
+	both := b.join(v.System, '|', v.Code)
+	unit(both[len(v.System):])
+	if v.System == "" {
+		return
+	}
+	if u := v.Unit(); u != nil {
+		r.Low, r.High = b.ends(v.In(u))
+		both = CanonicalUnit(u)
+	}
+	unit(both)
+}
+
+// CanonicalUnit is the Range.Unit of a canonical unit.
+func CanonicalUnit(u *ucum.Unit) string { return "ucum:" + u.Canonical() }
+
+// ends are the keys of the ends of a number.
+func (b *builder) ends(v Value) (low, high Key) {
+	low, high = KeyMin, KeyMax
+	if !v.LowOpen {
+		low = b.decimal(v.Low)
+	}
+	if !v.HighOpen {
+		high = low
+		if v.LowOpen || v.High.Cmp(v.Low) != 0 {
+			high = b.decimal(v.High)
+		}
+	}
+	return low, high
 }
 
 func (b *builder) date(micro int64) Key {

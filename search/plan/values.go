@@ -130,7 +130,10 @@ func number(num uint16, unit string, v *search.Value) Node {
 
 // unit is the index.Range.Unit that a quantity asks for.
 func unit(v *search.Value) string {
-	if !v.HasSystem {
+	switch {
+	case v.Unit != nil:
+		return index.CanonicalUnit(v.Unit)
+	case !v.HasSystem:
 		return ""
 	}
 	return v.System + "|" + v.Code

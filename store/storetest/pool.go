@@ -36,9 +36,13 @@ var (
 	codes    = []string{"x", "y", "z", "X", "x", "y", "x y", "x|y", "x$y", "x,y", `x\y`, "xy", long + "1", long + "2"}
 	families = []string{"Mejía", "Mejia", "MEJIAS", "Müller", "Muller", "O'Brien", "de la Cruz", "Ångström", "Smith, Jr", "Zoë",
 		"Meji\u0301a", "Straße", "STRASSE", "İnan", "ﬁnn", "-", "a$b", long + "a", long + "b", "李"}
-	givens    = []string{"Ann", "Anna", "José", "Jose", "Élodie", "Bo", "ann-marie", "Ann Lee", "Ann  Lee", "A"}
-	words     = []string{"severe pain", "Pain, mild", "Größe", "fever", long + " pain"}
-	units     = []string{"", "mg", "g", "/min"}
+	givens = []string{"Ann", "Anna", "José", "Jose", "Élodie", "Bo", "ann-marie", "Ann Lee", "Ann  Lee", "A"}
+	words  = []string{"severe pain", "Pain, mild", "Größe", "fever", long + " pain"}
+	units  = []string{"", "mg", "g", "/min"}
+	masses = []string{"kg", "g", "mg", "ug"} // each a thousandth of the one before
+
+	codesOfUnits = []string{"mg", "g", "ug", "[lb_av]", "Cel", "[degF]", "[pH]", "nonsense"}
+
 	profiles  = []string{"http://p.test/a", "http://p.test/a|1", "http://p.test/a/b", "urn:p", "http://p.test/" + long}
 	plainURIs = []string{"http://src.test/1", "http://src.test/1/2", "http://src.test/10", "urn:src"}
 )
@@ -128,7 +132,7 @@ func (m maker) quantity() any {
 	if u := pick(m, units); u != "" {
 		o["unit"] = u
 		if m.oneIn(2) {
-			o["system"], o["code"] = m.one(ucum, ucum, "urn:a"), m.one(u, "mg")
+			o["system"], o["code"] = m.one(ucum, ucum, "urn:a"), m.one(u, u, pick(m, codesOfUnits))
 		}
 	}
 	if m.oneIn(8) {

@@ -38,7 +38,7 @@ func (m member) width() int { return []int{0, 1, 20, 390, 410, 700}[m/2%6] }
 func (m member) to() time.Time { return m.from().AddDate(0, 0, m.width()+1) } // the last day counts
 
 func (m member) body() string {
-	value := fmt.Sprintf(`"valueQuantity":{"value":%d,"system":"http://unitsofmeasure.org","code":%q}`, m.value(), m.unit())
+	value := fmt.Sprintf(`"valueQuantity":{"value":%d,"system":"urn:units","code":%q}`, m.value(), m.unit())
 	if m%7 == 0 {
 		value = fmt.Sprintf(`"valuePeriod":{"start":%q,"end":%q}`, m.from().Format(time.DateOnly), m.to().AddDate(0, 0, -1).Format(time.DateOnly))
 	}
@@ -103,8 +103,8 @@ var manyTests = []suiteTest{
 		}
 		has := func(m member) bool { return m%7 != 0 }
 		ranges := []condition{
-			{"more than 50 mg", amount("http://unitsofmeasure.org|mg", "50"), func(m member) bool { return has(m) && m.value() > 50 && m.unit() == "mg" }},
-			{"more than 2 mg", amount("http://unitsofmeasure.org|mg", "2"), func(m member) bool { return has(m) && m.value() > 2 && m.unit() == "mg" }},
+			{"more than 50 mg", amount("urn:units|mg", "50"), func(m member) bool { return has(m) && m.value() > 50 && m.unit() == "mg" }},
+			{"more than 2 mg", amount("urn:units|mg", "2"), func(m member) bool { return has(m) && m.value() > 2 && m.unit() == "mg" }},
 			{"more than 99 of any unit", amount("", "99"), func(m member) bool { return has(m) && m.value() > 99 }},
 			{"more than 20 of the code g", amount("|g", "20"), func(m member) bool { return has(m) && m.value() > 20 && m.unit() == "g" }},
 		}

@@ -115,7 +115,7 @@ func leaves() []leaf {
 		{"at least 72", quantity("value-quantity", "", plan.Span{Min: number("72")}, no), "o1 o2 o8"},
 		{"5.4", quantity("value-quantity", "", plan.Span{Max: number("5.4")}, plan.Span{Min: number("5.4")}), "o3 o4"},
 		{"below nothing", quantity("value-quantity", "", no, plan.Span{Max: number("0"), MaxOpen: true}), "o7"},
-		{"in mmol/L", quantity("value-quantity", "http://unitsofmeasure.org|mmol/L", plan.Span{Min: number("5")}, no), "o3 o4"},
+		{"in mmol/L", quantity("value-quantity", "ucum:mmol/L", plan.Span{Min: number("5")}, no), "o3 o4"},
 		{"in the unit as written", quantity("value-quantity", "|/min", no, no), "o1 o2 o8"},
 		{"a component of at least 100", quantity("component-value-quantity", "", plan.Span{Min: number("100")}, no), "o1"},
 		{"one component above 80 and below 120", quantity("component-value-quantity", "",

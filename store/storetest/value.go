@@ -51,6 +51,10 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 			text = strings.TrimSuffix(text[:len(text)-1], ".") // with less precision
 		}
 		unit := ""
+		if u := v.Unit(); u != nil && u.Canonical() == masses[0] && m.oneIn(2) {
+			i := m.IntN(len(masses))
+			return pick(m, prefixes) + v.In(u).Low.Shift(3*i).String() + "|" + ucum + "|" + masses[i]
+		}
 		if p.Type == r4.Quantity {
 			unit = m.one("", "", "|"+escape(v.System)+"|"+escape(v.Code), "||"+escape(m.one(v.Code, v.Text)))
 		}
@@ -133,7 +137,7 @@ func (m maker) searchValue(p *r4.SearchParameter, modifier string) string {
 		return pick(m, prefixes) + pick(m, numbers)
 	case r4.Quantity:
 		v := pick(m, prefixes) + pick(m, numbers)
-		return v + m.one("", "", "||mg", "||/min", "|"+ucum+"|mg", "|urn:a|mg")
+		return v + m.one("", "", "||mg", "||/min", "|"+ucum+"|mg", "|urn:a|mg", "|"+ucum+"|"+pick(m, codesOfUnits))
 	case r4.String:
 		return escape(m.text())
 	case r4.Token:

@@ -1,6 +1,8 @@
 package search
 
 import (
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -20,14 +22,23 @@ func matchValue(p *r4.SearchParameter, mod Modifier, q *Value, v *index.Value) b
 	case r4.Date:
 		return matchDate(q, v.Time)
 	case r4.String:
+		if q.Words != nil {
+			return matchWords(q, v.Text)
+		}
 		return matchString(mod, q.Text, v.Text)
 	case r4.Token:
-		if mod == ModText {
-			return matchWords(q.Text, v.Text)
+		switch mod {
+		case ModText:
+			return matchWords(q, v.Text)
+		case ModOfType:
+			return matchOfType(q, v, p.CaseSensitive)
 		}
 		return matchToken(q, v, p.CaseSensitive)
 	case r4.Reference:
-		if mod == ModIdentifier {
+		switch mod {
+		case ModText:
+			return matchWords(q, v.Text)
+		case ModIdentifier:
 			return v.Identifier != nil && matchToken(q, v.Identifier, true)
 		}
 		return matchReference(q.Ref, v.Ref)
@@ -37,6 +48,8 @@ func matchValue(p *r4.SearchParameter, mod Modifier, q *Value, v *index.Value) b
 		return matchQuantity(q, v)
 	case r4.URI:
 		return matchURI(mod, q.Text, v.Text)
+	case r4.Special:
+		return q.Near.holds(v)
 	}
 	return false
 }
@@ -132,19 +145,39 @@ func matchString(mod Modifier, q, v string) bool {
 	return strings.HasPrefix(fhir.Fold(v), fhir.Fold(q))
 }
 
-// matchWords is :text: the words asked for stand in the text, the last one perhaps as the beginning of a word.
-func matchWords(q, v string) bool {
-	q, v = fhir.Fold(q), fhir.Fold(v)
-	for {
-		if strings.HasPrefix(v, q) {
+// matchWords: the words asked for stand one behind the other in the text.
+func matchWords(q *Value, text string) bool {
+	var space [32]string
+	words := space[:0]
+	index.EachWord(fhir.Fold(text), func(w string) bool {
+		words = append(words, w)
+		return true
+	})
+	last := len(q.Words) - 1
+	for ; len(words) > last && last >= 0; words = words[1:] {
+		if slices.Equal(words[:last], q.Words[:last]) &&
+			(words[last] == q.Words[last] || q.Begins && strings.HasPrefix(words[last], q.Words[last])) {
 			return true
 		}
-		_, rest, more := strings.Cut(v, " ")
-		if !more {
-			return false
-		}
-		v = rest
 	}
+	return false
+}
+
+// matchOfType: an identifier with this value and a coding of its type.
+func matchOfType(q *Value, v *index.Value, caseSensitive bool) bool {
+	if !slices.Contains(v.Types, index.Coding{System: q.System, Code: q.Code}) {
+		return false
+	}
+	return v.Code == q.Text || !caseSensitive && v.Code != "" && fhir.Fold(v.Code) == fhir.Fold(q.Text)
+}
+
+// holds says whether a position lies in the circle, by the great circle on a sphere of the mean radius of the earth.
+func (c Circle) holds(v *index.Value) bool {
+	const degree = math.Pi / 180
+	latitude, longitude := float(v.Low), float(v.High)
+	a, b := math.Sin((latitude-c.Latitude)*degree/2), math.Sin((longitude-c.Longitude)*degree/2)
+	h := a*a + b*b*math.Cos(latitude*degree)*math.Cos(c.Latitude*degree)
+	return 2*index.EarthRadius*math.Asin(math.Sqrt(min(h, 1))) <= c.Metres
 }
 
 // matchToken: "code" in any system, "|code" only without one, "system|" any code of it, "system|code" both.

@@ -138,13 +138,23 @@ type Value struct {
 	HasSystem bool   // Token, Quantity: a | was given
 	System    string // with HasSystem and "": explicitly no system
 	Code      string // Token: "" is any code of System; Quantity: unit or code
-	Text      string // String, URI: the text, escapes resolved
+	Text      string // String, URI: the text, escapes resolved; Token with ModOfType: the identifier's value
+
+	Words  []string // ModText, _text, _content: folded words that stand one behind the other in a text
+	Begins bool     // the last of Words may be the beginning of a longer one
 
 	Ref    fhir.Reference // Reference
 	Time   fhir.Interval  // Date; with Ap already widened by the margin
 	Number fhir.Decimal   // Number, Quantity
 	Unit   *ucum.Unit     // Quantity: of a System and Code that convert to a canonical unit, else nil
 	Parts  []Value        // Composite
+	Near   Circle         // near
+}
+
+// Circle is the surroundings of a place (R4 location.html#search).
+type Circle struct {
+	Latitude, Longitude float64 // degrees, WGS84
+	Metres              float64 // radius
 }
 
 // Interaction is the letter of a scope that a position of a request needs (access.md §2).

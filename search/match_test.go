@@ -108,6 +108,27 @@ func TestMatch(t *testing.T) {
 			+code=http://loinc.org|   -code=http://other|   +code=x,hr
 			-code:not=hr   +code:not=x   -code:not=x,hr   +code:not=x,y   +code:text=heart   +code:text=rate   +code:text=HEART+r   -code:text=eart
 			+code:text=pulse`},
+		{"token: words of the text", `{"resourceType":"Observation","code":{"coding":[{"code":"x","display":"Heart rate (resting), adult"}],"text":"Größe"}}`, `
+			+code:text=heart   +code:text=rate+rest   -code:text=heart+resting   +code:text=heart+rate+RESTING+ad   +code:text=grosse   -code:text=adult+x
+			+code:text=(rate)   +code:text=heart-rate   -code:text=eart   +code:text=x,adult   -code:text=adult+grosse`},
+		{"reference and string: words of the text", `{"resourceType":"Patient","generalPractitioner":[{"display":"Dr. Ann O'Neil"}],"name":[{"family":"de la Cruz"}]}`, `
+			+general-practitioner:text=ann   +general-practitioner:text=o'neil   -general-practitioner:text=ann+dr   +family:text=cruz   +family:text=la+c   -family=cruz`},
+		{"token: the type of an identifier", `{"resourceType":"Patient","identifier":[{"type":{"coding":[{"system":"http://t","code":"MR"},{"system":"http://u","code":"m|r"}],"text":"Record number"},"value":"12345"},{"type":{"coding":[{"system":"http://t","code":"SS"}]},"value":"7"}]}`, `
+			+identifier:of-type=http://t|MR|12345   -identifier:of-type=http://t|MR|1234   -identifier:of-type=http://t|SS|12345   +identifier:of-type=http://u|m\|r|12345
+			-identifier:of-type=http://u|m|12345   +identifier:of-type=x|y|z,http://t|SS|7   +identifier:text=record`},
+		{"_text and _content", `{"resourceType":"Condition","text":{"status":"generated","div":"<div>Metastases of the <b>bone</b> marrow &amp; more</div>"},"code":{"text":"Liver disease"},"note":[{"text":"not and or"}]}`, `
+			+_text=bone   -_text=liver   +_content=liver   +_content=bone   +_text=(bone+OR+liver)+and+metastases   -_text=(bone+and+liver)   +_content=bone+liver
+			+_text="bone+marrow"   -_text="marrow+bone"   +_text=marrow+bone   +_text=bone+NOT+liver   -_text=bone+not+marrow   +_text=metasta*   -_text=metasta
+			+_text=liver,bone   -_text=liver,lung   +_content="and"   -_text="and"   +_content="not+and"   +_text=not+(liver+or+lung)+bone   +_text=bone+%26+marrow
+			-_content=final   +_text=BONE-MARROW   +_content="disease"   -_content="bone+liver"`},
+		{"near", `{"resourceType":"Location","position":{"latitude":52.520008,"longitude":13.404954}}`, `
+			+near=52.52|13.40   +near=52.52|13.40|1|km   -near=52.52|13.40|100|m   +near=52.3905|13.0645|28|km   -near=52.3905|13.0645|26|km
+			+near=52.3905|13.0645|17|[mi_i]   -near=52.3905|13.0645|16|[mi_i]   +near=-52.520008|-166.595046|20016|km   -near=-52.520008|-166.595046|20010|km
+			+near=90|0|4168|km   -near=90|0|4166|km   +near=52.520008|13.404954|0|m   +near=0|0|1|km,52.5|13.4|10|km`},
+		{"near: across the line of dates", `{"resourceType":"Location","position":{"latitude":-17,"longitude":179.9}}`, `
+			+near=-17|-179.9|22|km   -near=-17|-179.9|21|km   -near:missing=true`},
+		{"near: no place", `{"resourceType":"Location","position":{"latitude":-17,"longitude":181}}`, `
+			-near=-17|-179   +near:missing=true`},
 		{"token: :not includes what has no value", `{"resourceType":"Observation","status":"final"}`, `
 			+code:not=x   -code=x   +status:not=preliminary   -status:not=final`},
 		{"token: codes with the system of their binding", `{"resourceType":"Patient","gender":"male","active":true,"telecom":[{"system":"phone","use":"home","value":"555"}]}`, `

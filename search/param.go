@@ -6,6 +6,7 @@ import (
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
 )
 
 // param reads a condition on resources of type typ: code, code:modifier, chain or _has.
@@ -20,14 +21,14 @@ func (p *parser) param(typ, name, value string) (Expr, *fhir.Error) {
 		return p.chain(typ, head, rest, value)
 	}
 	code, modifier, colon := strings.Cut(name, ":")
-	sp, err := p.lookup(typ, code)
+	sp, err := p.searched(typ, code)
 	if err != nil {
 		return nil, err
 	}
 	if colon && modifier == "" {
 		return nil, p.unknown("%s has a colon without a modifier", code)
 	}
-	if modifier == "missing" {
+	if modifier == "missing" && slices.Contains(fitting(sp), modifier) {
 		if value != "true" && value != "false" {
 			return nil, p.bad(":missing is true or false: %q", shown(value))
 		}
@@ -36,6 +37,9 @@ func (p *parser) param(typ, name, value string) (Expr, *fhir.Error) {
 	mod, target, err := p.modifier(typ, sp, modifier)
 	if err != nil {
 		return nil, err
+	}
+	if index.IsText(sp) {
+		return p.texts(sp, value)
 	}
 	x := Param{P: sp, Mod: mod}
 	for _, v := range split(value, ',') {
@@ -73,7 +77,15 @@ func (p *parser) ids(x Param) (Expr, *fhir.Error) {
 	return e, nil
 }
 
-// lookup finds a parameter that can be searched by.
+// searched finds a parameter that can be searched by.
+func (p *parser) searched(typ, code string) (*r4.SearchParameter, *fhir.Error) {
+	if sp := r4.Lookup(typ, code); sp != nil && (index.IsText(sp) || code == "near") {
+		return sp, nil
+	}
+	return p.lookup(typ, code)
+}
+
+// lookup finds a parameter that can be searched, sorted and included by.
 func (p *parser) lookup(typ, code string) (*r4.SearchParameter, *fhir.Error) {
 	if slices.Contains(unsupported, code) {
 		return nil, p.unknown("%s is not supported yet", code)
@@ -132,11 +144,17 @@ func (p *parser) modifier(typ string, sp *r4.SearchParameter, name string) (mod 
 func fitting(sp *r4.SearchParameter) []string {
 	switch sp.Type {
 	case r4.String:
-		return []string{"missing", "exact", "contains"}
+		if index.IsText(sp) {
+			return nil
+		}
+		return []string{"missing", "exact", "contains", "text"}
 	case r4.Token:
+		if slices.Contains(sp.Elements, "Identifier") {
+			return []string{"missing", "not", "text", "of-type"}
+		}
 		return []string{"missing", "not", "text"}
 	case r4.Reference:
-		return []string{"missing", "identifier"}
+		return []string{"missing", "identifier", "text"}
 	case r4.URI:
 		return []string{"missing", "above", "below"}
 	}

@@ -17,7 +17,7 @@ const PageParam = "_page"
 var resultParams = []string{"_count", "_format", "_include", PageParam, "_pretty", "_revinclude", "_sort", "_summary", "_total"}
 
 // unsupported are parameters of the specification that are not built yet.
-var unsupported = []string{"_contained", "_containedType", "_content", "_elements", "_filter", "_list", "_query", "_score", "_text", "_type"}
+var unsupported = []string{"_contained", "_containedType", "_elements", "_filter", "_list", "_query", "_score", "_type"}
 
 // result reads a parameter about the result; ok is false if pair is none.
 func (p *parser) result(q *Query, pair Pair) (ok bool, err *fhir.Error) {

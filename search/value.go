@@ -1,7 +1,9 @@
 package search
 
 import (
+	"math"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -19,7 +21,9 @@ func (p *parser) value(sp *r4.SearchParameter, mod Modifier, target, s string) (
 	var err *fhir.Error
 	switch {
 	case mod == ModText:
-		v.Text, err = p.text(s)
+		err = p.words(&v, unescape(s), true)
+	case mod == ModOfType:
+		err = p.ofType(&v, s)
 	case mod == ModIdentifier:
 		err = p.token(&v, s)
 	default:
@@ -40,6 +44,8 @@ func (p *parser) value(sp *r4.SearchParameter, mod Modifier, target, s string) (
 			err = p.quantity(&v, p.prefix(&v, s))
 		case r4.URI:
 			v.Text = unescape(s)
+		case r4.Special:
+			err = p.near(&v, s)
 		default:
 			err = p.unknown("%s is not supported yet", sp.Code)
 		}
@@ -112,6 +118,60 @@ func (p *parser) token(v *Value, s string) *fhir.Error {
 		return p.bad("%q has neither system nor code", shown(s))
 	}
 	return nil
+}
+
+// ofType reads system|code|value, where system and code are of the identifier's type (R4 search.html#token).
+func (p *parser) ofType(v *Value, s string) *fhir.Error {
+	parts := split(s, '|')
+	if len(parts) != 3 || slices.Contains(parts, "") {
+		return p.bad("a value with :of-type is system|code|value, none of them empty: %q", shown(s))
+	}
+	v.HasSystem, v.System, v.Code, v.Text = true, unescape(parts[0]), unescape(parts[1]), unescape(parts[2])
+	return nil
+}
+
+// defaultMetres is the radius of near where none is given.
+const defaultMetres = 50_000
+
+// near reads latitude|longitude[|distance[|unit]]; without a unit it is km (R4 location.html#search).
+func (p *parser) near(v *Value, s string) *fhir.Error {
+	parts := split(s, '|')
+	if len(parts) < 2 || len(parts) > 4 {
+		return p.bad("near is latitude|longitude|distance|unit, the last two optional: %q", shown(s))
+	}
+	parts = append(parts, "", "")[:4]
+	var numbers [3]fhir.Decimal
+	for i := range numbers {
+		if i == 2 && parts[2] == "" && parts[3] == "" {
+			continue
+		}
+		d, err := fhir.ParseDecimal(parts[i])
+		if err != nil {
+			return p.bad("near is latitude|longitude|distance|unit: %q is no number", shown(parts[i]))
+		}
+		numbers[i] = d
+	}
+	v.Near = Circle{float(numbers[0]), float(numbers[1]), defaultMetres}
+	if parts[2] != "" {
+		code := unescape(parts[3])
+		if code == "" {
+			code = "km"
+		}
+		u, ok := ucum.Lookup(code)
+		if !ok || u.Canonical() != "cm" {
+			return p.bad("%q is no UCUM unit of length (km, m, [mi_i])", shown(code))
+		}
+		v.Near.Metres = float(u.Convert(numbers[2]).Shift(-2))
+	}
+	if c := v.Near; math.Abs(c.Latitude) > 90 || math.Abs(c.Longitude) > 180 || c.Metres < 0 {
+		return p.bad("%q is no place on earth with a distance: latitude is -90 to 90, longitude -180 to 180", shown(s))
+	}
+	return nil
+}
+
+func float(d fhir.Decimal) float64 {
+	f, _ := d.Rat().Float64()
+	return f
 }
 
 // quantity reads number, number|system|code or number||unit behind the prefix (R4 search.html#quantity).

@@ -21,6 +21,12 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 	if res.ID != "" && slices.Contains(compartments.Params(res.Type, res.Type), compartments.Own) {
 		b.member(res.Type, res.ID)
 	}
+	if strings.TrimSpace(narrative(res.Root)) != "" {
+		b.add(textParam.Num, FormPresent, "")
+	}
+	if !x.NoWords {
+		b.allWords(res)
+	}
 	if p, ok := x.OnlyPatient(res); ok {
 		b.add(NumOnly, FormOnly, b.join(p.Type, '/', p.ID))
 	}

@@ -15,7 +15,7 @@ import (
 var formNames = map[Form]string{
 	FormCode: "code", FormSystemCode: "both", FormSystem: "system", FormNoSystem: "none", FormReference: "ref", FormID: "id",
 	FormIdentifier: "ident", FormIdentCode: "identcode", FormCanonical: "canonical", FormURI: "uri", FormString: "string",
-	FormPrefix: "prefix", FormExact: "exact", FormPresent: "present", FormIn: "in", FormOnly: "only", FormComposite: "composite",
+	FormPrefix: "prefix", FormExact: "exact", FormPresent: "present", FormIn: "in", FormOnly: "only", FormComposite: "composite", FormOfType: "of-type", FormWord: "word", FormGram: "gram",
 }
 
 // termsOf writes the terms of a number, without FormPresent where there are others.
@@ -40,9 +40,18 @@ func TestTerms(t *testing.T) {
 		{"Observation", `"code":{"text":"c"}`, "code", "present"},
 		{"Observation", `"status":"final"`, "code", ""},
 		{"Patient", `"gender":"male"`, "gender", "code:male both:http://hl7.org/fhir/administrative-gender|male system:http://hl7.org/fhir/administrative-gender| none:|male"},
-		{"Patient", `"name":[{"family":"Ångström"}]`, "family", "string:angstrom prefix:a prefix:an prefix:ang exact:Ångström"},
-		{"Patient", `"name":[{"family":"Li"}]`, "family", "string:li prefix:l prefix:li exact:Li"},
-		{"Patient", `"name":[{"family":"李明"}]`, "family", "string:李明 prefix:李 prefix:李明 exact:李明"},
+		{"Patient", `"name":[{"family":"Ångström"}]`, "family", "string:angstrom prefix:a prefix:an prefix:ang exact:Ångström gram:ang gram:gst gram:m gram:ngs gram:om gram:rom gram:str gram:tro"},
+		{"Patient", `"name":[{"family":"Li"}]`, "family", "string:li prefix:l prefix:li exact:Li gram:i gram:li"},
+		{"Patient", `"name":[{"family":"李明"}]`, "family", "string:李明 prefix:李 prefix:李明 exact:李明 gram:明 gram:李明"},
+		{"Organization", `"name":"` + strings.Repeat("a", 257) + `"`, "name", "string:" + strings.Repeat("a", 257) + " prefix:a prefix:aa prefix:aaa exact:" + strings.Repeat("a", 257) + " gram:"},
+		{"Observation", `"valueString":"ab"`, "value-string", "string:ab prefix:a prefix:ab exact:ab"},
+		{"Patient", `"identifier":[{"type":{"coding":[{"system":"urn:t","code":"MR"},{"code":"x"}]},"system":"urn:s","value":"1|2"}]`, "identifier",
+			"code:1|2 both:urn:s|1|2 system:urn:s| of-type:urn:t|MR|1|2"},
+		{"Patient", `"identifier":[{"type":{"coding":[{"system":"urn:t","code":"MR"}]},"system":"urn:s"}]`, "identifier", "system:urn:s|"},
+		{"Observation", `"text":{"div":"<div>Heart-rate, <b>72</b> &lt;b&gt;</div>"},"code":{"text":"Größe"},"note":[{"text":"Be *bold*"}],"subject":{"reference":"Patient/7","display":"Ann O'Neil"},"contained":[{"resourceType":"Patient","name":[{"family":"Inner"}]}],"status":"final","valueQuantity":{"unit":"mg","_unit":{"extension":[{"url":"urn:x","valueString":"deep"}]}}`, "_content",
+			"word:72 word:ann word:b word:be word:bold word:deep word:grosse word:heart word:inner word:mg word:neil word:o word:rate"},
+		{"Observation", `"text":{"div":"<div> <br/> </div>"}`, "_text", ""},
+		{"Observation", `"text":{"div":"<div>x</div>"}`, "_text", "present"},
 		{"Observation", `"subject":{"reference":"http://our/fhir/Patient/1/_history/2"}`, "patient", "ref:Patient/1 id:1"},
 		{"Observation", `"subject":{"reference":"http://other/Patient/1"}`, "patient", "ref:http://other/Patient/1"},
 		{"Observation", `"subject":{"reference":"#p"}`, "subject", "ref:#p"},
@@ -81,6 +90,9 @@ func TestRanges(t *testing.T) {
 		{"Observation", `"effectivePeriod":{"start":"2020-01-01"}`, "date", "[2020-01-01,max]"},
 		{"Observation", `"effectivePeriod":{"end":"2020-01-01"}`, "date", "[min,2020-01-02]"},
 		{"RiskAssessment", `"prediction":[{"probabilityDecimal":0.5},{"probabilityDecimal":0.50}]`, "probability", "[0.5,0.5]"},
+		{"Location", `"position":{"latitude":5.4,"longitude":0.5}`, "near", "latitude[5.4,5.4] longitude[0.5,0.5]"},
+		{"Location", `"position":{"latitude":91,"longitude":0.5}`, "near", ""},
+		{"Location", `"position":{"latitude":5.4}`, "near", ""},
 	} {
 		names := map[Key]string{KeyMin: "min", KeyMax: "max"}
 		for _, s := range []string{"5.4", "5", "0.5", "0.0054"} {

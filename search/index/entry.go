@@ -22,6 +22,9 @@ const (
 	FormIn                         // Num is NumIn: member of the compartment "Patient/123"
 	FormOnly                       // Num is NumOnly: refers, in any element, to a Patient and to no Patient but this one
 	FormComposite                  // Composite of tokens and references only: parts joined by "$", see part
+	FormOfType                     // Token of an Identifier with a type: "type system|type code|value"
+	FormWord                       // a word of any text of the resource, folded; the parameter is _content
+	FormGram                       // String of types with short texts: three characters of the folded text, fewer at its end
 )
 
 // Numbers of internal terms, above every parameter of the definitions.
@@ -47,11 +50,17 @@ type Key string
 type Range struct {
 	Num uint16
 	// Unit of a Quantity: "" any unit; "|unit" as written (code or unit); "ucum:unit" with Low and High in that canonical
-	// unit, or, where the code has none, "system|code". An entry for each.
+	// unit, or, where the code has none, "system|code". An entry for each. Of near: UnitLatitude, UnitLongitude.
 	Unit string
 	Low  Key
 	High Key
 }
+
+// Units of the two ranges of a position (near), in degrees.
+const (
+	UnitLatitude  = "latitude"
+	UnitLongitude = "longitude"
+)
 
 // The ends of every order.
 const (

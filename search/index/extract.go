@@ -94,6 +94,8 @@ func (s *pass) item(l *leaf, it fhirpath.Item) {
 		}
 	case r4.Composite:
 		s.composite(l, it)
+	case r4.Special:
+		s.position(l, it)
 	}
 }
 
@@ -110,7 +112,7 @@ func (s *pass) token(l *leaf, it fhirpath.Item) {
 	case "Identifier":
 		v := identifier(n)
 		if v != (token{}) {
-			s.emit(l, &Value{Type: r4.Token, System: v.system, Code: v.code, Text: v.text})
+			s.emit(l, &Value{Type: r4.Token, System: v.system, Code: v.code, Text: v.text, Types: typesOf(n)})
 		}
 	case "ContactPoint":
 		if code := n.Str("value"); code != "" {
@@ -136,6 +138,15 @@ func (s *pass) coding(l *leaf, n *fhir.Node) {
 	if v.System != "" || v.Code != "" || v.Text != "" {
 		s.emit(l, &v)
 	}
+}
+
+// typesOf are the codings of the type of an Identifier.
+func typesOf(n *fhir.Node) []Coding {
+	var out []Coding
+	n.Get("type").Get("coding").Each(func(c *fhir.Node) {
+		out = append(out, Coding{c.Str("system"), c.Str("code")})
+	})
+	return out
 }
 
 type token struct{ system, code, text string }
@@ -185,6 +196,7 @@ func (s *pass) reference(l *leaf, it fhirpath.Item) {
 	v := Value{Type: r4.Reference}
 	switch it.Type {
 	case "Reference":
+		v.Text = it.Node.Str("display")
 		text := it.Node.Str("reference")
 		if text != "" {
 			v.Ref = fhir.ParseReference(text, s.x.Base)

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"strconv"
+
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/internal/fhir/fhirpath"
@@ -111,6 +113,27 @@ func (s *pass) number(l *leaf, it fhirpath.Item) {
 	}
 }
 
+// EarthRadius is the mean radius in metres of the earth of WGS84.
+const EarthRadius = 6_371_008.8
+
+// position emits the place of a Location, if it is one on earth.
+func (s *pass) position(l *leaf, it fhirpath.Item) {
+	v := Value{Type: r4.Special}
+	var ok1, ok2 bool
+	v.Low, ok1 = member(it.Node, "latitude")
+	v.High, ok2 = member(it.Node, "longitude")
+	if ok1 && ok2 && within(v.Low, 90) && within(v.High, 180) {
+		s.emit(l, &v)
+	}
+}
+
+// within says whether d is from -limit to limit.
+func within(d fhir.Decimal, limit int) bool {
+	l, _ := decimal(strconv.Itoa(limit))
+	m, _ := decimal(strconv.Itoa(-limit))
+	return d.Cmp(l) <= 0 && d.Cmp(m) >= 0
+}
+
 // between makes v the span between two quantities, either of which may be absent.
 func (v *Value) between(low, high *fhir.Node) bool {
 	var okLow, okHigh bool
@@ -154,8 +177,10 @@ func (v Value) In(u *ucum.Unit) Value {
 }
 
 // value is the number of a quantity.
-func value(n *fhir.Node) (fhir.Decimal, bool) {
-	if c := n.Get("value"); c != nil && c.JSON == fhir.Number {
+func value(n *fhir.Node) (fhir.Decimal, bool) { return member(n, "value") }
+
+func member(n *fhir.Node, name string) (fhir.Decimal, bool) {
+	if c := n.Get(name); c != nil && c.JSON == fhir.Number {
 		return decimal(c.Text)
 	}
 	return fhir.Decimal{}, false

@@ -130,7 +130,7 @@ func link(path string) *r4.SearchParameter {
 func compile(typ string, params []*r4.SearchParameter) *program {
 	g := &program{}
 	for _, p := range params {
-		if p.Expression == "" || p.Type == r4.Special {
+		if p.Expression == "" || p.Type == r4.Special && p.Code != "near" {
 			continue
 		}
 		x, err := fhirpath.Compile(p.Expression, typ, r4.Model{})

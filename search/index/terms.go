@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
@@ -52,7 +53,19 @@ func (b *builder) cut(from int) string {
 }
 
 func (b *builder) terms(p *r4.SearchParameter, v *Value) {
+	if IsText(p) {
+		EachWord(b.fold(v.Text), func(w string) bool {
+			b.out.Terms = append(b.out.Terms, WordTerm(w))
+			return true
+		})
+	}
+	if p == contentParam {
+		return
+	}
 	b.add(p.Num, FormPresent, "")
+	if p == textParam {
+		return
+	}
 	switch p.Type {
 	case r4.Token:
 		code := v.Code
@@ -60,8 +73,13 @@ func (b *builder) terms(p *r4.SearchParameter, v *Value) {
 			code = fhir.Fold(code)
 		}
 		b.token(p.Num, v.System, code)
+		for _, t := range v.Types {
+			if code != "" {
+				b.ofType(p.Num, t, code)
+			}
+		}
 	case r4.String:
-		b.string(p.Num, v.Text)
+		b.string(p.Num, v.Text, Grams(p))
 	case r4.Reference:
 		b.reference(p.Num, v.Ref)
 		if id := v.Identifier; id != nil {
@@ -93,7 +111,47 @@ func (b *builder) token(num uint16, system, code string) {
 	}
 }
 
-func (b *builder) string(num uint16, text string) {
+// ofType is the term of an identifier's value with a type.
+func (b *builder) ofType(num uint16, t Coding, value string) {
+	if t.System == "" || t.Code == "" {
+		return // nobody can ask for it
+	}
+	b.room(len(t.System) + len(t.Code) + len(value) + 2)
+	from := len(b.text)
+	b.text = append(append(append(append(append(b.text, t.System...), '|'), t.Code...), '|'), value...)
+	b.add(num, FormOfType, b.cut(from))
+}
+
+// gramTypes are the types with FormGram terms: directories and people, whose texts are names and addresses, short and
+// few beside all the clinical data.
+var gramTypes = []string{"HealthcareService", "Location", "Organization", "Patient", "Person", "Practitioner", "RelatedPerson"}
+
+// Grams says whether p has FormGram terms.
+func Grams(p *r4.SearchParameter) bool {
+	return p.Type == r4.String && slices.Contains(gramTypes, p.Base)
+}
+
+// maxGrams bounds the bytes of a text that has FormGram terms; a longer one has the term "" only.
+const maxGrams = 256
+
+// grams adds the FormGram terms of a folded text: one for each place in it, so that what begins with a search of up to
+// three characters is what contains it.
+func (b *builder) grams(num uint16, folded string) {
+	if len(folded) > maxGrams {
+		b.add(num, FormGram, "")
+		return
+	}
+	for i := range folded {
+		end := i
+		for n := 0; n < 3 && end < len(folded); n++ {
+			_, size := utf8.DecodeRuneInString(folded[end:])
+			end += size
+		}
+		b.add(num, FormGram, folded[i:end])
+	}
+}
+
+func (b *builder) string(num uint16, text string, grams bool) {
 	folded := fhir.Fold(text)
 	b.add(num, FormExact, text)
 	b.add(num, FormString, folded)
@@ -101,6 +159,9 @@ func (b *builder) string(num uint16, text string) {
 		_, size := utf8.DecodeRuneInString(folded[i:])
 		i += size
 		b.add(num, FormPrefix, folded[:i])
+	}
+	if grams {
+		b.grams(num, folded)
 	}
 }
 
@@ -203,6 +264,10 @@ func (b *builder) ranges(num uint16, v *Value) {
 		r.Low, r.High = b.date(v.Time.Low), b.date(v.Time.High)
 	case r4.Number, r4.Quantity:
 		r.Low, r.High = b.ends(*v)
+	case r4.Special:
+		latitude, longitude := b.decimal(v.Low), b.decimal(v.High)
+		b.out.Ranges = append(b.out.Ranges, Range{num, UnitLatitude, latitude, latitude}, Range{num, UnitLongitude, longitude, longitude})
+		return
 	default:
 		return
 	}

@@ -19,7 +19,9 @@ type Value struct {
 
 	System string // Token, Quantity: "" is no system
 	Code   string // Token: code, identifier value, boolean, ContactPoint value, "" has only a system or a Text; Quantity: UCUM or other code
-	Text   string // String: as written; Token: display or text; URI: as written; Quantity: unit as written
+	Text   string // String: as written; Token, Reference: display or text; URI: as written; Quantity: unit as written
+
+	Types []Coding // Token of an Identifier: the codings of its type
 
 	// Ref of a Reference: parsed, our own base stripped; Type from Reference.type if the text has none. A canonical is a
 	// URL with its |version. Zero if the element has only an identifier or a display.
@@ -28,23 +30,31 @@ type Value struct {
 
 	Time fhir.Interval // Date
 
-	Low, High         fhir.Decimal // Number, Quantity, Range: closed ends; equal for a single number
+	Low, High         fhir.Decimal // Number, Quantity, Range: closed ends; equal for a single number. near: latitude, longitude
 	LowOpen, HighOpen bool         // the end is absent (a Range without low or high, a comparator): unbounded
 
 	Parts [][]Value // Composite: the values of each component inside one and the same element, none of them empty
 }
 
+// Coding is a code in a system; without a system where that is "".
+type Coding struct{ System, Code string }
+
 // Indexer extracts values and entries. The zero value works; it may be used by several goroutines.
 type Indexer struct {
 	Base string         // our own FHIR base: references that spell it are local
 	Zone *time.Location // zone of dateTimes without an offset (R4 has them only as dates); nil is UTC
+
+	NoWords bool // Entries without FormWord: searches by text read bodies instead
 }
 
 // Values are the values of a parameter in a resource, in the order of the document. Nil if it has none, or if p does
 // not apply to the resource's type.
 func (x *Indexer) Values(p *r4.SearchParameter, res *fhir.Resource) []Value {
-	if p == nil || p.Base != "" && p.Base != res.Type {
+	switch {
+	case p == nil || p.Base != "" && p.Base != res.Type:
 		return nil
+	case IsText(p):
+		return textValues(p, res)
 	}
 	s := pass{x: x, program: parameter(p, res.Type), resource: res.Root, typ: res.Type}
 	s.run()

@@ -130,7 +130,7 @@ var forms = map[index.Form]string{
 	index.FormReference: "reference", index.FormID: "id", index.FormIdentifier: "identifier", index.FormIdentCode: "identifier-value",
 	index.FormCanonical: "canonical", index.FormURI: "uri", index.FormString: "string", index.FormPrefix: "prefix",
 	index.FormExact: "exact", index.FormPresent: "present", index.FormIn: "compartment", index.FormOnly: "patient",
-	index.FormComposite: "composite",
+	index.FormComposite: "composite", index.FormOfType: "of-type", index.FormWord: "word", index.FormGram: "gram",
 }
 
 func (b *explainer) term(t index.Term) string {

@@ -41,16 +41,25 @@ func (l lowering) value(p *r4.SearchParameter, mod search.Modifier, v *search.Va
 	case r4.Date:
 		return date(p.Num, v), true, nil
 	case r4.String:
-		n, exact := text(p, mod, v.Text)
+		n, exact := l.text(p, mod, v)
 		return n, exact, nil
 	case r4.Token:
-		if mod == search.ModText {
-			return missing(p.Num, false), false, nil
+		switch mod {
+		case search.ModText:
+			return l.words(p, v), false, nil
+		case search.ModOfType:
+			n, exact := ofType(p, v)
+			return n, exact, nil
 		}
-		return token(p, v), true, nil
+		n, exact := token(p, v)
+		return n, exact, nil
 	case r4.Reference:
-		if mod == search.ModIdentifier {
-			return identifier(p.Num, v), true, nil
+		switch mod {
+		case search.ModText:
+			return l.words(p, v), false, nil
+		case search.ModIdentifier:
+			n, exact := identifier(p.Num, v)
+			return n, exact, nil
 		}
 		return reference(p.Num, v.Ref), true, nil
 	case r4.Composite:
@@ -59,6 +68,8 @@ func (l lowering) value(p *r4.SearchParameter, mod search.Modifier, v *search.Va
 		return number(p.Num, unit(v), v), true, nil
 	case r4.URI:
 		return uri(p.Num, mod, v.Text), true, nil
+	case r4.Special:
+		return near(p.Num, v.Near), false, nil
 	}
 	return nil, false, fmt.Errorf("lower a query: no node for the type of %s", p.Code)
 }
@@ -140,44 +151,63 @@ func unit(v *search.Value) string {
 }
 
 // text: a prefix of up to three characters is a term of its own.
-func text(p *r4.SearchParameter, mod search.Modifier, s string) (n Node, exact bool) {
-	switch mod {
-	case search.ModExact:
-		return Term{Num: p.Num, Form: index.FormExact, Text: s}, true
-	case search.ModContains:
-		return missing(p.Num, false), false
+func (l lowering) text(p *r4.SearchParameter, mod search.Modifier, v *search.Value) (n Node, exact bool) {
+	switch {
+	case index.IsText(p):
+		return l.texts(p, v)
+	case mod == search.ModText:
+		return l.words(p, v), false
+	case mod == search.ModExact:
+		return Term{Num: p.Num, Form: index.FormExact, Text: v.Text}, true
+	case mod == search.ModContains:
+		return l.contains(p, v)
 	}
-	s = fhir.Fold(s)
+	s := fhir.Fold(v.Text)
 	if utf8.RuneCountInString(s) <= 3 {
 		return Term{Num: p.Num, Form: index.FormPrefix, Text: s}, true
 	}
 	return Prefix{Num: p.Num, Form: index.FormString, Text: s}, true
 }
 
-func token(p *r4.SearchParameter, v *search.Value) Node {
+func token(p *r4.SearchParameter, v *search.Value) (n Node, exact bool) {
 	code := v.Code
 	if !p.CaseSensitive {
 		code = fhir.Fold(code)
 	}
 	switch {
 	case !v.HasSystem:
-		return Term{Num: p.Num, Form: index.FormCode, Text: code}
+		return Term{Num: p.Num, Form: index.FormCode, Text: code}, true
 	case v.System == "":
-		return Term{Num: p.Num, Form: index.FormNoSystem, Text: "|" + code}
+		return Term{Num: p.Num, Form: index.FormNoSystem, Text: "|" + code}, true
 	case code == "":
-		return Term{Num: p.Num, Form: index.FormSystem, Text: v.System + "|"}
+		return Term{Num: p.Num, Form: index.FormSystem, Text: v.System + "|"}, true
 	}
-	return Term{Num: p.Num, Form: index.FormSystemCode, Text: v.System + "|" + code}
+	text := v.System + "|" + code
+	return Term{Num: p.Num, Form: index.FormSystemCode, Text: text}, bars(text) == 1
 }
 
-func identifier(num uint16, v *search.Value) Node {
+// bars counts what joins the parts of a text: with more than it needs, parts that are cut elsewhere give the same.
+func bars(text string) int { return strings.Count(text, "|") }
+
+func ofType(p *r4.SearchParameter, v *search.Value) (n Node, exact bool) {
+	value := v.Text
+	if !p.CaseSensitive {
+		value = fhir.Fold(value)
+	}
+	text := v.System + "|" + v.Code + "|" + value
+	return Term{Num: p.Num, Form: index.FormOfType, Text: text}, bars(text) == 2
+}
+
+func identifier(num uint16, v *search.Value) (n Node, exact bool) {
 	switch {
 	case !v.HasSystem:
-		return Term{Num: num, Form: index.FormIdentCode, Text: v.Code}
+		return Term{Num: num, Form: index.FormIdentCode, Text: v.Code}, true
 	case v.Code == "":
-		return Prefix{Num: num, Form: index.FormIdentifier, Text: v.System + "|"}
+		text := v.System + "|"
+		return Prefix{Num: num, Form: index.FormIdentifier, Text: text}, bars(text) == 1
 	}
-	return Term{Num: num, Form: index.FormIdentifier, Text: v.System + "|" + v.Code}
+	text := v.System + "|" + v.Code
+	return Term{Num: num, Form: index.FormIdentifier, Text: text}, bars(text) == 1
 }
 
 func reference(num uint16, r fhir.Reference) Node {

@@ -27,6 +27,47 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
+// BenchmarkConditionalUpdate finds its resource among others by its identifier.
+func BenchmarkConditionalUpdate(b *testing.B) {
+	r := rigOn(b, openEmbedded(b))
+	var entries []string
+	for i := range 2000 {
+		entries = append(entries, post("", fmt.Sprintf(`{"resourceType":"Patient","identifier":[{"system":"http://x","value":"%d"}]}`, i)))
+	}
+	if _, err := r.send(r.root(), "transaction", BundleOptions{}, entries...); err != nil {
+		b.Fatal(err)
+	}
+	body := []byte(`{"resourceType":"Patient","identifier":[{"system":"http://x","value":"77"}],"active":true}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		res, err := fhir.Parse(slices.Clone(body), fhir.DefaultLimits)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if out, err := r.UpdateWhere(ctx, r.root(), "Patient", "identifier=http://x|77", res, WriteOptions{}); err != nil || out.Effect != OK {
+			b.Fatal(out, err)
+		}
+	}
+}
+
+func BenchmarkPatch(b *testing.B) {
+	r := rigOn(b, openEmbedded(b))
+	r.put(observation("x", "A", "laboratory"))
+	for name, body := range map[string]string{
+		"json":     binary(`[{"op":"replace","path":"/status","value":"amended"}]`),
+		"fhirpath": parameters(operation("replace", "Observation.status", "value", `"valueCode":"amended"`)),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := r.Patch(ctx, r.root(), "Observation", "x", r.patchOf("Observation", body), WriteOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkRead(b *testing.B) {
 	r := rigOn(b, openEmbedded(b))
 	r.put(observation("x", "A", "laboratory"))

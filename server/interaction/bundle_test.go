@@ -229,6 +229,44 @@ func testTransactionIfNoneExist(t *testing.T, r *rig) {
 	}
 }
 
+// Conditions are resolved before anything is written, and references follow to what they find or make.
+func TestTransactionConditions(t *testing.T) { each(t, testTransactionConditions) }
+
+func testTransactionConditions(t *testing.T, r *rig) {
+	r.put(patient("old"), patient("older"))
+	r.ConditionalDelete = DeleteMultiple
+	entries := []string{
+		post("", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"`+urnP+`"},"focus":[{"reference":"http://other/fhir/Patient/p/_history/1"}]}`),
+		entryOf(urnP, `{"resourceType":"Patient","identifier":[{"value":"1"}]}`, "PUT", "Patient?identifier=1", ""),
+		entryOf("http://other/fhir/Patient/p", `{"resourceType":"Patient","id":"own","identifier":[{"value":"2"}]}`, "PUT", "Patient?identifier=2", ""),
+		entryOf("", "", "DELETE", "Patient?_id=old,older", ""),
+		entryOf("", "", "DELETE", "Patient?_id=none", ""),
+		entryOf("", "", "GET", "Patient?_summary=count", ""),
+	}
+	b, err := r.send(r.root(), "transaction", BundleOptions{Return: ReturnRepresentation}, entries...)
+	if err != nil || statuses(b) != "201 201 201 200 204 200" {
+		t.Fatalf("%+v %v", b, err)
+	}
+	id := b.Entry[1].Resource.ID
+	if o := b.Entry[0].Resource; o.Subject.Reference != "Patient/"+id || b.Entry[2].Resource.ID != "own" || *b.Entry[5].Resource.Total != 2 {
+		t.Errorf("%+v", b)
+	}
+	if got := b.Entry[3].Response.Outcome; got == nil || got.Issue[0].Diagnostics != "2 resources matched and were deleted" {
+		t.Errorf("%+v", b.Entry[3].Response)
+	}
+	b, err = r.send(r.root(), "transaction", BundleOptions{Return: ReturnRepresentation}, entries...)
+	if err != nil || statuses(b) != "201 200 200 204 204 200" || b.Entry[1].Resource.ID != id || b.Entry[1].Resource.Meta.VersionID != "2" {
+		t.Fatalf("again: %+v %v", b, err)
+	}
+	if found, _, err := r.search(r.root(), "Observation", "subject="+id+"&focus=Patient/own"); err != nil || len(found) != 2 {
+		t.Errorf("%v %v", found, err)
+	}
+	out, err := r.Read(ctx, r.root(), "Observation", b.Entry[0].Resource.ID)
+	if err != nil || !strings.Contains(string(out.Row.Body), `"Patient/own/_history/2"`) {
+		t.Errorf("%s %v", out.Row.Body, err)
+	}
+}
+
 // RESTful fullUrls: references are resolved against the address of their entry (R4 bundle.html#references).
 func TestTransactionRESTfulFullURLs(t *testing.T) {
 	r := newRig(t)

@@ -211,6 +211,14 @@ func testConcurrentConditionalWrites(t *testing.T, r *rig) {
 	}); got["effect 1 of 0"] != 1 || got["effect 2 of 1"]+got["effect 2 of 0"]+got["multiple-matches"] != 31 {
 		t.Errorf("deletes beside a create: %v", got)
 	}
+	if got = race(t, func(int) (Result, error) {
+		return r.Bundle(ctx, r.root(), parse(`{"resourceType":"Bundle","type":"transaction","entry":[`+entryOf("", strings.Replace(anyone, `"1"`, `"4"`, 1), "PUT", "Patient?identifier=4", "")+`]}`), BundleOptions{})
+	}); got["effect 0 of 0"] != 32 {
+		t.Errorf("transactions: %v", got)
+	}
+	if entries, total, _ := r.search(r.root(), "Patient", "identifier=4&_total=accurate"); total != 1 {
+		t.Errorf("they made %v", entries)
+	}
 	r.ConditionalDelete = DeleteMultiple
 	for i := range 5 {
 		r.put(fmt.Sprintf(`{"resourceType":"Patient","id":"m%d","identifier":[{"value":"5"}]}`, i))

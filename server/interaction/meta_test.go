@@ -74,6 +74,18 @@ func testMetaOperations(t *testing.T, r *rig) {
 	}
 }
 
+// What is wrong with content that was stored without checks is not told to those who may only label it.
+func TestLabelsOfInvalidContent(t *testing.T) {
+	r := newRig(t)
+	r.Validation = ValidateOff
+	r.put(patient("A"), strings.Replace(observation("x", "A", "laboratory"), "final", "secret", 1))
+	r.Validation = ValidateStructure
+	out, err := r.MetaAdd(ctx, as(t, "A", "patient/Observation.u"), "Observation", "x", r.parse(metaOf(`{"tag":[{"code":"a"}]}`)), WriteOptions{})
+	if err != nil || out.Row.Version != 2 || out.Readable || out.Parameters != nil {
+		t.Errorf("%+v %v", out, err)
+	}
+}
+
 // Labels with extensions on profiles keep their places.
 func TestMetaOfParallelLists(t *testing.T) {
 	r := newRig(t)

@@ -219,7 +219,7 @@ func (o *operation) apply(d *document) error {
 
 // find evaluates the path; each element counts once.
 func (o *operation) find(d *document) ([]fhirpath.Item, error) {
-	found, err := o.choose.Eval(nil, fhirpath.Item{Node: d.res.Root, Type: o.typ}, &fhirpath.Env{Steps: maxSteps})
+	found, err := o.choose.Eval(nil, fhirpath.Item{Node: d.res.Root, Type: o.typ}, &fhirpath.Env{Steps: d.steps})
 	if err != nil {
 		return nil, &fhir.Error{Kind: fhir.KindOf(err), Expression: o.doc.Path(o.parts["path"]), Diagnostics: diagnostics(err)}
 	}

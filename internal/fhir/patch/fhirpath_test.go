@@ -221,7 +221,7 @@ func TestFHIRPathPatchRefused(t *testing.T) {
 		{parameters(op("move", "Patient.name", "source", at(0), "destination", at(2))), fhir.KindProcessing, "Parameters.parameter[0].part[3]"},
 		{parameters(op("move", "Patient.address", "source", at(0), "destination", at(0))), fhir.KindProcessing, "Parameters.parameter[0].part[2]"},
 		{parameters(op("delete", "Patient.name.where(given + 1 = 2)")), fhir.KindProcessing, "Parameters.parameter[0].part[1]"},
-		{parameters(op("delete", "Patient.descendants().select(%resource.descendants()).select(%resource.descendants()).select(%resource.descendants()).select(%resource.descendants())")), fhir.KindTooCostly, "Parameters.parameter[0].part[1]"},
+		{parameters(op("delete", "Patient.descendants().select(%resource.descendants()).select(%resource.descendants()).select(%resource.descendants()).select(%resource.descendants()).select(%resource.descendants())")), fhir.KindTooCostly, "Parameters.parameter[0].part[1]"},
 	} {
 		got, err := apply(t, body, c.params)
 		e, ok := err.(*fhir.Error)

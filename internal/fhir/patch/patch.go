@@ -16,8 +16,8 @@ type step interface{ apply(d *document) error }
 // Bounds of a patch: each operation reads the resource again, so together they cost operations times size.
 const (
 	maxOperations = 1000
-	maxWork       = 64 << 20 // bytes of JSON that are read between the operations
-	maxSteps      = 100_000  // of one path's evaluation
+	maxWork       = 64 << 20  // bytes of JSON that are read between the operations
+	maxSteps      = 5_000_000 // of evaluating paths, all operations together
 )
 
 // Apply gives the resource as the patch leaves it, in bytes of its own. An error leaves nothing half done: no result.
@@ -26,7 +26,7 @@ func (p Patch) Apply(res *fhir.Resource, l fhir.Limits) (*fhir.Resource, error) 
 	if len(p.steps) == 0 {
 		return res, nil
 	}
-	d := document{res: res, limits: l}
+	d := document{res: res, limits: l, steps: maxSteps / len(p.steps)}
 	for _, s := range p.steps {
 		if err := d.read(); err != nil {
 			return nil, err
@@ -47,6 +47,7 @@ type document struct {
 	next   []byte         // the text after the last change, not read yet; nil if there was none
 	limits fhir.Limits
 	work   int
+	steps  int // of the evaluation of one path
 }
 
 // read brings the tree up to date. It has no rules of FHIR: the text may break them between two operations.

@@ -40,6 +40,9 @@ var parseOptions = search.Options{Base: Base, Now: time.Date(2024, 6, 1, 12, 0, 
 // A failure prints its seed and the smallest world and question that were found to show it.
 func Differential(t *testing.T, open func(t *testing.T) store.Store) {
 	seed, worlds := uint64(1), shortWorlds
+	if testing.Short() {
+		worlds /= 5
+	}
 	var until time.Time
 	if text := os.Getenv(envTime); text != "" {
 		d, err := time.ParseDuration(text)

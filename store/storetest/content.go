@@ -24,6 +24,11 @@ func (m maker) resource(typ string) object {
 		m.provenance(o)
 	case "RiskAssessment":
 		m.risk(o)
+	case "Location":
+		m.location(o)
+	}
+	if m.oneIn(4) {
+		o["text"] = m.narrative()
 	}
 	if m.oneIn(3) {
 		meta := object{}
@@ -73,7 +78,7 @@ func (m maker) encounter(o object) {
 	})
 	if m.oneIn(3) {
 		o["location"] = m.some(func() any {
-			return object{"location": object{"reference": "Location/l"}, "period": m.period()}
+			return object{"location": m.ref("Location")(), "period": m.period()}
 		})
 	}
 	if m.oneIn(3) {

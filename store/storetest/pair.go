@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/firewarden/firewarden/search"
@@ -25,6 +26,7 @@ type pair struct {
 
 func (d *differential) pair(ops []op) *pair {
 	p := &pair{t: d.T, ctx: d.Context(), memory: NewMemory(), engine: d.open(d.T), crowd: len(ops) > 200}
+	p.memory.Indexer.NoWords = len(ops)%4 == 0 // plans of such a store hold for one that has words too
 	for _, o := range ops {
 		p.inside = p.inside || o.Body["contained"] != nil
 	}
@@ -154,6 +156,9 @@ func (p *pair) alone(q search.Query, a access, want Answer) string {
 	if !p.inside {
 		callers[" without a guard"] = search.Unrestricted
 	} else if search.Simplify(a.Allowed(search.Search, "Patient")) != search.All {
+		if strings.Contains(q.Where.String()+a.String(), "_content") {
+			return "" // it reads the texts of what is contained
+		}
 		// Chains look inside resources only for who may search the target's type without a constraint.
 		visible = visible.emptied()
 	}

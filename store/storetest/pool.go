@@ -120,6 +120,9 @@ func (m maker) identifier() any {
 	if s := pick(m, systems); s != "" {
 		o["system"] = s
 	}
+	if m.oneIn(3) {
+		o["type"] = object{"coding": []any{object{"system": m.one("urn:a", "urn:a", "urn|a"), "code": m.one("MR", "MR", "M|R")}}, "text": m.word()}
+	}
 	if m.oneIn(10) {
 		delete(o, "value")
 		o["system"] = "urn:a"
@@ -215,6 +218,9 @@ func (m maker) ref(types ...string) func() any {
 			if m.oneIn(3) {
 				delete(o, "reference")
 			}
+		}
+		if m.oneIn(8) {
+			o["display"] = pick(m, givens) + " " + pick(m, families)
 		}
 		if m.oneIn(30) {
 			return object{"display": "somebody"}

@@ -41,7 +41,7 @@ var asked = map[string][]string{
 	"Patient": {"name", "family", "given", "birthdate", "gender", "identifier", "active", "general-practitioner", "address-city",
 		"address", "telecom", "phone", "deceased", "death-date", "link", "language", "phonetic"},
 	"Practitioner": {"name", "family", "given", "identifier", "active"},
-	"Encounter": {"status", "class", "type", "subject", "patient", "date", "length", "participant", "practitioner", "part-of",
+	"Encounter": {"status", "class", "type", "subject", "patient", "date", "length", "participant", "practitioner", "part-of", "location",
 		"location-period"},
 	"Observation": {"status", "code", "category", "subject", "patient", "encounter", "performer", "date", "value-quantity",
 		"value-concept", "value-date", "value-string", "component-code", "component-value-quantity", "component-value-concept", "combo-code",
@@ -54,9 +54,10 @@ var asked = map[string][]string{
 	"Group":             {"type", "actual", "code", "identifier", "member", "characteristic", "value", "exclude", "characteristic-value"},
 	"Provenance":        {"target", "patient", "recorded", "when", "agent", "agent-type"},
 	"RiskAssessment":    {"subject", "patient", "date", "condition", "probability", "risk"},
+	"Location":          {"name", "identifier", "address", "address-city", "near", "partof"},
 }
 
-var everyType = []string{"_id", "_lastUpdated", "_profile", "_tag", "_security", "_source"}
+var everyType = []string{"_id", "_lastUpdated", "_profile", "_tag", "_security", "_source", "_text", "_content"}
 
 // question draws a search on a random type.
 func (m maker) question() question {
@@ -122,7 +123,7 @@ func (m maker) asks(typ string, about *version, depth int) (name, value string) 
 		}
 	}
 	code := p.Code
-	if m.oneIn(8) {
+	if m.oneIn(8) && !index.IsText(p) {
 		return code + ":missing", m.one("true", "false")
 	}
 	modifier := m.modifier(p)
@@ -287,7 +288,7 @@ func (m maker) sort(typ string) string {
 	var keys []string
 	for range 1 + m.IntN(3) {
 		code := pick(m, append(slices.Clone(asked[typ]), "_id", "_lastUpdated"))
-		if param(typ, code).Type == r4.Composite {
+		if t := param(typ, code).Type; t == r4.Composite || t == r4.Special {
 			continue
 		}
 		keys = append(keys, m.one("", "-")+code)

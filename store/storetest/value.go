@@ -22,7 +22,17 @@ var reserved = map[string][]string{
 // hint is a search value that finds v, or nearly; "" if there is none to be made of it.
 func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) string {
 	switch {
-	case modifier == "text" || modifier == "exact":
+	case index.IsText(p):
+		return escape(m.expression(v.Text))
+	case modifier == "text":
+		return escape(m.phrase(v.Text, false))
+	case modifier == "of-type":
+		if len(v.Types) == 0 || v.Code == "" {
+			return ""
+		}
+		t := pick(m, v.Types)
+		return escape(t.System) + "|" + escape(t.Code) + "|" + escape(v.Code)
+	case modifier == "exact":
 		return escape(v.Text)
 	case modifier == "identifier":
 		if v.Identifier == nil {
@@ -102,12 +112,18 @@ func (m maker) modifier(p *r4.SearchParameter) string {
 	}
 	switch p.Type {
 	case r4.String:
-		return m.one("exact", "contains")
+		if index.IsText(p) {
+			return ""
+		}
+		return m.one("exact", "contains", "text")
 	case r4.Token:
+		if p.Code == "identifier" && m.oneIn(2) {
+			return "of-type"
+		}
 		return m.one("not", "not", "text")
 	case r4.Reference:
 		if m.oneIn(3) {
-			return "identifier"
+			return m.one("identifier", "text")
 		}
 		return pick(m, targets(p))
 	case r4.URI:
@@ -120,6 +136,12 @@ func (m maker) modifier(p *r4.SearchParameter) string {
 func (m maker) searchValue(p *r4.SearchParameter, modifier string) string {
 	if modifier == "text" {
 		return escape(m.one("sev", "Pain", "gross", "fev", "mild"))
+	}
+	if modifier == "of-type" {
+		return "urn:a|MR|" + m.one("v1", "v2", "V1")
+	}
+	if index.IsText(p) {
+		return escape(m.expression(""))
 	}
 	if modifier == "identifier" {
 		return pick(m, reserved["identifier"])
@@ -152,6 +174,8 @@ func (m maker) searchValue(p *r4.SearchParameter, modifier string) string {
 			return escape(pick(m, profiles))
 		}
 		return pick(m, plainURIs)
+	case r4.Special:
+		return m.nearby()
 	case r4.Composite:
 		var parts []string
 		for _, c := range p.Components {

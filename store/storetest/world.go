@@ -50,11 +50,13 @@ var instances = map[string][]string{
 	"Group":             {"p1", "g2", "absent"},
 	"Provenance":        {"v1", "v2", "absent"},
 	"RiskAssessment":    {"r1", "r2", "absent"},
+	"Location":          {"l1", "l2", "l3", "absent"},
 }
 
 // worldTypes are the types of a world, those that are drawn more often more than once.
 var worldTypes = []string{"Patient", "Patient", "Practitioner", "Encounter", "Encounter", "Observation", "Observation",
-	"Observation", "Observation", "Condition", "MedicationRequest", "Group", "Provenance", "RiskAssessment"}
+	"Observation", "Observation", "Condition", "MedicationRequest", "Group", "Provenance", "RiskAssessment",
+	"Location", "Location"}
 
 // world draws the writes of a world.
 func (m maker) world() []op {

@@ -7,9 +7,19 @@ import (
 // Context is what a grant adds to its scopes.
 type Context struct {
 	Patient string // id of the patient in context; without it patient/ scopes reach nothing
+	// User is what the user's policy opens; nil where there is no user (backend services). It bounds every scope, and is
+	// the reach of user/ scopes, which reach nothing without a user.
+	User *Policy
 	// Administrator may write the types that change how the server behaves (Subscription, SearchParameter, …), by
 	// system/ scopes; nobody else may.
 	Administrator bool
+}
+
+// Policy is what a user may see and do, whatever was granted. The zero Policy opens nothing.
+type Policy struct {
+	All      bool     // every patient, and what belongs to none
+	Patients []string // ids: their compartments, and what a patient sees beside
+	Letters  Letters  // the interactions at most
 }
 
 // Access is what a set of scopes allows in a context. It does not change and may be used by several goroutines.
@@ -19,8 +29,7 @@ type Access struct {
 }
 
 // Access compiles the set. Scopes stay whole: what is allowed is the union, scope by scope, of what is in its reach
-// and satisfies its constraint; a scope whose reach or constraint cannot be evaluated adds nothing. user/ scopes reach
-// nothing yet: there are no user policies.
+// and satisfies its constraint; a scope whose reach or constraint cannot be evaluated adds nothing.
 func (s Set) Access(ctx Context) *Access { return &Access{s, ctx} }
 
 var _ search.Access = (*Access)(nil)
@@ -31,10 +40,22 @@ func (a *Access) Allowed(i search.Interaction, typ string) search.Expr {
 	return a.union(i, typ, a.reach)
 }
 
-// Content is the set that new content of the type must be in, by i create or update: Allowed, and under patient/ no
-// compartment parameter holds another Patient, so nothing can be put into another patient's record.
+// Content is the set that new content of the type must be in, by i create or update: Allowed, and under patient/, or
+// where the user sees some patients only, no compartment parameter holds another Patient, so nothing can be put into
+// another patient's record.
 func (a *Access) Content(i search.Interaction, typ string) search.Expr {
 	return a.union(i, typ, a.contentReach)
+}
+
+// UpdateCreates says whether an update of what is not there may create it (access.md D2): by system/ alone, for an id
+// that a client makes up must not tell whether it is taken.
+func (a *Access) UpdateCreates(typ string) bool {
+	for _, s := range a.set.data {
+		if s.Level == System && s.names(search.Update, typ) && conjoin(a.reach(System, search.Update, typ), expr(s.Constraint)) == search.All {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *Access) union(i search.Interaction, typ string, reach func(Level, search.Interaction, string) search.Expr) search.Expr {

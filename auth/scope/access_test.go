@@ -185,3 +185,55 @@ func categorised(t *testing.T, typ, system, code, patient string) *fhir.Resource
 	}
 	return res
 }
+
+// A user's policy bounds every scope and is the reach of user/ scopes.
+func TestPolicy(t *testing.T) {
+	reads := Letters(1<<search.Read | 1<<search.Search)
+	everyone, own, family := &Policy{All: true, Letters: All}, &Policy{Patients: []string{"1"}, Letters: All}, &Policy{Patients: []string{"1", "2"}, Letters: All}
+	for _, c := range []struct {
+		scopes  string
+		ctx     Context
+		i       search.Interaction
+		typ     string
+		want    string
+		creates bool
+	}{
+		{"user/*.cruds", Context{}, search.Read, "Observation", "none", false},
+		{"user/*.cruds", Context{User: &Policy{}}, search.Read, "Observation", "none", false},
+		{"user/*.cruds", Context{User: &Policy{All: true}}, search.Read, "Observation", "none", false},
+		{"user/*.cruds", Context{User: everyone}, search.Read, "Observation", "all", false},
+		{"user/*.cruds", Context{User: everyone}, search.Update, "Observation", "all", false},
+		{"user/*.rs", Context{User: everyone}, search.Update, "Observation", "none", false},
+		{"user/*.cruds", Context{User: everyone}, search.Create, "AuditEvent", "none", false},
+		{"user/*.cruds", Context{User: everyone, Administrator: true}, search.Create, "Subscription", "none", false},
+		{"user/*.cruds", Context{User: own}, search.Read, "Observation", "in:Patient/1", false},
+		{"user/*.cruds", Context{User: own}, search.Read, "Practitioner", "all", false},
+		{"user/*.cruds", Context{User: own}, search.Create, "Practitioner", "none", false},
+		{"user/*.cruds", Context{User: own}, search.Create, "Patient", "none", false},
+		{"user/*.cruds", Context{User: own}, search.Read, "Bundle", "none", false},
+		{"user/*.cruds", Context{User: family}, search.Read, "Observation", "(or in:Patient/1 in:Patient/2)", false},
+		{"user/Observation.rs?category=a", Context{User: own}, search.Search, "Observation", "(and in:Patient/1 category=a)", false},
+		{"patient/*.rs", Context{Patient: "1", User: everyone}, search.Read, "Observation", "in:Patient/1", false},
+		{"patient/*.rs", Context{Patient: "1", User: own}, search.Read, "Observation", "in:Patient/1", false},
+		{"patient/*.rs", Context{Patient: "3", User: own}, search.Read, "Observation", "(and in:Patient/3 in:Patient/1)", false},
+		{"patient/*.cruds", Context{Patient: "1", User: &Policy{All: true, Letters: reads}}, search.Create, "Observation", "none", false},
+		{"patient/*.cruds", Context{Patient: "1", User: &Policy{All: true, Letters: reads}}, search.Read, "Observation", "in:Patient/1", false},
+		{"system/*.cruds", Context{User: own}, search.Read, "Observation", "in:Patient/1", false},
+		{"system/*.cruds", Context{}, search.Update, "Observation", "all", true},
+		{"system/Observation.cruds", Context{User: everyone}, search.Update, "Observation", "all", true},
+		{"system/Observation.u?status=final user/Observation.u", Context{User: everyone}, search.Update, "Observation", "all", false},
+	} {
+		a := parse(t, c.scopes).Access(c.ctx)
+		if got := search.Simplify(a.Allowed(c.i, c.typ)).String(); got != c.want {
+			t.Errorf("%s %v %s.%c: %s, want %s", c.scopes, c.ctx, c.typ, order[c.i], got, c.want)
+		}
+		if got := a.UpdateCreates(c.typ); got != c.creates {
+			t.Errorf("%s %v %s: an update creates: %v", c.scopes, c.ctx, c.typ, got)
+		}
+	}
+	// New content of a user who sees some patients is one's alone.
+	content := parse(t, "user/*.cruds").Access(Context{User: family}).Content(search.Create, "Observation")
+	if got := content.String(); got != "(or (and in:Patient/1 sole:Patient/1) (and in:Patient/2 sole:Patient/2))" {
+		t.Errorf("content: %s", got)
+	}
+}

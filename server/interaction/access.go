@@ -60,6 +60,15 @@ func (c Caller) content(i search.Interaction, typ string) search.Expr {
 	return c.allowed(i, typ)
 }
 
+// updateCreates says whether an update of what is not there may create it: with access to all of the type, if the
+// access does not say otherwise.
+func (c Caller) updateCreates(typ string) bool {
+	if a, ok := c.Access.(interface{ UpdateCreates(string) bool }); ok {
+		return a.UpdateCreates(typ)
+	}
+	return c.allowed(search.Update, typ) == search.All
+}
+
 // in says whether the resource is in the set.
 func (s *Service) in(e search.Expr, res *fhir.Resource) bool {
 	switch e {

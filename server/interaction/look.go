@@ -77,7 +77,7 @@ func (s *Service) lookNothing(ctx context.Context, src plan.Source, c Caller, o 
 	if o.res.ID == "" {
 		return nil
 	}
-	if c.allowed(search.Update, o.typ) != search.All {
+	if !c.updateCreates(o.typ) {
 		return errOwnID
 	}
 	o.id = o.res.ID
@@ -108,7 +108,7 @@ func (s *Service) lookUpdate(ctx context.Context, src plan.Source, c Caller, o *
 		return err
 	}
 	live := found && !row.Deleted
-	if !live && (o.conditional || o.change != nil || c.allowed(search.Update, o.typ) != search.All) {
+	if !live && (o.conditional || o.change != nil || !c.updateCreates(o.typ)) {
 		return s.outOfReach(ctx, src, c, o)
 	}
 	if o.reads {

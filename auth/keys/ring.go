@@ -1,0 +1,317 @@
+package keys
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/firewarden/firewarden/store"
+)
+
+// Algorithms are those that a Ring signs by.
+var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
+
+// Ring are the signing keys of the server. Its methods may be called by several goroutines.
+type Ring struct {
+	o Options
+
+	mu     sync.RWMutex
+	keys   []*key // newest first
+	loaded time.Time
+}
+
+// Options are what a Ring needs. KV is required.
+type Options struct {
+	KV  store.KV
+	Now func() time.Time // nil is time.Now
+}
+
+const bucket = "signing-key"
+
+const (
+	announced = 24 * time.Hour // from when a key is published to when it signs: what others cache a JWK Set for
+	kept      = 48 * time.Hour // from when a key signs no more to when it is gone: longer than what it signed lives
+	reload    = time.Minute    // how long another server's new key may stay unknown
+)
+
+// record is a key as it is kept.
+type record struct {
+	Algorithm string    `json:"alg"`
+	Private   []byte    `json:"pkcs8"`
+	From      time.Time `json:"from"` // it signs from then on
+}
+
+type key struct {
+	id      string
+	alg     jose.SignatureAlgorithm
+	from    time.Time
+	private crypto.Signer
+	public  jose.JSONWebKey
+	signers sync.Map // by typ: jose.Signer
+}
+
+// Open reads the keys that the store has, and makes those that it lacks.
+func Open(ctx context.Context, o Options) (*Ring, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	r := &Ring{o: o}
+	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	for _, alg := range algorithms {
+		if r.signing(alg) != nil {
+			continue
+		}
+		if err := r.add(ctx, alg, o.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.load(ctx)
+}
+
+// Rotate makes a new key of each algorithm. They are published at once, sign from a day later on, and two days after
+// that the old ones are gone; with at once they sign now, for when a key has got into wrong hands.
+func (r *Ring) Rotate(ctx context.Context, atOnce bool) error {
+	from := r.o.Now()
+	if !atOnce {
+		from = from.Add(announced)
+	}
+	r.mu.RLock()
+	old := slices.Clone(r.keys)
+	r.mu.RUnlock()
+	for _, alg := range algorithms {
+		if err := r.add(ctx, alg, from); err != nil {
+			return err
+		}
+	}
+	for _, k := range old {
+		rec, ok, err := r.o.KV.Get(ctx, bucket, k.id)
+		if err != nil {
+			return fmt.Errorf("retire a signing key: %w", err)
+		}
+		if !ok || !rec.Expires.IsZero() {
+			continue
+		}
+		if atOnce {
+			err = r.o.KV.Delete(ctx, bucket, k.id, store.AnyVersion)
+		} else {
+			rec.Expires = from.Add(kept)
+			_, err = r.o.KV.Put(ctx, rec, rec.Version)
+		}
+		if err != nil && !errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("retire a signing key: %w", err)
+		}
+	}
+	return r.load(ctx)
+}
+
+func (r *Ring) add(ctx context.Context, alg jose.SignatureAlgorithm, from time.Time) error {
+	var private crypto.Signer
+	var err error
+	if alg == jose.RS256 {
+		private, err = rsa.GenerateKey(rand.Reader, 2048)
+	} else {
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	if err != nil {
+		return fmt.Errorf("make a signing key: %w", err)
+	}
+	return Keep(ctx, r.o.KV, string(alg), private, from)
+}
+
+// Keep adds a private key to what a Ring reads.
+func Keep(ctx context.Context, kv store.KV, alg string, private crypto.Signer, from time.Time) error {
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return fmt.Errorf("keep a signing key: %w", err)
+	}
+	value, err := json.Marshal(record{alg, der, from.UTC().Truncate(time.Second)})
+	if err != nil {
+		return fmt.Errorf("keep a signing key: %w", err)
+	}
+	sum := sha256.Sum256(der)
+	id := strings.ToLower(alg) + "-" + base64.RawURLEncoding.EncodeToString(sum[:9])
+	if _, err := kv.Put(ctx, store.Record{Bucket: bucket, Key: id, Value: value}, store.AnyVersion); err != nil {
+		return fmt.Errorf("keep a signing key: %w", err)
+	}
+	return nil
+}
+
+// load reads the store. Keys that it has read before stay the same objects.
+func (r *Ring) load(ctx context.Context) error {
+	list, err := r.o.KV.List(ctx, bucket, "", "", 1000)
+	if err != nil {
+		return fmt.Errorf("read the signing keys: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var keys []*key
+	for _, rec := range list {
+		if i := slices.IndexFunc(r.keys, func(k *key) bool { return k.id == rec.Key }); i >= 0 {
+			keys = append(keys, r.keys[i])
+			continue
+		}
+		k, err := readKey(rec)
+		if err != nil {
+			return fmt.Errorf("read signing key %s: %w", rec.Key, err)
+		}
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b *key) int {
+		if c := b.from.Compare(a.from); c != 0 {
+			return c
+		}
+		return strings.Compare(a.id, b.id)
+	})
+	r.keys, r.loaded = keys, r.o.Now()
+	return nil
+}
+
+func readKey(rec store.Record) (*key, error) {
+	var v record
+	if err := json.Unmarshal(rec.Value, &v); err != nil {
+		return nil, err
+	}
+	private, err := x509.ParsePKCS8PrivateKey(v.Private)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := private.(crypto.Signer)
+	if !ok {
+		return nil, errors.New("it cannot sign")
+	}
+	k := &key{id: rec.Key, alg: jose.SignatureAlgorithm(v.Algorithm), from: v.From, private: signer}
+	k.public = jose.JSONWebKey{Key: signer.Public(), KeyID: k.id, Algorithm: v.Algorithm, Use: "sig"}
+	return k, nil
+}
+
+// signing is the key that signs now, nil if there is none.
+func (r *Ring) signing(alg jose.SignatureAlgorithm) *key {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	now := r.o.Now()
+	for _, k := range r.keys {
+		if k.alg == alg && !k.from.After(now) {
+			return k
+		}
+	}
+	return nil
+}
+
+// find is the key of that id, nil if there is none.
+func (r *Ring) find(id string) *key {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, k := range r.keys {
+		if k.id == id {
+			return k
+		}
+	}
+	return nil
+}
+
+// Public is the JWK Set that others verify by.
+func (r *Ring) Public(ctx context.Context) (jose.JSONWebKeySet, error) {
+	if err := r.refresh(ctx); err != nil {
+		return jose.JSONWebKeySet{}, err
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var set jose.JSONWebKeySet
+	for _, k := range r.keys {
+		set.Keys = append(set.Keys, k.public)
+	}
+	return set, nil
+}
+
+// refresh reads the store again if that was long ago: another server on it may have made keys, and old ones end.
+func (r *Ring) refresh(ctx context.Context) error {
+	r.mu.RLock()
+	old := r.o.Now().Sub(r.loaded) >= reload
+	r.mu.RUnlock()
+	if !old {
+		return nil
+	}
+	return r.load(ctx)
+}
+
+// Sign makes a JWT of claims by alg (RS256 or ES256), with typ in its header.
+func (r *Ring) Sign(ctx context.Context, alg, typ string, claims any) (string, error) {
+	if err := r.refresh(ctx); err != nil {
+		return "", err
+	}
+	k := r.signing(jose.SignatureAlgorithm(alg))
+	if k == nil {
+		return "", fmt.Errorf("sign a token: there is no key for %s", alg)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	signer, err := k.signer(typ)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	return signed.CompactSerialize()
+}
+
+func (k *key) signer(typ string) (jose.Signer, error) {
+	if s, ok := k.signers.Load(typ); ok {
+		return s.(jose.Signer), nil
+	}
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: k.alg, Key: jose.JSONWebKey{Key: k.private, KeyID: k.id}},
+		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	if err == nil {
+		k.signers.Store(typ, s)
+	}
+	return s, err
+}
+
+// ErrInvalid is every token that we did not sign, whatever is wrong with it.
+var ErrInvalid = errors.New("the token is not one of ours")
+
+// Verify reads the claims of a token that this server signed, of that typ. It looks at nothing but the signature.
+func (r *Ring) Verify(ctx context.Context, token, typ string, claims any) error {
+	signed, err := jose.ParseSignedCompact(token, algorithms)
+	if err != nil || len(signed.Signatures) != 1 {
+		return ErrInvalid
+	}
+	h := signed.Signatures[0].Protected
+	k := r.find(h.KeyID)
+	if k == nil {
+		if err := r.refresh(ctx); err != nil {
+			return err
+		}
+		if k = r.find(h.KeyID); k == nil {
+			return ErrInvalid
+		}
+	}
+	if got, _ := h.ExtraHeaders[jose.HeaderType].(string); string(k.alg) != h.Algorithm || !strings.EqualFold(got, typ) {
+		return ErrInvalid
+	}
+	payload, err := signed.Verify(k.public.Key)
+	if err != nil || json.Unmarshal(payload, claims) != nil {
+		return ErrInvalid
+	}
+	return nil
+}

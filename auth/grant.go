@@ -30,6 +30,7 @@ type Grant struct {
 	Used     time.Time `json:"used,omitzero"` // when a token of it was issued last
 	Ends     time.Time `json:"ends,omitzero"` // zero: with its revocation only
 	Revoked  bool      `json:"revoked,omitempty"`
+	Minted   bool      `json:"minted,omitempty"` // by an administrator: the registration does not bound it
 
 	// Of refresh tokens: the generation of the one that counts, and since when.
 	Generation int       `json:"generation,omitempty"`

@@ -150,3 +150,24 @@ func (s Set) Narrow(ceiling Set) (granted Set, cut []string) {
 func (s Set) NeedsPatient() bool {
 	return slices.ContainsFunc(s.data, func(d Scope) bool { return d.Level == Patient })
 }
+
+// With is the set and one more scope; what is malformed adds nothing.
+func (s Set) With(word string) Set {
+	more, _ := Parse(word)
+	out := Set{slices.Clip(s.data), slices.Clip(s.other)}
+	for _, d := range more.data {
+		out.add(d)
+	}
+	for _, o := range more.other {
+		if !out.Has(o) {
+			out.other = append(out.other, o)
+		}
+	}
+	return out
+}
+
+// Without is the set without a scope that opens no data.
+func (s Set) Without(other string) Set {
+	s.other = slices.DeleteFunc(slices.Clone(s.other), func(o string) bool { return o == other })
+	return s
+}

@@ -1,0 +1,390 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/firewarden/firewarden/auth/launch"
+	"github.com/firewarden/firewarden/internal/fhir"
+)
+
+// API is what administrators' scripts call, under /api. Whoever mounts it lets nobody else in (Administrator helps).
+func (s *Server) API() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]func(context.Context, *http.Request) (int, any, error){
+		"POST /api/launch":               s.apiLaunch,
+		"GET /api/clients":               s.apiClients,
+		"POST /api/clients":              s.apiAddClient,
+		"GET /api/clients/{id}":          s.apiClient,
+		"PUT /api/clients/{id}":          s.apiPutClient,
+		"DELETE /api/clients/{id}":       s.apiRemoveClient,
+		"POST /api/clients/{id}/secret":  s.apiSecret,
+		"GET /api/users":                 s.apiUsers,
+		"POST /api/users":                s.apiAddUser,
+		"GET /api/users/{name}":          s.apiUser,
+		"DELETE /api/users/{name}":       s.apiRemoveUser,
+		"PUT /api/users/{name}/password": s.apiPassword,
+		"GET /api/grants":                s.apiGrants,
+		"DELETE /api/grants/{id}":        s.apiRevoke,
+		"POST /api/tokens":               s.apiMint,
+		"POST /api/tokens/explain":       s.apiExplain,
+		"POST /api/keys/rotate":          s.apiRotate,
+		"POST /api/registration-tokens":  s.apiInitialToken,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			status, answer, err := h(r.Context(), r)
+			noStore(w)
+			if err != nil {
+				s.apiFail(w, r, err)
+				return
+			}
+			if answer == nil {
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			writeJSON(w, status, answer)
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusNotFound, map[string]string{"error": "nothing is at this path"})
+	})
+	return mux
+}
+
+// Administrator says whether r is of a page of ours on which an administrator has signed in: by the cookie, and the
+// token that CSRF gives for "api" in the header X-CSRF-Token.
+func (s *Server) Administrator(r *http.Request) bool {
+	v, ok, err := s.Visitor(r)
+	return err == nil && ok && v.User.Administrator && s.CheckCSRF(r, "api", r.Header.Get("X-CSRF-Token"))
+}
+
+func (s *Server) apiFail(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := http.StatusBadRequest, err.Error()
+	var e *Error
+	var faults fhir.Errors
+	switch {
+	case errors.Is(err, ErrAbsent):
+		status = http.StatusNotFound
+	case errors.Is(err, ErrThere):
+		status = http.StatusConflict
+	case errors.As(err, &e):
+		text = e.Text
+		if e.Hint != "" {
+			text += " (" + e.Hint + ")"
+		}
+	case errors.As(err, &faults):
+		text = faults[0].Diagnostics
+	}
+	s.report(r.Context(), r.URL.Path, &Error{Code: "api", Text: text, Err: err})
+	writeJSON(w, status, map[string]string{"error": text})
+}
+
+// body reads JSON into v; members that v does not have are refused, for a misspelt one would be lost.
+func body(r *http.Request, v any) error {
+	b, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	if err := strictJSON(b, v); err != nil {
+		return errorf(invalidRequest, "the body is no JSON object as it was expected: %v", err)
+	}
+	return nil
+}
+
+func (s *Server) apiLaunch(ctx context.Context, r *http.Request) (int, any, error) {
+	var in struct {
+		Client            string            `json:"client"`
+		User              string            `json:"user"`
+		Patient           string            `json:"patient"`
+		Encounter         string            `json:"encounter"`
+		FHIRContext       []launch.Resource `json:"fhirContext"`
+		Intent            string            `json:"intent"`
+		NeedPatientBanner *bool             `json:"needPatientBanner"`
+		StyleURL          string            `json:"smartStyleUrl"`
+		Tenant            string            `json:"tenant"`
+		Others            map[string]string `json:"others"`
+		App               string            `json:"app"`
+		SkipLogin         bool              `json:"skipLogin"`
+		SkipConsent       bool              `json:"skipConsent"`
+	}
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	c, _, ok, err := s.clients.find(ctx, in.Client)
+	if err != nil || !ok {
+		return 0, nil, errors.Join(err, ErrAbsent)
+	}
+	if in.User != "" {
+		if _, _, ok, err := s.users.find(ctx, in.User); err != nil || !ok {
+			return 0, nil, errors.Join(err, ErrAbsent)
+		}
+	}
+	id, err := s.Launch(ctx, Ticket{Client: c.ID, User: in.User, SkipLogin: in.SkipLogin, SkipConsent: in.SkipConsent,
+		Context: launch.Context{Patient: in.Patient, Encounter: in.Encounter, Others: in.Others, FHIRContext: in.FHIRContext, Intent: in.Intent,
+			NeedPatientBanner: in.NeedPatientBanner, StyleURL: in.StyleURL, Tenant: in.Tenant}})
+	if err != nil {
+		return 0, nil, err
+	}
+	if in.App == "" {
+		in.App = c.LaunchURI
+	}
+	answer := map[string]any{"launch": id, "iss": s.fhir}
+	if in.App != "" {
+		answer["url"] = s.LaunchURL(in.App, id)
+	}
+	return http.StatusCreated, answer, nil
+}
+
+// LaunchURL is what an EHR opens to launch an app.
+func (s *Server) LaunchURL(app, launch string) string {
+	return withQuery(app, url.Values{"iss": {s.fhir}, "launch": {launch}})
+}
+
+func (s *Server) apiClients(ctx context.Context, _ *http.Request) (int, any, error) {
+	list, err := s.Clients(ctx)
+	out := []map[string]any{}
+	for _, c := range list {
+		out = append(out, c.told())
+	}
+	return http.StatusOK, out, err
+}
+
+// told is a client for administrators.
+func (c *Client) told() map[string]any {
+	out := c.members()
+	out["client_id"] = c.ID
+	out["created"] = c.Created
+	for name, yes := range map[string]bool{"verified": c.Verified, "pending": c.Pending, "introspects": c.Introspects, "anyLoopback": c.AnyLoopback} {
+		if yes {
+			out[name] = true
+		}
+	}
+	if c.By != "" {
+		out["by"] = c.By
+	}
+	if c.AutoApprove != "" {
+		out["autoApprove"] = c.AutoApprove
+	}
+	return out
+}
+
+// declared is a client as an administrator writes it.
+type declared struct {
+	Metadata
+	ID          string `json:"client_id"`
+	Secret      string `json:"client_secret"`
+	Introspects bool   `json:"introspects"`
+	AutoApprove string `json:"autoApprove"`
+	Verified    *bool  `json:"verified"`
+	Pending     bool   `json:"pending"`
+}
+
+func (d *declared) client() Client {
+	return Client{ID: d.ID, Metadata: d.Metadata, Introspects: d.Introspects, AutoApprove: d.AutoApprove, Pending: d.Pending,
+		Verified: d.Verified == nil || *d.Verified, By: "administrator"}
+}
+
+func (s *Server) apiAddClient(ctx context.Context, r *http.Request) (int, any, error) {
+	var in declared
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	c, secret, err := s.NewClient(ctx, in.client())
+	if err != nil {
+		return 0, nil, err
+	}
+	out := c.told()
+	if secret != "" {
+		out["client_secret"] = secret
+	}
+	return http.StatusCreated, out, nil
+}
+
+func (s *Server) apiClient(ctx context.Context, r *http.Request) (int, any, error) {
+	c, _, ok, err := s.clients.get(ctx, r.PathValue("id"))
+	if err != nil || !ok {
+		return 0, nil, errors.Join(err, ErrAbsent)
+	}
+	return http.StatusOK, c.told(), nil
+}
+
+func (s *Server) apiPutClient(ctx context.Context, r *http.Request) (int, any, error) {
+	var in declared
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	id := r.PathValue("id")
+	if in.ID == "" {
+		in.ID = id
+	}
+	if in.ID != id {
+		return 0, nil, errorf(invalidRequest, "client_id is not that of the path")
+	}
+	c := in.client()
+	if old, _, ok, err := s.clients.get(ctx, id); err != nil {
+		return 0, nil, err
+	} else if ok {
+		c.AnyLoopback, c.By = old.AnyLoopback, old.By
+	}
+	if err := s.PutClient(ctx, c, in.Secret); err != nil {
+		return 0, nil, err
+	}
+	return s.apiClient(ctx, r)
+}
+
+func (s *Server) apiRemoveClient(ctx context.Context, r *http.Request) (int, any, error) {
+	if _, _, ok, err := s.clients.get(ctx, r.PathValue("id")); err != nil || !ok {
+		return 0, nil, errors.Join(err, ErrAbsent)
+	}
+	return 0, nil, s.RemoveClient(ctx, r.PathValue("id"))
+}
+
+// apiSecret gives a client a new secret; the one before it stays good for a while unless the body says otherwise.
+func (s *Server) apiSecret(ctx context.Context, r *http.Request) (int, any, error) {
+	secret, wrong := s.secret(), false
+	_, err := s.clients.change(ctx, r.PathValue("id"), func(c *Client, ok bool) (bool, time.Time) {
+		if wrong = !ok || c.AuthMethod != authBasic && c.AuthMethod != authPost; wrong {
+			return false, time.Time{}
+		}
+		c.Secrets = append([]string{digest(secret)}, c.Secrets...)
+		c.Secrets = c.Secrets[:min(2, len(c.Secrets))]
+		return true, time.Time{}
+	})
+	if err == nil && wrong {
+		err = ErrAbsent
+	}
+	return http.StatusCreated, map[string]any{"client_id": r.PathValue("id"), "client_secret": secret}, err
+}
+
+func (s *Server) apiUsers(ctx context.Context, _ *http.Request) (int, any, error) {
+	list, err := s.Users(ctx)
+	if list == nil {
+		list = []User{}
+	}
+	return http.StatusOK, list, err
+}
+
+func (s *Server) apiAddUser(ctx context.Context, r *http.Request) (int, any, error) {
+	var in struct {
+		Name          string `json:"name"`
+		Display       string `json:"display"`
+		FHIRUser      string `json:"fhirUser"`
+		Policy        string `json:"policy"`
+		Password      string `json:"password"`
+		Administrator bool   `json:"administrator"`
+	}
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	if err := checkPassword(in.Password); err != nil {
+		return 0, nil, err
+	}
+	u := User{Name: in.Name, Display: in.Display, FHIRUser: in.FHIRUser, Policy: in.Policy, Administrator: in.Administrator}
+	if err := s.AddUser(ctx, u, in.Password); err != nil {
+		return 0, nil, err
+	}
+	return s.userNamed(ctx, u.Name, http.StatusCreated)
+}
+
+func (s *Server) apiUser(ctx context.Context, r *http.Request) (int, any, error) {
+	return s.userNamed(ctx, r.PathValue("name"), http.StatusOK)
+}
+
+func (s *Server) userNamed(ctx context.Context, name string, status int) (int, any, error) {
+	u, _, ok, err := s.users.get(ctx, name)
+	if err != nil || !ok {
+		return 0, nil, errors.Join(err, ErrAbsent)
+	}
+	u.Password = ""
+	return status, u, nil
+}
+
+func (s *Server) apiRemoveUser(ctx context.Context, r *http.Request) (int, any, error) {
+	return 0, nil, s.RemoveUser(ctx, r.PathValue("name"))
+}
+
+func (s *Server) apiPassword(ctx context.Context, r *http.Request) (int, any, error) {
+	var in struct {
+		Password string `json:"password"`
+	}
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	return 0, nil, s.SetPassword(ctx, r.PathValue("name"), in.Password)
+}
+
+func (s *Server) apiGrants(ctx context.Context, r *http.Request) (int, any, error) {
+	q := r.URL.Query()
+	if q.Get("user") == "" && q.Get("client") == "" {
+		return 0, nil, errorf(invalidRequest, "user or client is needed")
+	}
+	list, err := s.grants.of(ctx, q.Get("user"), q.Get("client"))
+	if list == nil {
+		list = []Grant{}
+	}
+	return http.StatusOK, list, err
+}
+
+func (s *Server) apiRevoke(ctx context.Context, r *http.Request) (int, any, error) {
+	if _, _, ok, err := s.grants.live(ctx, r.PathValue("id")); err != nil || !ok {
+		return 0, nil, errors.Join(err, ErrAbsent)
+	}
+	return 0, nil, s.grants.revoke(ctx, r.PathValue("id"), s.now())
+}
+
+func (s *Server) apiMint(ctx context.Context, r *http.Request) (int, any, error) {
+	var in struct {
+		Mint
+		Life string `json:"life"`
+	}
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	if in.Life != "" {
+		var err error
+		if in.Mint.Life, err = time.ParseDuration(in.Life); err != nil {
+			return 0, nil, errorf(invalidRequest, "life is no length of time, as in 10m")
+		}
+	}
+	token, err := s.Mint(ctx, in.Mint)
+	if err != nil {
+		return 0, nil, err
+	}
+	var c tokenClaims
+	if err := s.verify(ctx, token, &c); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": c.Expires - c.Issued, "scope": c.Scope}, nil
+}
+
+func (s *Server) apiRotate(ctx context.Context, r *http.Request) (int, any, error) {
+	var in struct {
+		AtOnce bool `json:"atOnce"`
+	}
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	return 0, nil, s.ring.Rotate(ctx, in.AtOnce)
+}
+
+func (s *Server) apiInitialToken(ctx context.Context, r *http.Request) (int, any, error) {
+	var in struct {
+		Clients int `json:"clients"`
+	}
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	token, err := s.InitialToken(ctx, "administrator", in.Clients)
+	return http.StatusCreated, map[string]any{"token": token}, err
+}
+
+func strictJSON(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}

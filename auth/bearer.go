@@ -1,0 +1,213 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/firewarden/firewarden/auth/launch"
+	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/search"
+)
+
+// Caller is on whose behalf an access token speaks.
+type Caller struct {
+	Access search.Access
+	// Identity is the same for every token of a client that opens the same to the same user: what one has begun to read
+	// in pages another may go on with.
+	Identity string
+	Client   string
+	User     string // name, "" for a backend service
+	Scopes   scope.Set
+	Launch   launch.Context
+}
+
+// ErrToken is every access token that opens nothing, whatever is wrong with it.
+var ErrToken error = errorf(invalidToken, "the access token is not valid")
+
+// Bearer finds on whose behalf an access token speaks. A token whose grant was revoked, whose client or user is gone,
+// opens nothing with the next request; a change of the client's registration or the user's policy counts as soon. What
+// it gives is shared: do not change it.
+func (s *Server) Bearer(ctx context.Context, token string) (*Caller, error) {
+	key := sha256.Sum256([]byte(token))
+	b := s.bearers.get(key)
+	if b == nil {
+		b = &bearer{}
+		if err := s.verify(ctx, token, &b.claims); err != nil {
+			return nil, ErrToken
+		}
+		b.grant, _, _ = strings.Cut(b.claims.ID, ".")
+		s.bearers.put(key, b)
+	}
+	if s.o.Now().Unix() >= b.claims.Expires {
+		return nil, ErrToken
+	}
+	return s.compile(ctx, b)
+}
+
+// verify reads the claims of an access token of ours that is for this FHIR server; it may be expired or revoked.
+func (s *Server) verify(ctx context.Context, token string, c *tokenClaims) error {
+	if err := s.ring.Verify(ctx, token, accessType, c); err != nil {
+		return err
+	}
+	if c.Issuer != s.o.Base || !slices.Contains(c.Audience, s.fhir) {
+		return ErrToken
+	}
+	return nil
+}
+
+// bearer is an access token whose signature has been checked, with what was last found of it.
+type bearer struct {
+	claims tokenClaims
+	grant  string // id
+
+	mu    sync.Mutex
+	found *compiled
+}
+
+// compiled is a caller, and what it was made from.
+type compiled struct {
+	caller              Caller
+	grant, client, user uint64 // versions of their records
+	userName            string
+	live                bool // the policy reads data: it is evaluated anew for each request
+}
+
+// compile gives the caller of a token as its grant, client and user are now.
+func (s *Server) compile(ctx context.Context, b *bearer) (*Caller, error) {
+	b.mu.Lock()
+	found := b.found
+	b.mu.Unlock()
+	if found != nil && !found.live {
+		same, err := s.same(ctx, b, found)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			return &found.caller, nil
+		}
+	}
+	found, err := s.find(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.found = found
+	b.mu.Unlock()
+	return &found.caller, nil
+}
+
+// same says whether the records are those that a caller was made from. A record that is gone has version 0.
+func (s *Server) same(ctx context.Context, b *bearer, c *compiled) (bool, error) {
+	for _, r := range []struct {
+		bucket, key string
+		version     uint64
+	}{{s.grants.bucket, b.grant, c.grant}, {s.clients.bucket, b.claims.Client, c.client}, {s.users.bucket, c.userName, c.user}} {
+		if r.version == 0 {
+			continue
+		}
+		now, ok, err := s.grants.kv.Get(ctx, r.bucket, r.key)
+		if err != nil || !ok || now.Version != r.version {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// find makes the caller of a token from the records.
+func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
+	out := &compiled{}
+	g, version, ok, err := s.grants.live(ctx, b.grant)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || g.Client != b.claims.Client {
+		return nil, ErrToken
+	}
+	out.grant = version
+	c, version, ok, err := s.clients.find(ctx, g.Client)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, ErrToken
+	}
+	out.client = version
+	context := scope.Context{Patient: g.Launch.Patient}
+	if g.User != "" {
+		u, version, ok, err := s.users.find(ctx, g.User)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || u.Subject != g.Subject {
+			return nil, ErrToken
+		}
+		out.user, out.userName = version, u.Name
+		if context.User, err = s.panel(ctx, &u); err != nil {
+			return nil, err
+		}
+		context.Administrator = u.Administrator
+		typ, _ := u.person()
+		out.live = policies[u.Policy].patients == relatedPatients || typ == "Person"
+	}
+	granted, _ := scope.Parse(b.claims.Scope)
+	if ceiling, declared := s.ceilingOf(&c, &g); declared {
+		granted, _ = granted.Narrow(ceiling)
+	}
+	out.caller = Caller{Access: granted.Access(context), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch,
+		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
+	return out, nil
+}
+
+// ceilingOf is the most that the client is granted; ok is false for a token that an administrator has minted, which may
+// hold more.
+func (s *Server) ceilingOf(c *Client, g *Grant) (ceiling scope.Set, ok bool) {
+	if g.Minted {
+		return scope.Set{}, false
+	}
+	ceiling = c.ceiling()
+	if ceiling.Has("launch/*") {
+		set, _ := scope.Parse(g.Scope)
+		for _, o := range set.Other() {
+			if strings.HasPrefix(o, "launch/") {
+				ceiling = ceiling.With(o)
+			}
+		}
+	}
+	return ceiling, true
+}
+
+// bearerCache keeps tokens whose signatures were checked, by their hash.
+type bearerCache struct {
+	mu      *sync.RWMutex
+	entries map[[sha256.Size]byte]*bearer
+}
+
+const maxBearers = 20_000
+
+func newBearerCache() bearerCache {
+	return bearerCache{&sync.RWMutex{}, map[[sha256.Size]byte]*bearer{}}
+}
+
+func (c bearerCache) get(key [sha256.Size]byte) *bearer {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.entries[key]
+}
+
+func (c bearerCache) put(key [sha256.Size]byte, b *bearer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.entries) >= maxBearers {
+		n := 0
+		for old := range c.entries { // any tenth: what is asked for again comes back
+			delete(c.entries, old)
+			if n++; n >= maxBearers/10 {
+				break
+			}
+		}
+	}
+	c.entries[key] = b
+}

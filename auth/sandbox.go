@@ -1,0 +1,100 @@
+package auth
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// sandboxPassword is that of the sandbox's users; everybody knows it.
+const sandboxPassword = "sandbox"
+
+// appScopes are what the sandbox's apps may ask for: everything of people.
+const appScopes = "openid fhirUser profile launch launch/* offline_access online_access patient/*.cruds user/*.cruds " +
+	"fhircast/Patient-open.read fhircast/Patient-open.write fhircast/Patient-close.read fhircast/Patient-close.write"
+
+// SandboxKeys are the public keys of the sandbox's clients that use keys: a URL, or a JWK Set.
+type SandboxKeys struct {
+	URL string
+	Set json.RawMessage
+}
+
+// FillSandbox makes the sandbox's fixed users and clients as they are documented, and leaves everything else. Users are
+// linked to people of the record: a Practitioner, a Patient, a RelatedPerson.
+func (s *Server) FillSandbox(ctx context.Context, practitioner, patient, related string, k SandboxKeys) error {
+	for _, u := range []User{
+		{Name: "practitioner", Display: "Demo practitioner", FHIRUser: practitioner, Policy: "all"},
+		{Name: "patient", Display: "Demo patient", FHIRUser: patient, Policy: "self"},
+		{Name: "relatedperson", Display: "Demo related person", FHIRUser: related, Policy: "related"},
+		{Name: "admin", Display: "Demo administrator", Policy: "all", Administrator: true},
+	} {
+		if err := s.PutUser(ctx, u, sandboxPassword); err != nil {
+			return fmt.Errorf("fill the sandbox: %w", err)
+		}
+	}
+	apps := []string{grantCode, grantRefresh}
+	for _, c := range []Client{
+		{ID: "sandbox-public", Metadata: Metadata{Name: "Sandbox app (public)", AuthMethod: authNone, GrantTypes: apps, Scope: appScopes}},
+		{ID: "sandbox-secret", Metadata: Metadata{Name: "Sandbox app (secret)", AuthMethod: authBasic, GrantTypes: apps, Scope: appScopes}, Introspects: true},
+		{ID: "sandbox-key", Metadata: Metadata{Name: "Sandbox app (key)", AuthMethod: authKey, GrantTypes: apps, Scope: appScopes}, Introspects: true},
+		{ID: "sandbox-backend", Metadata: Metadata{Name: "Sandbox backend service", AuthMethod: authKey, GrantTypes: []string{grantCredentials}, Scope: "system/*.cruds"}, Introspects: true},
+	} {
+		c.AnyLoopback, c.By, c.SMARTVersion = true, "sandbox", ""
+		secret := ""
+		if c.ID == "sandbox-secret" {
+			secret = "sandbox-secret"
+		}
+		if c.AuthMethod == authKey {
+			if err := s.sandboxKeys(ctx, &c, k); err != nil {
+				return err
+			}
+		}
+		if err := s.PutClient(ctx, c, secret); err != nil {
+			return fmt.Errorf("fill the sandbox: %w", err)
+		}
+	}
+	return nil
+}
+
+// sandboxKeys gives a client the keys of this start, or those that it had, or a set of which nobody has the key.
+func (s *Server) sandboxKeys(ctx context.Context, c *Client, k SandboxKeys) error {
+	old, _, _, err := s.clients.get(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case k.URL != "":
+		c.JWKSURI = k.URL
+	case len(k.Set) > 0:
+		c.JWKS = k.Set
+	case old.JWKSURI != "" || len(old.JWKS) > 0:
+		c.JWKSURI, c.JWKS = old.JWKSURI, old.JWKS
+	default: // a key that nobody has: client or --sandbox-jwks sets another
+		private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+		if err != nil {
+			return fmt.Errorf("fill the sandbox: %w", err)
+		}
+		set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: private.Public(), KeyID: "none"}}}
+		if c.JWKS, err = json.Marshal(set); err != nil {
+			return fmt.Errorf("fill the sandbox: %w", err)
+		}
+	}
+	return nil
+}
+
+// demo are the users whose password is no secret, for the login page of the sandbox.
+func (s *Server) demo() (list []DemoUser) {
+	if !s.o.Sandbox {
+		return nil
+	}
+	for _, name := range strings.Fields("practitioner patient relatedperson admin") {
+		list = append(list, DemoUser{Name: name, Password: sandboxPassword, Display: "Demo " + name, Role: name})
+	}
+	return list
+}

@@ -1,0 +1,182 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/firewarden/firewarden/auth/keys"
+	"github.com/firewarden/firewarden/auth/password"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/store"
+)
+
+// Server is the authorization server. New makes one. Its methods may be called by several goroutines.
+type Server struct {
+	o      Options
+	fhir   string // FHIR base: aud of access tokens, iss of launches
+	path   string // of the issuer's URL, without a final slash: where cookies are good for
+	secure bool   // https
+
+	ring      *keys.Ring
+	fetcher   *keys.Fetcher
+	passwords *password.Hasher
+	chart     chart
+	engine    engine
+	mux       *http.ServeMux
+	documents documents
+	sealing   []byte // key of tokens against forgery and of signed URLs
+	bearers   bearerCache
+	limits    limits
+
+	clients  clients
+	users    users
+	grants   grants
+	logins   table[Login]
+	flows    table[flow]
+	launches table[Ticket]
+	codes    table[code]
+	refresh  table[refreshToken]
+	consents table[consented]
+	seen     table[struct{}] // assertions of clients: issuer and jti
+	initial  table[initialToken]
+	setups   table[struct{}]
+}
+
+// Options are what a Server needs: Base, Store, Indexer and Pages are required.
+type Options struct {
+	Base    string // issuer, without a final slash; FHIR is at Base/fhir
+	Store   store.Store
+	Indexer *index.Indexer // the one that Store indexes with
+	Pages   Pages
+	Sandbox bool // hints for developers, demo users on the login page, open registration, clients may be on loopback
+
+	// Registration says who may register clients by RFC 7591: everybody in the sandbox, otherwise whoever has an initial
+	// access token; with Approval everybody, and an administrator approves.
+	Approval bool
+	// OldScopesOnly refuses scopes of SMART v2 (stores that serve v1 apps only).
+	OldScopesOnly bool
+	// FrameAncestors are origins whose pages may hold our pages in a frame. Without any only this server's own pages
+	// hold those of a running launch, and nobody the login.
+	FrameAncestors []string
+	// ScopeTexts are texts for scopes on the consent page, by language and scope: {"en": {"__billing": "See your bills"}}.
+	ScopeTexts map[string]map[string]string
+	// StyleURL is smart_style_url where a launch has none of its own.
+	StyleURL string
+
+	Life   Life
+	Reach  keys.Reach // of JWK Sets of clients; in the sandbox at least keys.Loopback
+	Logger *slog.Logger
+	Now    func() time.Time // nil is time.Now
+	Random io.Reader        // nil is crypto/rand
+}
+
+// Life are how long things live. A zero field means that of DefaultLife.
+type Life struct {
+	Access  time.Duration // access tokens of apps
+	Backend time.Duration // access tokens of backend services
+	Code    time.Duration
+	Refresh time.Duration // a refresh token that nobody uses; 0 lives until it is revoked
+	Grace   time.Duration // a client may repeat a refresh whose answer it has lost
+	Login   time.Duration // a browser stays signed in
+	Flow    time.Duration // from the request of an app to the consent
+	Launch  time.Duration // a launch that an EHR has put aside
+}
+
+// DefaultLife holds where a field of Options.Life is zero.
+var DefaultLife = Life{Access: time.Hour, Backend: 5 * time.Minute, Code: time.Minute, Grace: 30 * time.Second,
+	Login: 12 * time.Hour, Flow: 30 * time.Minute, Launch: 5 * time.Minute}
+
+// New makes a Server on a store: keys that it lacks are made.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Sandbox && o.Reach == keys.Public {
+		o.Reach = keys.Loopback
+	}
+	o.Life = o.Life.orDefault()
+	u, err := url.Parse(o.Base)
+	if err != nil || u.Host == "" || strings.HasSuffix(o.Base, "/") {
+		return nil, fmt.Errorf("authorization server: %q is no base URL", o.Base)
+	}
+	kv := o.Store.KV()
+	s := &Server{
+		o: o, fhir: o.Base + "/fhir", path: u.Path, secure: u.Scheme == "https",
+		fetcher:   keys.NewFetcher(o.Reach, o.Now),
+		passwords: password.New(2),
+		chart:     chart{o.Store, o.Indexer, o.Base + "/fhir"},
+		clients:   clients{table[Client]{kv, "client"}},
+		users:     users{table[User]{kv, "user"}},
+		grants:    newGrants(kv),
+		logins:    table[Login]{kv, "login"},
+		flows:     table[flow]{kv, "flow"},
+		launches:  table[Ticket]{kv, "launch"},
+		codes:     table[code]{kv, "code"},
+		refresh:   table[refreshToken]{kv, "refresh"},
+		consents:  table[consented]{kv, "consent"},
+		seen:      table[struct{}]{kv, "assertion"},
+		initial:   table[initialToken]{kv, "initial-token"},
+		setups:    table[struct{}]{kv, "setup"},
+	}
+	if s.ring, err = keys.Open(ctx, keys.Options{KV: kv, Now: o.Now}); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if s.sealing, err = s.openSealing(ctx); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	s.limits = newLimits(o.Now)
+	s.bearers = newBearerCache()
+	s.engine = newEngine(s)
+	s.documents = s.makeDocuments()
+	s.mux = s.routes()
+	return s, nil
+}
+
+// openSealing gives the key that the store keeps, and makes it the first time.
+func (s *Server) openSealing(ctx context.Context) ([]byte, error) {
+	t := table[[]byte]{s.o.Store.KV(), "server"}
+	for {
+		key, _, ok, err := t.get(ctx, "auth-key")
+		if err != nil || ok {
+			return key, err
+		}
+		key = make([]byte, 32)
+		if _, err := io.ReadFull(s.o.Random, key); err != nil {
+			return nil, err
+		}
+		if _, err := t.put(ctx, "auth-key", key, 0, time.Time{}); err == nil {
+			return key, nil
+		} else if !errors.Is(err, store.ErrConflict) {
+			return nil, err
+		}
+	}
+}
+
+// now is the time in whole seconds, as tokens tell it.
+func (s *Server) now() time.Time { return s.o.Now().UTC().Truncate(time.Second) }
+
+func (l Life) orDefault() Life {
+	for _, f := range []struct{ to, from *time.Duration }{
+		{&l.Access, &DefaultLife.Access}, {&l.Backend, &DefaultLife.Backend}, {&l.Code, &DefaultLife.Code}, {&l.Grace, &DefaultLife.Grace},
+		{&l.Login, &DefaultLife.Login}, {&l.Flow, &DefaultLife.Flow}, {&l.Launch, &DefaultLife.Launch},
+	} {
+		if *f.to == 0 {
+			*f.to = *f.from
+		}
+	}
+	return l
+}

@@ -128,14 +128,10 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, in *running
 	return nil
 }
 
-// describe is a scope in words: those of the configuration in the person's language, in English, or our own.
+// describe is a scope in the person's words.
 func (s *Server) describe(lang, word string) string {
-	for _, l := range []string{lang, strings.Split(lang, "-")[0], "en"} {
-		if text := s.o.ScopeTexts[l][word]; text != "" {
-			return text
-		}
-	}
-	return scope.Describe(word)
+	text, _ := s.o.Texts.Sentence(word, lang)
+	return text
 }
 
 // consent takes the answer: what was ticked of what was asked, nothing else.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search"
 )
@@ -48,7 +47,7 @@ func (s *Server) Explain(ctx context.Context, token string) (Explanation, error)
 	}
 	e := Explanation{Active: true, Client: caller.Client, User: caller.User, Patient: caller.Launch.Patient, Expires: c.Expires}
 	for _, word := range scopeWords(caller.Scopes.Text()) {
-		e.Scopes = append(e.Scopes, ScopeText{word, scope.Describe(word)})
+		e.Scopes = append(e.Scopes, ScopeText{word, s.describe("en", word)})
 	}
 	for _, typ := range r4.Resources() {
 		t := TypeExplanation{typ, map[string]string{}}

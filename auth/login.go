@@ -129,6 +129,12 @@ func (s *Server) browser(w http.ResponseWriter, r *http.Request) string {
 	if c, err := r.Cookie(s.cookieName("browser")); err == nil && len(c.Value) >= 20 && len(c.Value) < 100 {
 		return c.Value
 	}
+	for _, line := range w.Header().Values("Set-Cookie") { // this answer has given it a name
+		if rest, ok := strings.CutPrefix(line, s.cookieName("browser")+"="); ok {
+			name, _, _ := strings.Cut(rest, ";")
+			return name
+		}
+	}
 	name := s.id()
 	s.setCookie(w, "browser", name, time.Time{})
 	return name

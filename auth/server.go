@@ -14,6 +14,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/password"
+	"github.com/firewarden/firewarden/auth/words"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store"
 )
@@ -66,8 +67,8 @@ type Options struct {
 	// FrameAncestors are origins whose pages may hold our pages in a frame. Without any only this server's own pages
 	// hold those of a running launch, and nobody the login.
 	FrameAncestors []string
-	// ScopeTexts are texts for scopes on the consent page, by language and scope: {"en": {"__billing": "See your bills"}}.
-	ScopeTexts map[string]map[string]string
+	// Texts say scopes in words: other languages, and sentences of one's own for single scopes.
+	Texts words.Texts
 	// StyleURL is smart_style_url where a launch has none of its own.
 	StyleURL string
 

@@ -100,5 +100,8 @@ func see(w http.ResponseWriter, uri string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
+// URL is an endpoint of ours: "token" is BASE/auth/token.
+func (s *Server) URL(name string) string { return s.url(name) }
+
 // url is an endpoint of ours.
 func (s *Server) url(name string) string { return fmt.Sprintf("%s/auth/%s", s.o.Base, name) }

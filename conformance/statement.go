@@ -29,6 +29,7 @@ type Claims struct {
 	PatchFormats      []string // media types, if there is patch
 	Operations        []Operation
 	Security          string // how a caller shows who it is, for people
+	OAuth             *OAuth // nil: there is no authorization server
 }
 
 // Operation is an operation of every resource type, of the whole system, or both.
@@ -44,7 +45,7 @@ type Operation struct {
 func Statement(c Claims) ([]byte, error) {
 	rest := fhir.CapabilityStatementRest{
 		Mode:     fhir.RestfulCapabilityModeServer,
-		Security: &fhir.CapabilityStatementRestSecurity{Cors: ptr(true), Description: optional(c.Security)},
+		Security: c.security(),
 	}
 	var perType []fhir.CapabilityStatementRestResourceInteraction
 	for _, code := range c.Interactions {

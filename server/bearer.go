@@ -2,9 +2,13 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
+	"fmt"
 
+	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
@@ -15,21 +19,42 @@ type administrator struct{}
 
 func (administrator) Allowed(search.Interaction, string) search.Expr { return search.All }
 
-// authenticate finds the caller: the administrator by key; without a token whoever the server lets in anonymously.
-// Nothing else gets in, and no answer says why (RFC 6750 §3.1).
+// authenticate finds the caller: the administrator by key, others by an access token; without a token whoever the
+// server lets in anonymously. Nothing else gets in, and no answer says why (RFC 6750 §3.1).
 func (x *exchange) authenticate() error {
 	header := x.req.Header.PeekBytes(hAuthorization)
 	if len(header) == 0 && x.s.o.Anonymous != nil {
 		x.caller = interaction.Caller{Access: x.s.o.Anonymous, Grant: "anonymous"}
 		return nil
 	}
-	if scheme, token := next(header, ' '); x.s.o.AdminKey != "" && bytes.EqualFold(scheme, []byte("Bearer")) {
-		// Of hashes, so that the time taken tells nothing of the key, its length neither.
-		sum := sha256.Sum256(bytes.TrimSpace(token))
-		if subtle.ConstantTimeCompare(sum[:], x.s.key[:]) == 1 {
-			x.caller = interaction.Caller{Access: administrator{}, Grant: "administrator"}
-			return nil
-		}
+	if x.holdsKey() {
+		x.caller = interaction.Caller{Access: administrator{}, Grant: "administrator"}
+		return nil
 	}
-	return fhir.Errorf(fhir.KindLogin, "", "a valid access token is needed")
+	scheme, token := next(header, ' ')
+	if x.s.o.Auth == nil || !bytes.EqualFold(scheme, []byte("Bearer")) {
+		return errLogin()
+	}
+	caller, err := x.s.o.Auth.Bearer(context.Background(), string(bytes.TrimSpace(token)))
+	switch {
+	case errors.Is(err, auth.ErrToken):
+		return errLogin()
+	case err != nil:
+		return fmt.Errorf("check an access token: %w", err)
+	}
+	x.caller = interaction.Caller{Access: caller.Access, Grant: caller.Identity}
+	return nil
 }
+
+// holdsKey says whether the request has the administrator's key.
+func (x *exchange) holdsKey() bool {
+	scheme, token := next(x.req.Header.PeekBytes(hAuthorization), ' ')
+	if x.s.o.AdminKey == "" || !bytes.EqualFold(scheme, []byte("Bearer")) {
+		return false
+	}
+	// Of hashes, so that the time taken tells nothing of the key, its length neither.
+	sum := sha256.Sum256(bytes.TrimSpace(token))
+	return subtle.ConstantTimeCompare(sum[:], x.s.key[:]) == 1
+}
+
+func errLogin() error { return fhir.Errorf(fhir.KindLogin, "", "a valid access token is needed") }

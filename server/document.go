@@ -68,12 +68,17 @@ func (s *Server) capabilityStatement(table []route) document {
 	if s.o.Anonymous != nil {
 		security = "Requests without an access token are answered."
 	}
+	var oauth *conformance.OAuth
+	if s.o.Auth != nil {
+		oauth = &conformance.OAuth{Authorize: s.o.Auth.URL("authorize"), Token: s.o.Auth.URL("token"), Register: s.o.Auth.URL("register"),
+			Manage: s.o.Auth.URL("manage"), Introspect: s.o.Auth.URL("introspect"), Revoke: s.o.Auth.URL("revoke")}
+	}
 	c := conformance.Claims{
 		Software: "Firewarden", Version: s.o.Version, Date: date, Base: s.o.Service.Base,
 		Interactions: claims(table), Except: map[string][]string{"AuditEvent": {"update", "patch", "delete"}, "Binary": {"patch"}},
 		UpdateCreate: true, ConditionalCreate: true, ConditionalRead: true,
 		ConditionalUpdate: conditional(table, put), PatchFormats: patchFormats, Operations: operations(table),
-		Security: security,
+		Security: security, OAuth: oauth,
 	}
 	if conditional(table, del) {
 		c.ConditionalDelete = "single"

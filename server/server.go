@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
+	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
 )
@@ -46,10 +47,12 @@ type Options struct {
 	Service *interaction.Service // its Base is the FHIR base of Location and of the CapabilityStatement
 	// Anonymous is what a request without a token may do; nil: 401 for every FHIR request but metadata.
 	Anonymous search.Access
-	AdminKey  string // as a bearer token: the administrator, who may do everything; "" is nobody
-	Sandbox   bool   // says so on the start page
-	Version   string // of the software
-	Date      string // of the CapabilityStatement, a FHIR dateTime; "" is the time of New
+	// Auth is the authorization server: it gives access tokens, and says on whose behalf they speak. nil: there is none.
+	Auth     *auth.Server
+	AdminKey string // as a bearer token: the administrator, who may do everything; "" is nobody
+	Sandbox  bool   // says so on the start page
+	Version  string // of the software
+	Date     string // of the CapabilityStatement, a FHIR dateTime; "" is the time of New
 
 	Limits  Limits
 	Logger  *slog.Logger                // nil: no log
@@ -115,6 +118,7 @@ func New(o Options) *Server {
 		IdleTimeout:                  o.Limits.Idle,
 		ErrorHandler:                 s.protocolError,
 	})
+	s.mount()
 	s.register(table)
 	h := s.app.Server()
 	h.CloseOnShutdown = true

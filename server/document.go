@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"html"
 	"net/http"
 	"time"
 
@@ -91,29 +90,4 @@ func (s *Server) capabilityStatement(table []route) document {
 		panic(fmt.Errorf("build capability statement: %w", err))
 	}
 	return newDocument(body, vFHIR)
-}
-
-func (x *exchange) startPage() error {
-	x.setBytes(hPolicy, vPolicy)
-	x.setBytes(hReferrer, vNoReferrer)
-	return x.s.start.serve(x)
-}
-
-// makeStartPage says where things are until there are pages.
-func (s *Server) makeStartPage() document {
-	notice := ""
-	if s.o.Sandbox {
-		notice = `<p class="notice">A sandbox: synthetic patients, open to everyone who reaches it. Keep no real data here.</p>`
-	}
-	base := html.EscapeString(s.o.Service.Base)
-	return newDocument(fmt.Appendf(nil, `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Firewarden</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}.notice{background:#fff3cd;color:#533f03;padding:.75rem}code{overflow-wrap:anywhere}</style>
-</head><body><h1>Firewarden %s</h1>%s
-<p>A FHIR R4 server. Its base address is <code>%s</code>.</p>
-<ul><li><a href="fhir/metadata?_pretty=true">What it can do</a> (CapabilityStatement)</li>
-<li><a href="fhir/Patient?_pretty=true">Patients</a></li>
-<li><a href="health">Health</a></li></ul>
-</body></html>
-`, html.EscapeString(s.o.Version), notice, base), vHTML)
 }

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/firewarden/firewarden/server/ui"
+
 // Names and values of headers as bytes, in the form that fasthttp compares with.
 var (
 	hAcceptEncoding  = []byte("Accept-Encoding")
@@ -35,6 +37,7 @@ var (
 	vBearer         = []byte("Bearer")
 	vExposed        = []byte("Content-Location, ETag, Last-Modified, Location, X-Request-Id")
 	vFHIR           = []byte("application/fhir+json; charset=utf-8")
+	vForever        = []byte("public, max-age=31536000, immutable")
 	vGzip           = []byte("gzip")
 	vHour           = []byte("3600")
 	vHTML           = []byte("text/html; charset=utf-8")
@@ -42,7 +45,7 @@ var (
 	vNoReferrer     = []byte("no-referrer")
 	vNoSniff        = []byte("nosniff")
 	vNoStore        = []byte("no-store")
-	vPolicy         = []byte("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	vPolicy         = []byte(ui.Policy)
 	vRevalidate     = []byte("private, no-cache") // kept by the caller's own cache only, never used without asking
 	vSecond         = []byte("1")
 	vTrue           = []byte("true")

@@ -101,7 +101,7 @@ func TestStartPage(t *testing.T) {
 		if !strings.Contains(a.header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("policy %q", a.header.Get("Content-Security-Policy"))
 		}
-		if bytes.Contains(a.body, []byte("synthetic patients")) != sandbox {
+		if bytes.Contains(a.body, []byte("Keep no real data here")) != sandbox {
 			t.Errorf("sandbox=%v: %s", sandbox, a.body)
 		}
 	}

@@ -41,6 +41,9 @@ const (
 func routes() []route {
 	return []route{
 		{method: get, path: "/", open: true, serve: (*exchange).startPage},
+		{method: get, path: "/docs", open: true, serve: (*exchange).docsPage},
+		{method: get, path: "/openapi.json", open: true, serve: (*exchange).openAPI},
+		{method: get, path: "/assets/:name", open: true, serve: (*exchange).asset},
 		{method: get, path: "/health", open: true, serve: (*exchange).ready},
 		{method: get, path: "/health/live", open: true, serve: (*exchange).live},
 		{method: get, path: "/health/ready", open: true, serve: (*exchange).ready},

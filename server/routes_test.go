@@ -5,12 +5,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/firewarden/firewarden/server/ui"
 )
 
 // example fills in the parameters of a path.
 func example(path string) string {
 	return strings.NewReplacer(":type", "Patient", ":id", "1", ":version", "1", ":member", "Observation",
-		"$:operation", "$everything", ":document", "smart-configuration").Replace(path)
+		"$:operation", "$everything", ":document", "smart-configuration",
+		"/assets/:name", ui.New(ui.Options{}).Assets()[0].Path).Replace(path)
 }
 
 func TestEveryMethodOnEveryPath(t *testing.T) {

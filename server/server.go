@@ -22,6 +22,7 @@ import (
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/server/ui"
 )
 
 // Server answers HTTP requests. New makes one.
@@ -31,7 +32,7 @@ type Server struct {
 	metrics    metrics
 	key        [sha256.Size]byte // hash of the administrator's key
 	metadata   document
-	start      document
+	pages      pages
 	unreadable route     // what no route can be found for
 	exchanges  sync.Pool // of *exchange
 	inflaters  sync.Pool // of *gzip.Reader
@@ -49,10 +50,12 @@ type Options struct {
 	Anonymous search.Access
 	// Auth is the authorization server: it gives access tokens, and says on whose behalf they speak. nil: there is none.
 	Auth     *auth.Server
-	AdminKey string // as a bearer token: the administrator, who may do everything; "" is nobody
-	Sandbox  bool   // says so on the start page
-	Version  string // of the software
-	Date     string // of the CapabilityStatement, a FHIR dateTime; "" is the time of New
+	AdminKey string         // as a bearer token: the administrator, who may do everything; "" is nobody
+	Sandbox  bool           // says so on the pages
+	Pages    *ui.Pages      // nil: of Version and of the Service's Base
+	Home     func() ui.Home // what the start page tells now; nil: where things are
+	Version  string         // of the software
+	Date     string         // of the CapabilityStatement, a FHIR dateTime; "" is the time of New
 
 	Limits  Limits
 	Logger  *slog.Logger                // nil: no log
@@ -101,7 +104,7 @@ func New(o Options) *Server {
 	s.exchanges.New = func() any { return new(exchange) }
 	table := routes()
 	s.metadata = s.capabilityStatement(table)
-	s.start = s.makeStartPage()
+	s.pages = s.makePages(table)
 
 	s.app = fiber.New(fiber.Config{
 		CaseSensitive:                true,

@@ -17,6 +17,11 @@ var english = Language{
 	Only:    ", only {terms}",
 	Unknown: "Use the permission “{scope}”",
 	Context: "Know which of the {type} is chosen",
+	Events: map[string]string{
+		"read":  "Follow what happens in your session with other apps: {event}",
+		"write": "Tell the other apps of your session: {event}",
+		"*":     "Follow, and tell the other apps of, your session: {event}",
+	},
 
 	Scopes: map[string]string{
 		"openid":           "Know that it is you who signed in",

@@ -43,6 +43,12 @@ func (s speaker) other(name string) string {
 	if word, ok := strings.CutPrefix(name, "launch/"); ok && launch.Type(word) != "" {
 		return replace(s.own(func(l *Language) string { return l.Context }), "{type}", s.typ(launch.Type(word)))
 	}
+	if event, ok := strings.CutPrefix(name, "fhircast/"); ok {
+		event, way, _ := strings.Cut(event, ".")
+		if pattern := s.own(func(l *Language) string { return l.Events[way] }); pattern != "" {
+			return replace(pattern, "{event}", event)
+		}
+	}
 	return replace(s.own(func(l *Language) string { return l.Unknown }), "{scope}", name)
 }
 

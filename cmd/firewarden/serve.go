@@ -130,6 +130,7 @@ func (s *site) open(ctx context.Context) (err error) {
 		Anonymous: anonymous,
 		AdminKey:  s.key.text,
 		Sandbox:   s.sandbox,
+		Home:      s.home,
 		Version:   version,
 		Logger:    s.log,
 		Ready:     s.data.ready,

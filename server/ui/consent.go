@@ -99,8 +99,8 @@ func (p *Pages) consentView(page auth.ConsentPage) consent {
 		switch g.Type {
 		case "":
 			o.Name.Text = "You and this session"
-		case "*":
-			o.Name.Text = "All kinds of data"
+		case "*", "Everything":
+			o.Type, o.Name.Text = "", "All kinds of data"
 		default:
 			o.Name = inLanguage(p.o.Texts.Type(g.Type, lang))
 			o.Name.Text = words.Capital(o.Name.Text)

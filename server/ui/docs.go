@@ -34,7 +34,12 @@ func (p *Pages) RenderDocs(w io.Writer, d Docs) error {
 			v.Groups = append(v.Groups, operations{Name: o.Group})
 			n++
 		}
-		v.Groups[n-1].List = append(v.Groups[n-1].List, o)
+		list := &v.Groups[n-1].List
+		if k := len(*list); k == 0 || (*list)[k-1].Title != o.Title {
+			*list = append(*list, action{Operation: o})
+		}
+		last := &(*list)[len(*list)-1]
+		last.Ways = append(last.Ways, o)
 	}
 	return p.draw(w, "docs", d.Frame, v, p.nav("/docs")...)
 }
@@ -46,5 +51,11 @@ type docs struct {
 
 type operations struct {
 	Name string
-	List []Operation
+	List []action
+}
+
+// action is what several operations in a row do.
+type action struct {
+	Operation
+	Ways []Operation
 }

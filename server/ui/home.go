@@ -61,7 +61,7 @@ type step struct{ Title, Text, Lines string }
 // steps are the first ones, with the means that this server gives.
 func (h Home) steps() []step {
 	fhir, key := h.Base+"/fhir", ""
-	bearer := func(k string) string { return " -H 'Authorization: Bearer " + k + "'" }
+	bearer := func(k string) string { return ` -H "Authorization: Bearer ` + k + `"` }
 	open := false
 	for _, s := range strings.Fields(h.Anonymous) {
 		open = open || strings.HasPrefix(s, "system/")

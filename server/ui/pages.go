@@ -77,7 +77,7 @@ func (p *Pages) Render(w io.Writer, page auth.Page) error {
 	case auth.ManagePage:
 		return p.draw(w, "manage", page.Frame, p.manageView(page), p.nav("/auth/manage")...)
 	case auth.RegisterPage:
-		return p.draw(w, "register", page.Frame, registerView(page), p.nav("/auth/register")...)
+		return p.draw(w, "register", page.Frame, registerView(page), p.nav("/auth/apps/new")...)
 	case auth.RegisteredPage:
 		return p.draw(w, "registered", page.Frame, registeredView(page), p.nav("")...)
 	case auth.LogoutPage:

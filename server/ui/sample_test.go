@@ -146,6 +146,7 @@ func samples() []sample {
 	docs("docs", Docs{Frame: auth.Frame{Sandbox: true}, Base: "http://127.0.0.1:8080", Operations: []Operation{
 		{"GET", "/fhir/metadata", "What the server can do", "A CapabilityStatement.", "The server", true},
 		{"GET", "/fhir/{type}", "Search", "Parameters are those of the type.", "Resources", false},
+		{"POST", "/fhir/{type}/_search", "Search", "", "Resources", false},
 		{"POST", "/fhir/{type}", "Create", "", "Resources", false}},
 		Parameters: []Parameter{{"_count", "How many a page holds."}, {"_sort", "Order."}}})
 	docs("docs-2", Docs{})

@@ -1,0 +1,129 @@
+package server
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/server/ui"
+)
+
+// api is the table of routes in words, those that are answered: what /docs and /openapi.json say. A path that ends
+// with a slash is another spelling of one without. Rows that do the same stand together.
+func api(table []route) []ui.Operation {
+	var list []ui.Operation
+	for _, group := range []string{"The server", "Resources", "History", "Operations"} {
+		for _, r := range table {
+			t := wordsOf(r)
+			if r.serve == nil || t.group != group || strings.HasSuffix(r.path, "/") {
+				continue
+			}
+			at := len(list)
+			for i, o := range list {
+				if o.Title == t.title && o.Group == group {
+					at = i + 1
+				}
+			}
+			list = slices.Insert(list, at, ui.Operation{Method: r.method, Path: label(r.path), Title: t.title, Detail: t.detail, Group: group, Open: r.open})
+		}
+	}
+	return list
+}
+
+// telling is what a row does.
+type telling struct{ group, title, detail string }
+
+// wordsOf says what a row does, by its interaction, its operation or its path. Pages are not part of the API and get
+// no group.
+func wordsOf(r route) telling {
+	key := r.path
+	switch {
+	case r.op != "":
+		key = "$" + r.op
+	case r.where:
+		key = r.codes + "?"
+	case r.codes != "":
+		key = r.codes
+	}
+	return tellings[key]
+}
+
+// tellings by the code of an interaction (with ? if it is by condition), the name of an operation, or a path. A test
+// wants every row of the table here.
+var tellings = map[string]telling{
+	"/":             {},
+	"/docs":         {},
+	"/assets/:name": {},
+	"/openapi.json": {"The server", "This description for tools", "OpenAPI 3.1."},
+	"/health":       {"The server", "Health", "503 while the store does not work and during a shutdown."},
+	"/health/live":  {"The server", "Whether the process lives", ""},
+	"/health/ready": {"The server", "Whether requests can be answered", "The same as /health."},
+
+	"capabilities":      {"The server", "What the server can do", "A CapabilityStatement: types, interactions, search parameters, operations."},
+	"batch transaction": {"Resources", "Do several things at once", "A Bundle of type batch (each by itself) or transaction (all or nothing), with urn:uuid: and conditional references resolved."},
+	"read":              {"Resources", "Read a resource", "With If-None-Match or If-Modified-Since, 304 says that the one you have is current."},
+	"vread":             {"History", "Read an old version", ""},
+	"create":            {"Resources", "Create a resource", "The server gives the id. With If-None-Exist and a search, only if the search finds nothing."},
+	"update":            {"Resources", "Update a resource", "The body has the same id. With If-Match and an ETag, only if nobody was faster."},
+	"update?":           {"Resources", "Update what a search finds", "One match is updated, none is created, several are refused."},
+	"patch":             {"Resources", "Patch a resource", "JSON Patch or FHIRPath Patch. With If-Match and an ETag, only if nobody was faster."},
+	"patch?":            {"Resources", "Patch what a search finds", "Exactly one match."},
+	"delete":            {"Resources", "Delete a resource", "Its history stays. Deleting what is not there succeeds."},
+	"delete?":           {"Resources", "Delete what a search finds", ""},
+	"search-type":       {"Resources", "Search resources of a type", "By the search parameters of the type, chains, _has and includes; a misspelt name is an error. The answer is a Bundle with links to its next page. By POST the parameters are a form: they stay out of logs and may be long."},
+	"search-system":     {"Resources", "Search resources of all types", ""},
+	"history-instance":  {"History", "Versions of a resource", "The newest first, deletions too."},
+	"history-type":      {"History", "Changes of a type", "The newest first."},
+	"history-system":    {"History", "Changes of everything", "The newest first."},
+
+	"$meta":        {"Operations", "Tags, profiles and security labels", "Of a resource, or all those in use."},
+	"$meta-add":    {"Operations", "Add tags, profiles or security labels", ""},
+	"$meta-delete": {"Operations", "Take away tags, profiles or security labels", ""},
+}
+
+// everySearch are the parameters that a search of every type takes, those that work.
+func everySearch() []ui.Parameter {
+	var list []ui.Parameter
+	for _, p := range []struct{ name, example, text string }{
+		{"_id", "1", "The id, or several with commas between them."},
+		{"_lastUpdated", "ge2020", "When it was changed last: ge2026-01-01, lt2026-02-01T12:00:00Z."},
+		{"_tag", "x", "A tag: system|code or code."},
+		{"_profile", "http://x", "A profile that the resource says to follow."},
+		{"_security", "x", "A security label: system|code or code."},
+		{"_source", "http://x", "Where it comes from."},
+		{"_text", "x", "Words of the narrative."},
+		{"_content", "x", "Words anywhere in the resource."},
+		{"_has", "", "That others refer to it: _has:Observation:patient:code=8867-4."},
+		{"_list", "1", "Members of a List."},
+		{"_filter", "_id eq 1", "A condition in the language of R4 search_filter.html."},
+		{"_sort", "_id", "Order by parameters, with - the other way round: _sort=-_lastUpdated,_id."},
+		{"_count", "10", "How many a page holds."},
+		{"_include", "", "What a match refers to, too: _include=Observation:subject; with :iterate further."},
+		{"_revinclude", "", "What refers to a match, too: _revinclude=Provenance:target."},
+		{"_total", "accurate", "none, estimate or accurate: whether the number of all matches is counted."},
+		{"_summary", "count", "true, text, data, count or false."},
+		{"_elements", "id", "Only these elements."},
+		{"_format", "json", "json."},
+		{"_pretty", "true", "true: with line breaks."},
+	} {
+		if p.example != "" {
+			if _, err := search.Parse("Patient", []search.Pair{{Name: p.name, Value: p.example}}, search.Options{}); err != nil {
+				continue
+			}
+		}
+		list = append(list, ui.Parameter{Name: p.name, Text: p.text})
+	}
+	return list
+}
+
+// types are the resource types that are stored.
+func types() []string {
+	var list []string
+	for _, typ := range r4.Resources() {
+		if r4.Searchable(typ) {
+			list = append(list, typ)
+		}
+	}
+	return list
+}

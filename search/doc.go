@@ -11,6 +11,7 @@
 //	plan.Run(plan.Lower(g)) finds what Match(g.Where()) finds
 //	And{Type(a), Type(b)} = None for a ≠ b; so for ID; not for Param: values repeat
 //	And{patient=P, In{P}} = patient=P where P's compartment holds all matches of the parameter
+//	InAny{} = None; And{In{P}, InAny{P, Q}} = In{P}; Or{In{P}, InAny{P, Q}} = InAny{P, Q}
 //	And{x, Or{And{x, a}, b}} = And{x, Or{a, b}};  Or{x, And{x, a}} = x;  Or{And{x, a}, And{x, b}} = And{x, Or{a, b}}
 //	Chain(…, None) = None, Has(…, None) = None
 //	And{} and nil are None: a mistake opens nothing

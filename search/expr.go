@@ -39,6 +39,8 @@ type (
 	}
 	// In is membership of one compartment.
 	In struct{ Compartment fhir.Reference }
+	// InAny is membership of the compartment of some Patient of the panel.
+	InAny struct{ Panel Panel }
 	// Only is access.md D4: refers, in any element, to this Patient and to no other.
 	Only struct{ Compartment fhir.Reference }
 	// Sole is membership of this Patient's compartment and of no other Patient's: what new content under a patient/
@@ -76,6 +78,7 @@ func (ID) expr()      {}
 func (Param) expr()   {}
 func (Missing) expr() {}
 func (In) expr()      {}
+func (InAny) expr()   {}
 func (Only) expr()    {}
 func (Sole) expr()    {}
 func (Chain) expr()   {}
@@ -90,6 +93,7 @@ func (e ID) String() string      { return printed(e) }
 func (e Param) String() string   { return printed(e) }
 func (e Missing) String() string { return printed(e) }
 func (e In) String() string      { return printed(e) }
+func (e InAny) String() string   { return printed(e) }
 func (e Only) String() string    { return printed(e) }
 func (e Sole) String() string    { return printed(e) }
 func (e Chain) String() string   { return printed(e) }

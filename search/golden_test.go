@@ -148,6 +148,9 @@ func (s scopes) expr(typ, word string) search.Expr {
 	if c, ok := strings.CutPrefix(word, "in:"); ok {
 		return search.In{Compartment: fhir.ParseReference(c, "")}
 	}
+	if c, ok := strings.CutPrefix(word, "in-any:"); ok {
+		return search.InAny{Panel: search.NewPanel(strings.Split(c, ","))}
+	}
 	if c, ok := strings.CutPrefix(word, "only:"); ok {
 		return search.Only{Compartment: fhir.ParseReference(c, "")}
 	}

@@ -280,11 +280,28 @@ func drawPatient(t *rapid.T) fhir.Reference {
 	return fhir.Reference{Type: "Patient", ID: rapid.SampledFrom([]string{"0", "1"}).Draw(t, "patient")}
 }
 
+// drawPanel is a panel of none, some or very many Patients: those are tested one by one.
+func drawPanel(t *rapid.T) search.Panel {
+	ids := rapid.SliceOfN(rapid.SampledFrom([]string{"0", "1", "2"}), 0, 3).Draw(t, "panel")
+	if len(ids) > 0 && rapid.IntRange(0, 3).Draw(t, "many") == 0 {
+		ids = append(ids, crowd...)
+	}
+	return search.NewPanel(ids)
+}
+
+// crowd are the ids of more Patients than a plan has terms for.
+var crowd = func() (ids []string) {
+	for i := range 1200 {
+		ids = append(ids, fmt.Sprintf("crowd%d", i))
+	}
+	return ids
+}()
+
 // drawExpr is any expression, also such that no query makes.
 func drawExpr(t *rapid.T, typ string, depth int) search.Expr {
-	kinds := 11
+	kinds := 12
 	if depth == 0 {
-		kinds = 7
+		kinds = 8
 	}
 	list := func() []search.Expr {
 		var out []search.Expr
@@ -304,13 +321,15 @@ func drawExpr(t *rapid.T, typ string, depth int) search.Expr {
 		return search.In{Compartment: drawPatient(t)}
 	case 4:
 		return search.Only{Compartment: drawPatient(t)}
-	case 8:
-		return search.And(list())
+	case 5:
+		return search.InAny{Panel: drawPanel(t)}
 	case 9:
-		return search.Or(list())
+		return search.And(list())
 	case 10:
-		return search.Not{X: drawExpr(t, typ, depth-1)}
+		return search.Or(list())
 	case 11:
+		return search.Not{X: drawExpr(t, typ, depth-1)}
+	case 12:
 		switch typ {
 		case "Patient":
 			return search.Has{Source: "Observation", P: r4.Lookup("Observation", "patient"), X: drawExpr(t, "Observation", depth-1)}
@@ -339,7 +358,7 @@ func drawAccess(t *rapid.T) drawn {
 	d := drawn{}
 	for _, typ := range worldTypes {
 		in := search.In{Compartment: drawPatient(t)}
-		switch rapid.IntRange(0, 7).Draw(t, "access") {
+		switch rapid.IntRange(0, 9).Draw(t, "access") {
 		case 0:
 			d[typ] = search.None
 		case 1:
@@ -352,6 +371,11 @@ func drawAccess(t *rapid.T) drawn {
 			d[typ] = local(typ)
 		case 5:
 			d[typ] = search.And{in, search.Only{Compartment: in.Compartment}}
+		case 6:
+			d[typ] = search.InAny{Panel: drawPanel(t)}
+		case 7:
+			panel := search.InAny{Panel: drawPanel(t)}
+			d[typ] = search.Or{search.And{panel, local(typ)}, search.And{panel, in}}
 		default:
 			d[typ] = search.All
 		}

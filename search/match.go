@@ -51,11 +51,10 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 		return compartments.Member(e.Compartment, res.Type, res.ID, func(code string) []fhir.Reference {
 			return w.References(r4.Lookup(res.Type, code), res)
 		})
+	case InAny:
+		return slices.ContainsFunc(w.patients(res), func(r fhir.Reference) bool { return e.Panel.Has(r.ID) })
 	case Sole:
-		patients := compartments.Of(res.Type, res.ID, func(code string) []fhir.Reference {
-			return w.References(r4.Lookup(res.Type, code), res)
-		})
-		patients = slices.DeleteFunc(patients, func(r fhir.Reference) bool { return r.Type != e.Compartment.Type })
+		patients := w.patients(res)
 		return len(patients) == 1 && patients[0] == e.Compartment
 	case Only:
 		patient, ok := w.indexer().OnlyPatient(res)
@@ -66,6 +65,14 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 		return w.matchHas(&e, res)
 	}
 	return false
+}
+
+// patients are the Patients whose compartment holds the resource.
+func (w World) patients(res *fhir.Resource) []fhir.Reference {
+	of := compartments.Of(res.Type, res.ID, func(code string) []fhir.Reference {
+		return w.References(r4.Lookup(res.Type, code), res)
+	})
+	return slices.DeleteFunc(of, func(r fhir.Reference) bool { return r.Type != "Patient" })
 }
 
 func (w World) indexer() *index.Indexer {

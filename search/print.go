@@ -35,6 +35,8 @@ func appendExpr(b []byte, e Expr) []byte {
 		return appendText(append(b, "id:"...), string(e))
 	case In:
 		return append(append(b, "in:"...), e.Compartment.String()...)
+	case InAny:
+		return appendText(append(b, "in-any:"...), e.Panel.String())
 	case Only:
 		return append(append(b, "only:"...), e.Compartment.String()...)
 	case Sole:

@@ -51,6 +51,8 @@ func simplify(e Expr, typ string) Expr {
 		return e
 	case In:
 		return simplifyIn(e, typ)
+	case InAny:
+		return simplifyInAny(e, typ)
 	}
 	return e
 }
@@ -128,7 +130,9 @@ func assumeFacts(list []Expr, holds bool, typ string) {
 		switch x.(type) {
 		case And, Or, Not:
 			open = append(open, i)
-		case In, ID, Type:
+		case In, InAny:
+			open = append(open, i)
+		case ID, Type:
 			if holds {
 				open = append(open, i)
 			}
@@ -249,6 +253,14 @@ func assume(e, fact Expr, holds bool, typ string) Expr {
 	if equal(e, fact) {
 		return Const(holds)
 	}
+	if any, ok := e.(InAny); ok && holds && typ == "Patient" {
+		if id, ok := fact.(ID); ok {
+			return Const(any.Panel.Has(string(id)))
+		}
+	}
+	if any, ok := fact.(InAny); ok && !holds && among(e, any.Panel) {
+		return None
+	}
 	switch e := e.(type) {
 	case And:
 		return And(assumeAll(e, fact, holds, typ))
@@ -295,23 +307,54 @@ func contradicts(a, b Expr) bool {
 }
 
 // implies is the compartment law: And{patient=P, In{P}} = patient=P where every match of the parameter makes a
-// resource of that type a member.
+// resource of that type a member. So with InAny for all Patients of the panel, and what is in the compartment of some of
+// them is in InAny.
 func implies(fact, e Expr, typ string) bool {
-	in, ok := e.(In)
-	if !ok || typ == "" {
-		return false
+	if any, ok := e.(InAny); ok && among(fact, any.Panel) {
+		return true
 	}
 	p, ok := fact.(Param)
-	if !ok || p.Mod != ModNone || len(p.Any) == 0 {
+	if !ok || typ == "" || p.Mod != ModNone || len(p.Any) == 0 {
+		return false
+	}
+	var compartment string
+	switch e := e.(type) {
+	case In:
+		compartment = e.Compartment.Type
+	case InAny:
+		compartment = "Patient"
+	default:
 		return false
 	}
 	for _, v := range p.Any {
-		if !v.Ref.Local() || v.Ref.Type != in.Compartment.Type || v.Ref.ID != in.Compartment.ID {
+		if !v.Ref.Local() || v.Ref.Type != compartment || !holds(e, v.Ref.ID) {
 			return false
 		}
 	}
-	return in.Compartment.Type == "Patient" && p.P.Code == compartments.PatientImplies(typ) ||
-		slices.Contains(compartments.Params(in.Compartment.Type, typ), p.P.Code)
+	return compartment == "Patient" && p.P.Code == compartments.PatientImplies(typ) ||
+		slices.Contains(compartments.Params(compartment, typ), p.P.Code)
+}
+
+// holds says whether the compartment of that id is e's, or one of them.
+func holds(e Expr, id string) bool {
+	switch e := e.(type) {
+	case In:
+		return e.Compartment.ID == id
+	case InAny:
+		return e.Panel.Has(id)
+	}
+	return false
+}
+
+// among says whether e is membership of compartments of the panel only.
+func among(e Expr, panel Panel) bool {
+	switch e := e.(type) {
+	case In:
+		return e.Compartment.Type == "Patient" && panel.Has(e.Compartment.ID)
+	case InAny:
+		return e.Panel.within(panel)
+	}
+	return false
 }
 
 func contains(list []Expr, e Expr) bool {
@@ -339,9 +382,12 @@ func equal(a, b Expr) bool {
 	case Param:
 		b, ok := b.(Param)
 		return ok && a.P == b.P && a.Mod == b.Mod && slices.EqualFunc(a.Any, b.Any, equalValue)
+	case InAny:
+		b, ok := b.(InAny)
+		return ok && slices.Equal(a.Panel.ids, b.Panel.ids)
 	}
 	switch b.(type) {
-	case And, Or, Not, Chain, Has, Param:
+	case And, Or, Not, Chain, Has, Param, InAny:
 		return false
 	}
 	return a == b

@@ -10,6 +10,7 @@ import (
 
 func TestSimplify(t *testing.T) {
 	in := func(id string) search.Expr { return search.In{Compartment: fhir.Reference{Type: "Patient", ID: id}} }
+	any := func(ids ...string) search.Expr { return search.InAny{Panel: search.NewPanel(ids)} }
 	only := func(id string) search.Expr {
 		return search.Only{Compartment: fhir.Reference{Type: "Patient", ID: id}}
 	}
@@ -80,6 +81,23 @@ func TestSimplify(t *testing.T) {
 		{"of Patients only the one itself is in", and{patient, in("1")}, "(and type:Patient id:1)"},
 		{"another Patient is not", and{patient, in("1"), search.ID("2")}, "none"},
 		{"types outside a compartment have no members", and{search.Type("Organization"), in("1")}, "none"},
+		{"nobody's compartments hold nothing", any(), "none"},
+		{"a panel of one is a compartment", any("1"), "in:Patient/1"},
+		{"a member of one of a panel", and{any("1", "2"), in("2")}, "in:Patient/2"},
+		{"a member of another may be one, too", and{any("1", "2"), in("3")}, "(and in-any:1,2 in:Patient/3)"},
+		{"a smaller panel", and{any("1", "2", "3"), any("3", "1")}, "in-any:1,3"},
+		{"panels that overlap stay: resources have several Patients", and{any("1", "2"), any("2", "3")}, "(and in-any:1,2 in-any:2,3)"},
+		{"a union with a smaller panel", or{any("1", "2"), any("2", "1", "3")}, "in-any:1,2,3"},
+		{"a union with a compartment", or{in("2"), any("1", "2")}, "in-any:1,2"},
+		{"a union with another compartment", or{in("3"), any("1", "2")}, "(or in:Patient/3 in-any:1,2)"},
+		{"patient=P of the panel", and{observation, p1, any("1", "2")}, "(and type:Observation patient=Patient/1)"},
+		{"several of the panel", and{observation, parse(t, "Observation", "patient=1,2"), any("1", "2", "3")}, "(and type:Observation patient=Patient/1,Patient/2)"},
+		{"one of them is not of the panel", and{observation, parse(t, "Observation", "patient=1,4"), any("1", "2", "3")}, "(and type:Observation patient=Patient/1,Patient/4 in-any:1,2,3)"},
+		{"focus=P of the panel implies nothing", and{observation, focus1, any("1", "2")}, "(and type:Observation focus=Patient/1 in-any:1,2)"},
+		{"a Patient of the panel", and{patient, any("1", "2"), search.ID("1")}, "(and type:Patient id:1)"},
+		{"a Patient who is not", and{patient, any("1", "2"), search.ID("3")}, "none"},
+		{"types outside have no members of a panel", and{search.Type("Organization"), any("1", "2")}, "none"},
+		{"all of the panel, read in three cases", and{any("1", "2"), or{and{any("1", "2"), a}, b}}, "(and in-any:1,2 (or code=a code=b))"},
 		{"a chain to Patient knows the type", chain(in("1")), "(chain subject:Patient id:1)"},
 		{"a parameter without values", and{a, search.Param{P: r4.Lookup("Observation", "code")}}, "none"},
 	} {

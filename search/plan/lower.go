@@ -176,6 +176,11 @@ func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 		return missing(e.P.Num, e.Is), nil, nil
 	case search.In:
 		return Term{Num: index.NumIn, Form: index.FormIn, Text: e.Compartment.String()}, nil, nil
+	case search.InAny:
+		if len(e.Panel.IDs()) > maxPanelTerms {
+			return All{}, e, nil
+		}
+		return inAny(e.Panel), nil, nil
 	case search.Sole:
 		return Term{Num: index.NumIn, Form: index.FormIn, Text: e.Compartment.String()}, e, nil
 	case search.Only:
@@ -188,6 +193,18 @@ func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 		return back{typ: l.typ, source: e.Source, p: e.P, of: of}, nil, err
 	}
 	return nil, nil, fmt.Errorf("lower a query: no node for %T", e)
+}
+
+// maxPanelTerms is the size of a panel from which on each candidate is tested instead.
+const maxPanelTerms = 1000
+
+// inAny is what is in the compartment of one of the Patients.
+func inAny(panel search.Panel) Node {
+	list := make([]index.Term, len(panel.IDs()))
+	for i, id := range panel.IDs() {
+		list[i] = index.Term{Num: index.NumIn, Form: index.FormIn, Text: "Patient/" + id}
+	}
+	return terms(list)
 }
 
 // and: what remains to be tested of the members is tested of what all nodes leave.

@@ -85,6 +85,13 @@ func (m maker) reach(typ string) search.Expr {
 	case 9:
 		return search.And{in, m.constraint(typ)}
 	}
+	if m.oneIn(4) {
+		panel := search.InAny{Panel: search.NewPanel([]string{m.whose, m.one(instances["Patient"]...), "nobody"})}
+		if m.oneIn(2) {
+			return panel
+		}
+		return search.And{panel, m.constraint(typ)}
+	}
 	other := search.Expr(search.In{Compartment: fhir.Reference{Type: "Patient", ID: m.one(instances["Patient"]...)}})
 	if m.oneIn(3) {
 		other = search.Only(in)

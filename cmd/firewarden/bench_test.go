@@ -38,7 +38,7 @@ func TestBenchOfAnotherServer(t *testing.T) {
 	if out := mustRun(t, append(args, empty.url, "--only", "Q3,W1")...); !strings.Contains(out, "| Q3 ") || strings.Contains(out, "memory after") {
 		t.Errorf("bench of an empty server:\n%s", out)
 	}
-	filled := start(t, "sandbox", "--log-level", "error")
+	filled := start(t, "sandbox", "--anonymous", "system/*.cruds", "--log-level", "error")
 	code, out, errs := run(t, append(args, filled.url, "--only", "Q3")...)
 	if code != 1 || !strings.Contains(out, "WRONG") || !strings.Contains(errs, "1 measurement gave a wrong answer") {
 		t.Errorf("bench of a server that is not empty: %d %s%s", code, out, errs)

@@ -8,14 +8,15 @@ func init() {
 	commands = []command{
 		{name: "serve", does: "the server", new: newServe(false),
 			more: "The data is kept in the folder of --store. A request needs the administrator's key, from the folder's file\n" +
-				"admin-key, as Authorization: Bearer KEY, unless --anonymous lets requests in without.",
+				"admin-key, as Authorization: Bearer KEY, or an access token of an app that a user or the registration has let in;\n" +
+				"--anonymous lets requests in without. The first start prints a link that makes the administrator.",
 			example: []string{"serve", "serve --store /var/lib/firewarden --listen 0.0.0.0:8080 --base-url https://fhir.example.org"},
-			keys:    []string{"store", "listen", "base-url", "anonymous", "admin-key", "metrics-listen", "validation", "audit", "log-level", "log-format", "stop-timeout"}},
-		{name: "sandbox", does: "the server with synthetic patients, open to everybody on this machine", new: newServe(true),
+			keys:    []string{"store", "listen", "base-url", "anonymous", "admin-key", "metrics-listen", "validation", "audit", "log-level", "log-format", "stop-timeout", "clients", "users"}},
+		{name: "sandbox", does: "the server with synthetic patients, demo users and demo clients", new: newServe(true),
 			more: "The data is gone when the sandbox ends, unless --store names a folder. It never opens a store of serve. An empty\n" +
 				"store gets a dozen synthetic patients, the same for everyone who runs this version.",
 			example: []string{"sandbox", "sandbox --store ./sandbox-data --listen 127.0.0.1:8081"},
-			keys:    []string{"store", "listen", "base-url", "anonymous", "admin-key", "metrics-listen", "validation", "audit", "log-level", "log-format", "public", "stop-timeout"}},
+			keys:    []string{"store", "listen", "base-url", "anonymous", "admin-key", "metrics-listen", "validation", "audit", "log-level", "log-format", "public", "stop-timeout", "clients", "users", "sandbox-jwks"}},
 		{name: "load", args: "PATH…", does: "load files into a running server, or straight into a store", new: newLoad,
 			more: "Takes Bundles (transaction, batch, collection), single resources and NDJSON, plain or gzip, files or folders. Files are\n" +
 				"loaded in order, the Bundles of a file several at a time. A resource without a request keeps its id. What is faulty is\n" +

@@ -94,6 +94,9 @@ type running struct {
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{t: t}
+	if args[0] == "sandbox" {
+		r.token = "sandbox-admin"
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	started := make(chan Addresses, 1)
 	code := make(chan int, 1)
@@ -215,6 +218,9 @@ func spawn(t *testing.T, port string, args ...string) *process {
 	}
 	p := &process{running: &running{t: t, url: "http://127.0.0.1:" + port}, ended: make(chan error, 1)}
 	p.cmd = exec.Command(path, append([]string{args[0], "--listen", "127.0.0.1:" + port, "--metrics-listen", "off"}, args[1:]...)...)
+	if args[0] == "sandbox" {
+		p.token = "sandbox-admin"
+	}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/internal/config"
 	"github.com/firewarden/firewarden/search"
@@ -32,6 +33,8 @@ type site struct {
 	key      adminKey
 	seeded   string // what the sandbox put into an empty store
 	log      *slog.Logger
+	auth     *auth.Server
+	setup    string // one-time link that makes the first administrator, "" if there is one
 	server   *server.Server
 }
 
@@ -121,6 +124,9 @@ func (s *site) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err = s.authorization(ctx); err != nil {
+		return err
+	}
 	var anonymous search.Access
 	if len(s.scopes.Data()) > 0 {
 		anonymous = s.scopes.Access(scope.Context{})
@@ -128,6 +134,7 @@ func (s *site) open(ctx context.Context) (err error) {
 	s.server = server.New(server.Options{
 		Service:   s.data.service,
 		Anonymous: anonymous,
+		Auth:      s.auth,
 		AdminKey:  s.key.text,
 		Sandbox:   s.sandbox,
 		Home:      s.home,
@@ -177,6 +184,7 @@ func (s *site) announce() {
 	}
 	lines := [][2]string{
 		{"FHIR", fmt.Sprintf("%-40s GET /fhir/metadata", s.base+"/fhir")},
+		{"SMART", s.base + "/fhir/.well-known/smart-configuration"},
 		{"Admin", s.key.told},
 	}
 	health := fmt.Sprintf("%-40s", s.base+"/health")
@@ -192,16 +200,9 @@ func (s *site) announce() {
 		}
 		fmt.Fprintf(w, "%s %-8s %s\n", branch, l[0], l[1])
 	}
-	if s.c.Anonymous == "" {
-		fmt.Fprintln(w, "A request needs the administrator's key: there is no authorization server yet.")
-		return
-	}
-	fmt.Fprintf(w, "\nANONYMOUS ACCESS: whoever reaches %s may, without a token: %s\n", s.listener.Addr(), s.c.Anonymous)
-	switch {
-	case s.sandbox && s.c.Default("anonymous"):
-		fmt.Fprintln(w, "(the sandbox does so until there is an authorization server; --anonymous \"\" closes it)")
-	default:
-		fmt.Fprintf(w, "(by %s)\n", s.c.Source("anonymous"))
+	s.announceUsers()
+	if s.c.Anonymous != "" {
+		fmt.Fprintf(w, "\nANONYMOUS ACCESS: whoever reaches %s may, without a token: %s\n(by %s)\n", s.listener.Addr(), s.c.Anonymous, s.c.Source("anonymous"))
 	}
 }
 

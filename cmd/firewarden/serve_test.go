@@ -23,12 +23,20 @@ func TestSandbox(t *testing.T) {
 	out := r.out.String()
 	for _, part := range []string{
 		"SANDBOX, synthetic data only", "store memory:", "12 patients, ", "├─ FHIR", r.url + "/fhir", "└─ Health", r.url + "/health", r.metrics + "/metrics",
-		"Bearer sandbox-admin", "ANONYMOUS ACCESS", "system/*.cruds", "until there is an authorization server",
+		"Bearer sandbox-admin", "/.well-known/smart-configuration", "practitioner, patient, relatedperson, admin", "sandbox-public",
 	} {
 		if !strings.Contains(out, part) {
 			t.Errorf("the start does not say %q:\n%s", part, out)
 		}
 	}
+	if strings.Contains(out, "ANONYMOUS") {
+		t.Errorf("the sandbox lets everybody in:\n%s", out)
+	}
+	r.token = ""
+	if res, _ := r.do("GET", "/fhir/Patient", ""); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a token: %s", res.Status)
+	}
+	r.token = "sandbox-admin"
 	if n := r.count("/fhir/Patient"); n != seededPatients {
 		t.Errorf("%d patients", n)
 	}
@@ -209,7 +217,7 @@ func TestSIGTERM(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20_000])
+	fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20_000])
 	p.metrics = "http://127.0.0.1:" + figures
 	waitFor(t, "the request to begin", func() bool { return p.inFlight() == "1" })
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -244,7 +252,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
+	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
 	p.get("/health")
 	time.Sleep(50 * time.Millisecond) // for the server to read the headers
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -263,7 +271,7 @@ func TestStopTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
+	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
 	waitFor(t, "the request to begin", func() bool { return r.inFlight() == "1" })
 	if code := r.stop(); code != 0 || !strings.Contains(r.log.String(), "requests were cut off") {
 		t.Errorf("ended with %d: %s", code, r.log.String())

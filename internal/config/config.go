@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,9 @@ type Config struct {
 	LogFormat     string // text, json
 	Public        bool   // a sandbox may be reached from other machines
 	StopTimeout   time.Duration
+	Clients       json.RawMessage // a list of clients that are declared; nil if there are none
+	Users         json.RawMessage // likewise
+	SandboxJWKS   string          // URL or file of the keys of the sandbox's clients
 
 	// Notes are what looks like a mistake and is none for sure.
 	Notes []string

@@ -62,7 +62,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Store != "memory:" || c.Anonymous != "system/*.cruds" || c.AdminKey != "sandbox-admin" {
+	if c.Store != "memory:" || c.Anonymous != "" || c.AdminKey != "sandbox-admin" {
 		t.Errorf("defaults of the sandbox: %+v", c)
 	}
 }
@@ -87,10 +87,10 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 	}{
 		{"misspelled variable", env("FIREWARDEN_STROE=x"), []string{"FIREWARDEN_STROE", "did you mean FIREWARDEN_STORE?"}},
 		{"lower-case variable", env("FIREWARDEN_store=x"), []string{"FIREWARDEN_store", "FIREWARDEN_STORE"}},
-		{"planned variable", env("FIREWARDEN_CLIENTS=x"), []string{"FIREWARDEN_CLIENTS", "not supported yet"}},
+		{"planned variable", env("FIREWARDEN_POLICIES=x"), []string{"FIREWARDEN_POLICIES", "not supported yet"}},
 		{"misspelled key", Input{File: write(t, "listen: 127.0.0.1:0\nbase_url: http://x\n")}, []string{"firewarden.yaml:2", `"base_url"`, `did you mean "base-url"?`}},
 		{"unknown key", Input{File: write(t, "colour: red\n")}, []string{"firewarden.yaml:1", `"colour"`, "listen, base-url"}},
-		{"planned key", Input{File: write(t, "users:\n  - id: a\n")}, []string{"firewarden.yaml:1", "users", "not supported yet"}},
+		{"planned key", Input{File: write(t, "load:\n  - a\n")}, []string{"firewarden.yaml:1", "load", "not supported yet"}},
 		{"repeated key", Input{File: write(t, "store: a\nstore: b\n")}, []string{"firewarden.yaml:2", "repeated"}},
 		{"nested value", Input{File: write(t, "store:\n  folder: a\n")}, []string{"firewarden.yaml:2", "store", "one value"}},
 		{"no mapping", Input{File: write(t, "- store\n")}, []string{"firewarden.yaml:1", "keys and values"}},
@@ -188,6 +188,27 @@ func TestNear(t *testing.T) {
 	} {
 		if got := Near(word, Names()); got != want {
 			t.Errorf("Near(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestListsOfEntries(t *testing.T) {
+	file := write(t, "users:\n  - name: ann\n    password: correct horse\n  - {name: bob, administrator: true}\nclients: []\n")
+	c, err := Load(Input{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(c.Users); got != `[{"name":"ann","password":"correct horse"},{"administrator":true,"name":"bob"}]` || c.Clients != nil {
+		t.Errorf("users %s, clients %s", got, c.Clients)
+	}
+	for _, s := range c.Settings() {
+		if strings.Contains(s.Value, "horse") || s.Key == "users" && s.Value != "(2)" {
+			t.Errorf("%s is shown as %s", s.Key, s.Value)
+		}
+	}
+	for _, bad := range []string{"users: ann\n", "users: [ann, bob]\n", "users:\n  name: ann\n"} {
+		if _, err := Load(Input{File: write(t, bad)}); err == nil {
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }

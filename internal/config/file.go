@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -60,7 +61,7 @@ func parseFile(name string, text []byte) ([]Setting, error) {
 }
 
 // scalar is the text of a value as it was written; a list is its items with blanks between them, which only scopes
-// can have.
+// can have, and a list of mappings is JSON.
 func scalar(n *yaml.Node) (string, bool) {
 	switch n.Kind {
 	case yaml.ScalarNode:
@@ -69,6 +70,14 @@ func scalar(n *yaml.Node) (string, bool) {
 		}
 		return n.Value, true
 	case yaml.SequenceNode:
+		if slices.ContainsFunc(n.Content, func(item *yaml.Node) bool { return item.Kind == yaml.MappingNode }) {
+			var entries []map[string]any
+			if n.Decode(&entries) != nil {
+				return "", false
+			}
+			text, err := json.Marshal(entries)
+			return string(text), err == nil
+		}
 		var words []string
 		for _, item := range n.Content {
 			if item.Kind != yaml.ScalarNode {

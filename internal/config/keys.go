@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -30,7 +31,7 @@ var keys = []Key{
 		set: func(c *Config, v string) error { return base(&c.BaseURL, v) }},
 	{Name: "store", Default: "./firewarden-data", sandbox: Memory, Usage: "`folder` that keeps the data, or memory:", mask: maskURL,
 		set: func(c *Config, v string) error { return place(&c.Store, v) }},
-	{Name: "anonymous", sandbox: "system/*.cruds", Usage: "`scopes` of requests without a token, as in system/*.rs; empty: none gets in",
+	{Name: "anonymous", Usage: "`scopes` of requests without a token, as in system/*.rs; empty: none gets in",
 		set: func(c *Config, v string) error { c.Anonymous = strings.Join(strings.Fields(v), " "); return nil }},
 	{Name: "admin-key", sandbox: "sandbox-admin", Usage: "the administrator's `key` (default: generated into the store's file admin-key)", mask: mask,
 		set: func(c *Config, v string) error { return secret(&c.AdminKey, v) }},
@@ -73,6 +74,12 @@ var keys = []Key{
 			c.Public = text == "true"
 			return err
 		}},
+	{Name: "clients", Usage: "clients that are there at every start, a `list` in the file", mask: count,
+		set: func(c *Config, v string) error { return list(&c.Clients, v) }},
+	{Name: "users", Usage: "users that are there at every start, a `list` in the file", mask: count,
+		set: func(c *Config, v string) error { return list(&c.Users, v) }},
+	{Name: "sandbox-jwks", Usage: "`URL|FILE` of the public keys (JWK Set) of sandbox-key and sandbox-backend",
+		set: func(c *Config, v string) error { c.SandboxJWKS = v; return nil }},
 	{Name: "stop-timeout", Default: "10s", Usage: "`time` that requests get to end when the server stops",
 		set: func(c *Config, v string) (err error) {
 			c.StopTimeout, err = time.ParseDuration(v)
@@ -85,9 +92,7 @@ var keys = []Key{
 
 // planned are keys of the design that do nothing yet.
 var planned = map[string]string{
-	"policies": "user policies are not supported yet: there are no users",
-	"clients":  "clients are not supported yet: there is no authorization server",
-	"users":    "users are not supported yet: there is no authorization server",
+	"policies": "policies of your own are not supported yet: all, self, related and readonly are built in",
 	"load":     "loading at start is not supported yet: use firewarden load",
 }
 
@@ -178,6 +183,29 @@ func oneOf(to *string, v string, allowed ...string) error {
 		return fmt.Errorf("%q is not known: did you mean %s?", v, near)
 	}
 	return fmt.Errorf("%q is not known: use %s", v, strings.Join(allowed, " or "))
+}
+
+// list takes a JSON array of objects; what is in them is for others to read.
+func list(to *json.RawMessage, v string) error {
+	*to = nil
+	if v == "" {
+		return nil
+	}
+	var entries []map[string]any
+	if err := json.Unmarshal([]byte(v), &entries); err != nil {
+		return errors.New("a list of entries with names and values was expected")
+	}
+	*to = json.RawMessage(v)
+	return nil
+}
+
+// count says how many entries a list has: they may hold secrets.
+func count(v string) string {
+	var entries []any
+	if json.Unmarshal([]byte(v), &entries) != nil {
+		return ""
+	}
+	return fmt.Sprintf("(%d)", len(entries))
 }
 
 func mask(v string) string {

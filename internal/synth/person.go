@@ -121,6 +121,16 @@ func personOf(i int) person {
 // PatientID is the id of patient i, counted from 0.
 func PatientID(i int) string { return fmt.Sprintf("patient-%03d", i+1) }
 
+// RelatedPersonID is the id of the first RelatedPerson: the mother of a child among the first twelve patients.
+func RelatedPersonID() string {
+	for i := range people {
+		if people[i].guardian != "" {
+			return fmt.Sprintf("related-%03d", i+1)
+		}
+	}
+	return ""
+}
+
 func (p *person) birth() time.Time { return date(p.born) }
 
 // last is the day after which nothing is recorded.

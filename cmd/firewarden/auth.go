@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/auth/plain"
+	"github.com/firewarden/firewarden/internal/synth"
+)
+
+// authorization puts the authorization server together, with the users and clients that are declared.
+func (s *site) authorization(ctx context.Context) error {
+	var err error
+	s.auth, err = auth.New(ctx, auth.Options{
+		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: plain.Pages{}, Sandbox: s.sandbox,
+		Logger: s.log, Now: s.m.Now, Random: s.m.Random,
+	})
+	if err != nil {
+		return err
+	}
+	if s.sandbox {
+		keys, err := s.sandboxKeys()
+		if err != nil {
+			return err
+		}
+		if err := s.auth.FillSandbox(ctx, "Practitioner/practitioner-01", "Patient/"+synth.PatientID(0), "RelatedPerson/"+synth.RelatedPersonID(), keys); err != nil {
+			return err
+		}
+	} else if s.setup, err = s.auth.SetupLink(ctx); err != nil {
+		return err
+	}
+	return errors.Join(s.declareUsers(ctx), s.declareClients(ctx))
+}
+
+// sandboxKeys are the keys that --sandbox-jwks names.
+func (s *site) sandboxKeys() (k auth.SandboxKeys, err error) {
+	at := s.c.SandboxJWKS
+	if at == "" || strings.HasPrefix(at, "http://") || strings.HasPrefix(at, "https://") {
+		return auth.SandboxKeys{URL: at}, nil
+	}
+	if k.Set, err = os.ReadFile(at); err != nil {
+		return k, fmt.Errorf("sandbox-jwks: %w", err)
+	}
+	return k, nil
+}
+
+// declaredUser is an entry of the key users.
+type declaredUser struct {
+	auth.User
+	Password string `json:"password"`
+}
+
+func (s *site) declareUsers(ctx context.Context) error {
+	return declared(s.c.Users, "users", func(u declaredUser) error {
+		return s.auth.PutUser(ctx, u.User, u.Password)
+	})
+}
+
+// declaredClient is an entry of the key clients: the members of RFC 7591, and what only an administrator says.
+type declaredClient struct {
+	auth.Metadata
+	ID          string   `json:"client_id"`
+	Secret      string   `json:"client_secret"`
+	Scopes      []string `json:"scopes"` // scope as a list
+	Introspects bool     `json:"introspects"`
+	AutoApprove string   `json:"autoApprove"`
+}
+
+func (s *site) declareClients(ctx context.Context) error {
+	return declared(s.c.Clients, "clients", func(c declaredClient) error {
+		c.Scope = strings.Join(append(strings.Fields(c.Scope), c.Scopes...), " ")
+		return s.auth.PutClient(ctx, auth.Client{ID: c.ID, Metadata: c.Metadata, Introspects: c.Introspects, AutoApprove: c.AutoApprove,
+			Verified: true, By: "configuration"}, c.Secret)
+	})
+}
+
+// declared calls put for each entry of a list of the configuration. What is misspelt is refused.
+func declared[T any](list json.RawMessage, key string, put func(T) error) error {
+	if list == nil {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(list))
+	d.DisallowUnknownFields()
+	var entries []T
+	if err := d.Decode(&entries); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	for i, e := range entries {
+		if err := put(e); err != nil {
+			return fmt.Errorf("%s, entry %d: %w", key, i+1, err)
+		}
+	}
+	return nil
+}
+
+// announceUsers says who can sign in to a sandbox, and by which clients.
+func (s *site) announceUsers() {
+	w := s.m.Stdout
+	if s.sandbox {
+		fmt.Fprintln(w, "\nUsers (password sandbox): practitioner, patient, relatedperson, admin")
+		fmt.Fprintln(w, "Clients: sandbox-public, sandbox-secret (secret sandbox-secret), sandbox-key, sandbox-backend; any redirect URI on this machine")
+	}
+	if s.setup != "" {
+		fmt.Fprintf(w, "\nNobody can sign in yet. Make the administrator here, within 30 minutes:\n  %s\n", s.setup)
+	}
+}

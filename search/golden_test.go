@@ -82,25 +82,35 @@ func golden(t *testing.T, block string) string {
 	o := goldenOptions
 	request, o.Lenient = strings.CutSuffix(request, " lenient")
 	typ, query, _ := strings.Cut(request, "?")
-	q, err := search.Parse(typ, pairs(t, query), o)
+	q, err := search.Query{}, error(nil)
+	if typ == "" {
+		q, err = search.ParseTypes([]string{"Encounter", "Location", "Observation", "Patient"}, pairs(t, query), o)
+	} else {
+		q, err = search.Parse(typ, pairs(t, query), o)
+	}
 	if err != nil {
 		return out.String() + "error      " + err.Error()
 	}
 	for _, e := range q.Ignored {
 		out.WriteString("ignored    " + e.Error() + "\n")
 	}
-	out.WriteString("parsed     " + q.Where.String() + "\n")
-	g := search.Guard(q, access)
-	out.WriteString("guarded    " + g.Where().String() + "\n")
-	p, err := plan.Lower(g, nil)
+	parsed, guarded := []search.Branch{{Type: typ, Where: q.Where}}, search.Guard(q, access)
+	each := []search.Guarded{guarded}
+	if typ == "" {
+		parsed, each = q.Branches, guarded.Members()
+	}
+	p, err := plan.Lower(guarded, nil)
 	if err != nil {
 		return out.String() + "error      " + err.Error()
 	}
-	for i, line := range strings.Split(strings.TrimSpace(plan.Explain(p)), "\n") {
-		if i == 0 {
-			line = "simplified " + line
+	for i, b := range parsed {
+		p := p
+		if typ == "" {
+			p = p.Members()[i]
 		}
-		out.WriteString(line + "\n")
+		out.WriteString("parsed     " + b.Where.String() + "\n")
+		out.WriteString("guarded    " + each[i].Where().String() + "\n")
+		out.WriteString("simplified " + plan.Explain(p))
 	}
 	return strings.TrimSpace(out.String())
 }

@@ -12,6 +12,7 @@ type Guarded struct {
 	sort     []Sort
 	includes []GuardedInclude
 	members  []Guarded
+	history  bool
 }
 
 // GuardedInclude is one include with the sets that may be included: of each target type (forward), or of the source
@@ -25,7 +26,7 @@ type GuardedInclude struct {
 // Of are the sets that may be included, one for each type; a type of which nothing may be seen is left out.
 func (i GuardedInclude) Of() []Guarded { return i.of }
 
-// Type is the resource type that g ranges over; "" for GuardHistory.
+// Type is the resource type that g ranges over; "" for several.
 func (g Guarded) Type() string { return g.typ }
 
 // ID is the instance of GuardRead, "" otherwise.
@@ -56,20 +57,46 @@ func (g Guarded) Sort() []Sort { return g.sort }
 // Includes are the guarded includes.
 func (g Guarded) Includes() []GuardedInclude { return g.includes }
 
-// Members are the types of GuardHistory, sorted, each with its own set.
+// Members are the types of GuardHistory or of a search on several types, sorted, each with its own set.
 func (g Guarded) Members() []Guarded { return g.members }
 
+// History says whether g is of GuardHistory.
+func (g Guarded) History() bool { return g.history }
+
 // Guard puts what the caller may see into every position of q where it ranges over resources (access.md §5): s at the
-// root, on the target of each chain and on the source of each _has and _revinclude; r or s on the target of an
-// _include.
+// root, on the target of each chain, also of a key of _sort, and on the source of each _has and _revinclude; r or s on
+// the target of an _include. A type of several that the caller has no s on contributes nothing.
 func Guard(q Query, a Access) Guarded {
-	g := GuardCondition(q, a)
-	g.sort = q.Sort
+	var g Guarded
+	types := []string{q.Type}
+	if q.Type != "" {
+		g = guardBranch(Branch{q.Type, q.Where, q.Sort}, a)
+	} else {
+		types = nil
+		g.members = make([]Guarded, len(q.Branches))
+		for i, b := range q.Branches {
+			g.members[i] = guardBranch(b, a)
+			types = append(types, b.Type)
+		}
+	}
 	for _, inc := range q.Include {
-		g.includes = append(g.includes, guardInclude(inc, q.Types(), a))
+		g.includes = append(g.includes, guardInclude(inc, types, a))
 	}
 	for _, inc := range q.RevInclude {
 		g.includes = append(g.includes, guardRevInclude(inc, a))
+	}
+	return g
+}
+
+func guardBranch(b Branch, a Access) Guarded {
+	g := GuardCondition(Query{Type: b.Type, Where: b.Where}, a)
+	g.sort = slices.Clone(b.Sort)
+	for i := range g.sort {
+		via := slices.Clone(g.sort[i].Via)
+		for j, l := range via { // what stands for predicate on a chain's target stands for order by it
+			via[j].of = Guarded{typ: l.Target, where: None, allowed: allowed(a, Search, l.Target)}
+		}
+		g.sort[i].Via = via
 	}
 	return g
 }
@@ -122,7 +149,7 @@ func GuardCondition(q Query, a Access) Guarded {
 
 // GuardHistory is the history of types (one: type history; all: system history), each in its own set of letter s.
 func GuardHistory(types []string, a Access) Guarded {
-	var g Guarded
+	g := Guarded{history: true}
 	for _, t := range slices.Compact(slices.Sorted(slices.Values(types))) {
 		may := allowed(a, Search, t)
 		g.members = append(g.members, Guarded{typ: t, where: And{Type(t), may}, allowed: may})

@@ -117,10 +117,10 @@ func (p *parser) include(q *Query, pair Pair, reverse, iterate bool) *fhir.Error
 		}
 	}
 	if !iterate {
-		if reverse && inc.P != nil && !slices.ContainsFunc(q.Types(), func(t string) bool { return refers(inc.P, t) }) {
-			return p.target(inc.Source, inc.P, q.Types()[0])
+		if reverse && inc.P != nil && !slices.ContainsFunc(p.types, func(t string) bool { return refers(inc.P, t) }) {
+			return p.target(inc.Source, inc.P, p.types[0])
 		}
-		if side := inc.idle(q.Types(), reverse); side != "" {
+		if side := inc.idle(p.types, reverse); side != "" {
 			q.Ignored = append(q.Ignored, p.unknown("%s=%s adds nothing to matches of type %s; with %s:iterate it follows from what is included",
 				pair.Name, shown(pair.Value), shown(side), pair.Name))
 			return nil

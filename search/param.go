@@ -21,6 +21,9 @@ func (p *parser) param(typ, name, value string) (Expr, *fhir.Error) {
 		return p.chain(typ, head, rest, value)
 	}
 	code, modifier, colon := strings.Cut(name, ":")
+	if code == "_list" {
+		return p.list(typ, modifier, colon, value)
+	}
 	sp, err := p.searched(typ, code)
 	if err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func (p *parser) noParam(code string, types ...string) *fhir.Error {
 			words = append(words, sp.Code)
 		}
 	}
-	if len(types) == 1 && types[0] == p.typ {
+	if slices.Equal(types, p.types) {
 		words = append(words, resultParams...)
 	}
 	return p.unknown("unknown search parameter %q of %s%s", shown(code), shown(strings.Join(types, ", ")), suggestion(code, words))

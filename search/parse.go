@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,60 +25,122 @@ func Parse(typ string, pairs []Pair, o Options) (Query, error) {
 	if !r4.Searchable(typ) {
 		return Query{}, fhir.Errorf(fhir.KindNotSupported, "", "%q is no resource type%s", shown(typ), suggestion(typ, r4.Resources()))
 	}
-	if o.MaxCount <= 0 {
-		o.MaxCount = 1000
+	q, err := parse(parser{o: o, types: []string{typ}}, pairs)
+	if err != nil {
+		return Query{}, err
 	}
-	if o.MaxValues <= 0 {
-		o.MaxValues = 1000
+	only := q.Branches[0]
+	q.Type, q.Where, q.Sort, q.Branches = typ, only.Where, only.Sort, nil
+	return q, nil
+}
+
+// ParseTypes reads a search on several types: those that _type names, or all of types (R4 search.html#3.1.1.1.3). Each
+// parameter must be one of all of them.
+func ParseTypes(types []string, pairs []Pair, o Options) (Query, error) {
+	p := parser{o: o, types: types, several: true}
+	for _, pair := range pairs {
+		if pair.Name != "_type" {
+			continue
+		}
+		p.place = "http._type"
+		if named, err := p.named(pair.Value); err == nil {
+			p.types = named
+		} else if p.wrongType = err; !o.Lenient {
+			return Query{}, err
+		}
+		break
 	}
-	p := parser{o: o, typ: typ, left: o.MaxValues}
-	q := Query{Type: typ, Count: -1}
-	var where And
+	return parse(p, pairs)
+}
+
+// parse reads the parameters for all types of p.
+func parse(p parser, pairs []Pair) (Query, error) {
+	if p.o.MaxCount <= 0 {
+		p.o.MaxCount = 1000
+	}
+	if p.o.MaxValues <= 0 {
+		p.o.MaxValues = 1000
+	}
+	p.left = p.o.MaxValues
+	q := Query{Count: -1, Max: -1}
+	for _, typ := range p.types {
+		q.Branches = append(q.Branches, Branch{Type: typ})
+	}
+	wheres := make([]And, len(p.types))
 	for _, pair := range pairs {
 		p.place = "http." + shown(pair.Name)
-		x, err := p.pair(&q, pair)
+		found, err := p.pair(&q, pair)
 		switch {
 		case err == nil:
-			if x != nil {
-				where = append(where, x)
+			for i, x := range found {
+				wheres[i] = append(wheres[i], x)
 			}
-		case o.Lenient && err.Kind != fhir.KindTooCostly:
+		case p.o.Lenient && err.Kind != fhir.KindTooCostly:
 			q.Ignored = append(q.Ignored, err)
 		default:
 			return Query{}, err
 		}
 	}
-	switch len(where) {
-	case 0:
-		q.Where = All
-	case 1:
-		q.Where = where[0]
-	default:
-		q.Where = where
+	for i, where := range wheres {
+		q.Branches[i].Where = single(where, All)
+	}
+	if err := p.finish(&q); err != nil {
+		return Query{}, err
 	}
 	return q, nil
 }
 
 // parser reads one query.
 type parser struct {
-	o     Options
-	typ   string
-	place string // of the parameter that is read
-	left  int    // values and nodes that may still be spent
+	o       Options
+	types   []string // that are searched
+	several bool     // by ParseTypes
+	place   string   // of the parameter that is read
+	left    int      // values and nodes that may still be spent
+	names   []string // of _elements
+
+	wrongType *fhir.Error // of _type
 }
 
-// pair reads one parameter: a condition that it returns, or what it says about the result, into q.
-func (p *parser) pair(q *Query, pair Pair) (Expr, *fhir.Error) {
+// pair reads one parameter: conditions that it returns, one for each type, or what it says about the result, into q.
+func (p *parser) pair(q *Query, pair Pair) ([]Expr, *fhir.Error) {
 	result, err := p.result(q, pair)
 	if result || err != nil {
 		return nil, err
 	}
-	x, err := p.param(p.typ, pair.Name, pair.Value)
-	if err != nil {
-		return nil, err
+	found := make([]Expr, len(p.types))
+	before, left := p.left, p.left
+	for i, typ := range p.types {
+		p.left = before // the types are searched one by one
+		x, err := p.param(typ, pair.Name, pair.Value)
+		if err != nil {
+			if len(p.types) > 1 && err.Kind == fhir.KindUnknownParam {
+				err.Diagnostics += "; a search on several types takes what all of them have, _type names fewer"
+			}
+			return nil, err
+		}
+		found[i], left = x, min(left, p.left)
 	}
+	p.left = left
 	q.Self = append(q.Self, pair)
-	return x, nil
+	return found, nil
+}
+
+// named reads _type: some of the types of p, sorted.
+func (p *parser) named(value string) ([]string, *fhir.Error) {
+	var out []string
+	for typ := range strings.SplitSeq(value, ",") {
+		switch {
+		case slices.Contains(p.types, typ):
+			out = append(out, typ)
+		case r4.Searchable(typ):
+			return nil, p.unknown("%s is not in this compartment", typ)
+		default:
+			return nil, p.bad("%q is no resource type%s", shown(typ), suggestion(typ, p.types))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // spend counts n values or nodes.

@@ -24,11 +24,11 @@ func (administrator) Allowed(search.Interaction, string) search.Expr { return se
 func (x *exchange) authenticate() error {
 	header := x.req.Header.PeekBytes(hAuthorization)
 	if len(header) == 0 && x.s.o.Anonymous != nil {
-		x.caller = interaction.Caller{Access: x.s.o.Anonymous, Grant: "anonymous"}
+		x.caller = interaction.Caller{Access: x.s.o.Anonymous, Grant: "anonymous", Explain: x.s.o.Sandbox}
 		return nil
 	}
 	if x.holdsKey() {
-		x.caller = interaction.Caller{Access: administrator{}, Grant: "administrator"}
+		x.caller = interaction.Caller{Access: administrator{}, Grant: "administrator", Explain: true}
 		return nil
 	}
 	scheme, token := next(header, ' ')

@@ -48,6 +48,7 @@ var (
 	vPolicy         = []byte(ui.Policy)
 	vRevalidate     = []byte("private, no-cache") // kept by the caller's own cache only, never used without asking
 	vSecond         = []byte("1")
+	vText           = []byte("text/plain; charset=utf-8")
 	vTrue           = []byte("true")
 	vVary           = []byte("Accept-Encoding, Origin")
 

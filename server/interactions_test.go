@@ -50,6 +50,7 @@ type bundle struct {
 		FullURL  string
 		Resource struct {
 			ResourceType, ID string
+			Meta             struct{ VersionID string }
 			Issue            []struct{ Diagnostics string }
 		}
 		Search   struct{ Mode string }

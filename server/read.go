@@ -14,12 +14,20 @@ import (
 )
 
 func (x *exchange) read() error {
-	out, err := x.s.o.Service.Read(x.context(), x.caller, x.typ, x.param("id"))
+	params, err := x.params(nil)
+	if err != nil {
+		return err
+	}
+	out, err := x.s.o.Service.Read(x.context(), x.caller, x.typ, x.param("id"), params...)
 	return x.version(out, err)
 }
 
 func (x *exchange) vread() error {
-	out, err := x.s.o.Service.VRead(x.context(), x.caller, x.typ, x.param("id"), x.param("version"))
+	params, err := x.params(nil)
+	if err != nil {
+		return err
+	}
+	out, err := x.s.o.Service.VRead(x.context(), x.caller, x.typ, x.param("id"), x.param("version"), params...)
 	return x.version(out, err)
 }
 

@@ -51,9 +51,11 @@ func routes() []route {
 		{method: get, path: "/fhir/metadata", codes: "capabilities", open: true, serve: (*exchange).capabilities},
 		{path: "/fhir/.well-known/:document", open: true, missing: "this server has no authorization server yet"},
 		{method: post, path: "/fhir", codes: "batch transaction", serve: (*exchange).bundle},
-		{method: get, path: "/fhir", missing: "a search over all types is not supported yet: search one type, as in /fhir/Patient?name=…"},
+		{method: post, path: "/fhir/", codes: "batch transaction", serve: (*exchange).bundle},
+		{method: get, path: "/fhir", codes: "search-system", serve: (*exchange).searchSystem},
+		{method: get, path: "/fhir/", codes: "search-system", serve: (*exchange).searchSystem},
 		{method: get, path: "/fhir/_history", codes: "history-system", serve: (*exchange).historySystem},
-		{method: post, path: "/fhir/_search", missing: "a search over all types is not supported yet: search one type, as in /fhir/Patient/_search"},
+		{method: post, path: "/fhir/_search", codes: "search-system", serve: (*exchange).searchSystem},
 		{method: get, path: "/fhir/$meta", op: "meta", serve: (*exchange).metaOf},
 		{method: post, path: "/fhir/$meta", op: "meta", serve: (*exchange).metaOf},
 		{path: "/fhir/$:operation", missing: noOperation},
@@ -64,7 +66,7 @@ func routes() []route {
 		{method: del, path: "/fhir/:type", codes: "delete", where: true, serve: (*exchange).deleteWhere},
 		{method: pat, path: "/fhir/:type", codes: "patch", where: true, serve: (*exchange).patchWhere},
 		{method: del, path: "/fhir/:type/", codes: "delete", where: true, serve: (*exchange).deleteWhere}, // as R4 writes it
-		{method: post, path: "/fhir/:type/_search", codes: "search-type", serve: (*exchange).searchForm},
+		{method: post, path: "/fhir/:type/_search", codes: "search-type", serve: (*exchange).search},
 		{method: get, path: "/fhir/:type/_history", codes: "history-type", serve: (*exchange).historyType},
 		{method: get, path: "/fhir/:type/$meta", op: "meta", serve: (*exchange).metaOf},
 		{method: post, path: "/fhir/:type/$meta", op: "meta", serve: (*exchange).metaOf},
@@ -82,7 +84,9 @@ func routes() []route {
 		{method: post, path: "/fhir/:type/:id/$meta-add", op: "meta-add", serve: (*exchange).metaAdd},
 		{method: post, path: "/fhir/:type/:id/$meta-delete", op: "meta-delete", serve: (*exchange).metaDelete},
 		{path: "/fhir/:type/:id/$:operation", missing: noOperation},
-		{method: get, path: "/fhir/:type/:id/:member", missing: "a search in a compartment is not supported yet: name it as a parameter, as in /fhir/Observation?patient=…"},
+		{method: post, path: "/fhir/:type/:id/_search", codes: "search-type", serve: (*exchange).searchCompartment},
+		{method: get, path: "/fhir/:type/:id/:member", codes: "search-type", serve: (*exchange).searchCompartment},
+		{method: post, path: "/fhir/:type/:id/:member/_search", codes: "search-type", serve: (*exchange).searchCompartment},
 	}
 }
 

@@ -12,36 +12,83 @@ import (
 	"github.com/firewarden/firewarden/server/interaction"
 )
 
-func (x *exchange) search() error { return x.searchWith(nil) }
+func (x *exchange) search() error {
+	return x.searchBy(func(params []search.Pair, o interaction.SearchOptions) (interaction.Result, error) {
+		return x.s.o.Service.Search(x.context(), x.caller, x.typ, params, o)
+	})
+}
 
-// searchForm takes the parameters of the URL and of the form together (R4 http.html#search).
-func (x *exchange) searchForm() error {
-	if media, _ := next(x.req.Header.ContentType(), ';'); len(media) > 0 && !bytes.EqualFold(media, []byte("application/x-www-form-urlencoded")) {
-		return fhir.Errorf(fhir.KindMediaType, "http.Content-Type", "a search is posted as application/x-www-form-urlencoded")
+func (x *exchange) searchSystem() error {
+	return x.searchBy(func(params []search.Pair, o interaction.SearchOptions) (interaction.Result, error) {
+		return x.s.o.Service.SearchSystem(x.context(), x.caller, params, o)
+	})
+}
+
+// searchCompartment searches one type of members, or all.
+func (x *exchange) searchCompartment() error {
+	member := x.param("member")
+	if member == "" {
+		member = "*"
 	}
-	body, err := x.content(x.s.o.Limits.Form)
-	if err != nil {
-		return err
-	}
-	var form fasthttp.Args
-	form.ParseBytes(body)
-	if f := form.PeekBytes(pFormat); len(f) > 0 {
-		if err := acceptFormat(f); err != nil {
+	compartment := fhir.Reference{Type: x.typ, ID: x.param("id")}
+	return x.searchBy(func(params []search.Pair, o interaction.SearchOptions) (interaction.Result, error) {
+		return x.s.o.Service.SearchCompartment(x.context(), x.caller, compartment, member, params, o)
+	})
+}
+
+// searchBy answers with what f finds by the parameters of the URL and, of a POST, of the form together (R4
+// http.html#search).
+func (x *exchange) searchBy(f func([]search.Pair, interaction.SearchOptions) (interaction.Result, error)) error {
+	var form *fasthttp.Args
+	if x.req.Header.IsPost() {
+		var err error
+		if form, err = x.form(); err != nil {
 			return err
 		}
 	}
-	x.pretty = x.pretty || bytes.Equal(form.PeekBytes(pPretty), vTrue)
-	return x.searchWith(&form)
-}
-
-func (x *exchange) searchWith(form *fasthttp.Args) error {
 	params, err := x.params(form)
 	if err != nil {
 		return err
 	}
 	lenient := bytes.EqualFold(x.preference("handling"), []byte("lenient"))
-	out, err := x.s.o.Service.Search(x.context(), x.caller, x.typ, params, interaction.SearchOptions{Lenient: lenient})
+	out, err := f(params, interaction.SearchOptions{Lenient: lenient})
+	if err == nil && (out.Explanation.JSON() || out.Explanation.Text()) {
+		return x.explanation(out.Explanation)
+	}
 	return x.sendBundle(out, err)
+}
+
+// form reads the parameters of a body.
+func (x *exchange) form() (*fasthttp.Args, error) {
+	if media, _ := next(x.req.Header.ContentType(), ';'); len(media) > 0 && !bytes.EqualFold(media, []byte("application/x-www-form-urlencoded")) {
+		return nil, fhir.Errorf(fhir.KindMediaType, "http.Content-Type", "a search is posted as application/x-www-form-urlencoded")
+	}
+	body, err := x.content(x.s.o.Limits.Form)
+	if err != nil {
+		return nil, err
+	}
+	var form fasthttp.Args
+	form.ParseBytes(body)
+	if f := form.PeekBytes(pFormat); len(f) > 0 {
+		if err := acceptFormat(f); err != nil {
+			return nil, err
+		}
+	}
+	x.pretty = x.pretty || bytes.Equal(form.PeekBytes(pPretty), vTrue)
+	return &form, nil
+}
+
+// explanation answers _explain=json and _explain=text: with no FHIR resource.
+func (x *exchange) explanation(e *interaction.Explanation) error {
+	x.setBytes(hCacheControl, vNoStore)
+	if e.Text() {
+		x.send(http.StatusOK, e.AppendText(nil))
+		x.res.Header.SetContentTypeBytes(vText)
+		return nil
+	}
+	x.send(http.StatusOK, e.AppendJSON(nil))
+	x.res.Header.SetContentTypeBytes(vJSON)
+	return nil
 }
 
 func (x *exchange) historyInstance() error {

@@ -3,6 +3,7 @@ package subset
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -99,7 +100,7 @@ func (s Subset) Append(dst, body []byte) ([]byte, error) {
 	if s.Whole() {
 		return append(dst, body...), nil
 	}
-	res, err := fhir.Parse(body, fhir.Limits{})
+	res, err := fhir.Parse(body, stored)
 	if err != nil {
 		return nil, fmt.Errorf("parse a stored resource: %w", err)
 	}
@@ -145,6 +146,9 @@ func (s Subset) Append(dst, body []byte) ([]byte, error) {
 	w.contained(contained, start)
 	return append(w.dst, '}'), nil
 }
+
+// stored resources were within the limits when they came in.
+var stored = fhir.Limits{Depth: math.MaxInt, Bytes: math.MaxInt, Nodes: math.MaxInt}
 
 // subsetted is the tag of incomplete resources (R4 search.html#summary).
 const (

@@ -8,23 +8,27 @@ import (
 	"time"
 
 	"github.com/firewarden/firewarden/conformance/r4"
-	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 )
 
-// Explain prints the simplified expression of p and, indented, its nodes and includes. Values of the request are in
-// it, those of resources are not.
+// Explain prints the simplified expression of p and, indented, its nodes, then its order and includes. Values of the
+// request are in it, those of resources are not.
 func Explain(p Plan) string {
 	b := &explainer{typ: p.typ}
-	if p.key != (Key{}) {
-		b.line(0, "read "+p.key.typ+"/"+p.key.id+" if "+search.Expr(p.allowed).String())
+	switch {
+	case p.key != (Key{}):
+		b.line(0, "read "+p.key.typ+"/"+p.key.id+" if "+p.allowed.String())
 		return b.String()
-	}
-	for _, m := range p.members {
-		b.line(0, "history "+m.typ+" if "+m.allowed.String())
-	}
-	if p.members != nil {
+	case p.history:
+		for _, m := range p.members {
+			b.line(0, "history "+m.typ+" if "+m.allowed.String())
+		}
 		return b.String()
+	case p.members != nil:
+		for _, m := range p.members {
+			b.WriteString(Explain(m))
+		}
+		return b.String() + ExplainIncludes(p)
 	}
 	b.line(0, p.Where().String())
 	n := p.node
@@ -32,6 +36,19 @@ func Explain(p Plan) string {
 		n = None{}
 	}
 	b.node(1, n)
+	for _, k := range p.sort {
+		s := "order " + map[bool]string{true: "-"}[k.Desc] + k.name()
+		for _, l := range k.links {
+			s += " " + l.typ + " if " + l.allowed.String()
+		}
+		b.line(0, s)
+	}
+	return b.String() + ExplainIncludes(p)
+}
+
+// ExplainIncludes prints the includes of p.
+func ExplainIncludes(p Plan) string {
+	b := &explainer{typ: p.typ}
 	for _, inc := range p.includes {
 		kind := "include "
 		if inc.reverse {

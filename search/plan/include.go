@@ -108,8 +108,7 @@ func (in *including) follow(inc *include, ref fhir.Reference) error {
 		return nil
 	}
 	in.read[ref] = true
-	p := *of
-	p.key = Key{ref.Type, ref.ID}
+	p := of.at(ref.ID)
 	var row Row
 	var found bool
 	var err error

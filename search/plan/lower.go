@@ -17,9 +17,10 @@ type Plan struct {
 	key      Key         // of GuardRead
 	allowed  search.Expr // what a version must be in to be seen; simplified, nil is None
 	index    *index.Indexer
-	sort     []SortKey
+	sort     []sortKey
 	includes []include
-	members  []Plan // of GuardHistory, by type
+	members  []Plan // of GuardHistory, or of a search on several types, by type
+	history  bool
 }
 
 // include is an _include or _revinclude with the plans of what may be included, one for each type.
@@ -29,7 +30,7 @@ type include struct {
 	of      []Plan
 }
 
-// Type is the resource type that p ranges over; "" for a history.
+// Type is the resource type that p ranges over; "" for several.
 func (p Plan) Type() string { return p.typ }
 
 // Where is the guarded, simplified expression: what logs show.
@@ -43,6 +44,9 @@ func (p Plan) Where() search.Expr {
 	return p.where
 }
 
+// Members are the plans of a search on several types, or of a history, by type.
+func (p Plan) Members() []Plan { return p.members }
+
 // Lower turns a guarded query into a plan. x extracts the values for what terms and ranges cannot say; it must be the
 // Indexer that the store indexes with; nil is the zero Indexer. An empty And is refused: it is a mistake that some
 // would read as everything.
@@ -52,6 +56,7 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 	}
 	p := Plan{typ: g.Type(), index: x}
 	if members := g.Members(); members != nil {
+		p.history = g.History()
 		for _, m := range members {
 			mp, err := Lower(m, x)
 			if err != nil {
@@ -59,7 +64,8 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 			}
 			p.members = append(p.members, mp)
 		}
-		return p, nil
+		err := p.lowerIncludes(g)
+		return p, err
 	}
 	allowed := g.Allowed()
 	if err := check(allowed); err != nil {
@@ -81,24 +87,44 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 		return Plan{}, err
 	}
 	for _, k := range g.Sort() {
-		p.sort = append(p.sort, SortKey{P: k.P, Desc: k.Desc})
+		key := sortKey{Sort: k}
+		for _, l := range k.Via {
+			key.links = append(key.links, readable(l.Of(), x))
+		}
+		p.sort = append(p.sort, key)
 	}
+	err = p.lowerIncludes(g)
+	return p, err
+}
+
+func (p *Plan) lowerIncludes(g search.Guarded) error {
 	for _, i := range g.Includes() {
 		inc := include{Include: i.Include, reverse: i.Reverse}
 		for _, of := range i.Of() {
-			if !i.Reverse { // read by key
-				inc.of = append(inc.of, Plan{typ: of.Type(), index: x, allowed: search.Simplify(of.Allowed())})
+			if !i.Reverse {
+				inc.of = append(inc.of, readable(of, p.index))
 				continue
 			}
-			op, err := Lower(of, x)
+			op, err := Lower(of, p.index)
 			if err != nil {
-				return Plan{}, err
+				return err
 			}
 			inc.of = append(inc.of, op)
 		}
 		p.includes = append(p.includes, inc)
 	}
-	return p, nil
+	return nil
+}
+
+// readable is the plan of instances that references name; the key is still missing.
+func readable(g search.Guarded, x *index.Indexer) Plan {
+	return Plan{typ: g.Type(), index: x, allowed: search.Simplify(g.Allowed())}
+}
+
+// at is p for one instance.
+func (p Plan) at(id string) Plan {
+	p.key = Key{p.typ, id}
+	return p
 }
 
 // check refuses an empty And, and a nil where an expression should be.

@@ -81,18 +81,25 @@ func (p *Plan) shows(ctx context.Context, src Source, r *Row) (bool, error) {
 }
 
 // Versions is the history of the instance of a GuardRead plan, newest first. found is false if nothing of it is
-// visible. Rows, Next and Total know visible versions only.
-func Versions(ctx context.Context, src Source, p Plan, w Window) (page Page, found bool, err error) {
+// visible. Rows, Next and Total know only versions that are visible and asked for.
+func Versions(ctx context.Context, src Source, p Plan, t Times, w Window) (page Page, found bool, err error) {
 	if _, found, err = ReadOne(ctx, src, p); err != nil || !found {
 		return Page{Total: -1}, false, err
 	}
-	if p.allowed == search.All {
+	if p.allowed == search.All && t.none() {
 		page, err = src.Versions(ctx, p.key, w)
 		return page, true, err
 	}
+	sees := func(r *Row) (bool, error) { return p.sees(ctx, src, r) }
+	keep := func(r *Row) (bool, error) {
+		if ok, err := sees(r); !ok || err != nil {
+			return false, err
+		}
+		return t.holds(ctx, src, r, sees)
+	}
 	page.Total = -1
 	if w.Total {
-		if page.Total, err = p.countVersions(ctx, src); err != nil {
+		if page.Total, err = p.countVersions(ctx, src, keep); err != nil {
 			return Page{}, false, err
 		}
 	}
@@ -106,7 +113,7 @@ func Versions(ctx context.Context, src Source, p Plan, w Window) (page Page, fou
 		}
 		page.Read += more.Read
 		for i := range more.Rows {
-			ok, err := p.sees(ctx, src, &more.Rows[i])
+			ok, err := keep(&more.Rows[i])
 			if err != nil {
 				return Page{}, false, err
 			}
@@ -114,7 +121,7 @@ func Versions(ctx context.Context, src Source, p Plan, w Window) (page Page, fou
 				continue
 			}
 			if len(page.Rows) == w.Limit {
-				page.Next = w.After // a further one is visible: the page ends behind its last row
+				page.Next = w.After // a further one: the page ends behind its last row
 				return page, true, nil
 			}
 			page.Rows = append(page.Rows, more.Rows[i])
@@ -130,14 +137,14 @@ func Versions(ctx context.Context, src Source, p Plan, w Window) (page Page, fou
 	return page, true, nil
 }
 
-func (p *Plan) countVersions(ctx context.Context, src Source) (n int, err error) {
+func (p *Plan) countVersions(ctx context.Context, src Source, keep func(*Row) (bool, error)) (n int, err error) {
 	for w := (Window{Limit: 100}); ; {
 		page, err := src.Versions(ctx, p.key, w)
 		if err != nil {
 			return 0, err
 		}
 		for i := range page.Rows {
-			ok, err := p.sees(ctx, src, &page.Rows[i])
+			ok, err := keep(&page.Rows[i])
 			if err != nil {
 				return 0, err
 			}
@@ -152,15 +159,18 @@ func (p *Plan) countVersions(ctx context.Context, src Source) (n int, err error)
 	}
 }
 
-// History is the history of the types of a GuardHistory plan since a time (microseconds, inclusive; 0 is the
-// beginning), newest first. The keys of w.Sort count nothing.
-func History(ctx context.Context, src Source, p Plan, since int64, w Window) (Page, error) {
-	c := Changes{since: since, keep: func(src Source, r *Row) (bool, error) {
+// History is the history of the types of a GuardHistory plan, newest first. The keys of w.Sort count nothing.
+func History(ctx context.Context, src Source, p Plan, t Times, w Window) (Page, error) {
+	c := Changes{since: t.Since, until: t.until(), keep: func(src Source, r *Row) (bool, error) {
 		i, ok := slices.BinarySearchFunc(p.members, r.Type, func(m Plan, typ string) int { return strings.Compare(m.typ, typ) })
 		if !ok {
 			return false, nil
 		}
-		return p.members[i].shows(ctx, src, r)
+		shows := func(r *Row) (bool, error) { return p.members[i].shows(ctx, src, r) }
+		if ok, err := shows(r); !ok || err != nil {
+			return false, err
+		}
+		return t.holds(ctx, src, r, shows)
 	}}
 	for _, m := range p.members {
 		if m.allowed != search.None {

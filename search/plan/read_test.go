@@ -140,7 +140,7 @@ func TestVersions(t *testing.T) {
 		{0, men, "[] 4"},
 	} {
 		got := pages(t, c.limit, func(w plan.Window) (plan.Page, error) {
-			p, found, err := plan.Versions(ctx, l, lowered(t, search.GuardRead("Patient", "1", search.Read, c.a)), w)
+			p, found, err := plan.Versions(ctx, l, lowered(t, search.GuardRead("Patient", "1", search.Read, c.a)), plan.Times{}, w)
 			if !found {
 				t.Errorf("by %v: not found", c.a)
 			}
@@ -156,7 +156,7 @@ func TestVersions(t *testing.T) {
 		gaps.put("Patient", "1", gender)
 	}
 	got := pages(t, 3, func(w plan.Window) (plan.Page, error) {
-		p, _, err := plan.Versions(ctx, gaps, lowered(t, search.GuardRead("Patient", "1", search.Read, men)), w)
+		p, _, err := plan.Versions(ctx, gaps, lowered(t, search.GuardRead("Patient", "1", search.Read, men)), plan.Times{}, w)
 		return p, err
 	})
 	if got != "[Patient/1/5 Patient/1/3 Patient/1/2] 4 [Patient/1/1] 4" {
@@ -164,12 +164,12 @@ func TestVersions(t *testing.T) {
 	}
 	// No link to a page that would have only hidden versions.
 	l.rows = l.rows[1:]
-	p, _, err := plan.Versions(ctx, l, lowered(t, search.GuardRead("Patient", "1", search.Read, men)), plan.Window{Limit: 3})
+	p, _, err := plan.Versions(ctx, l, lowered(t, search.GuardRead("Patient", "1", search.Read, men)), plan.Times{}, plan.Window{Limit: 3})
 	if err != nil || len(p.Rows) != 3 || p.Next != nil {
 		t.Errorf("%v, next %q, %v", names(p.Rows), p.Next, err)
 	}
 	for _, a := range []search.Access{nil, sets{"Patient": "gender=other"}} {
-		if p, found, err := plan.Versions(ctx, l, lowered(t, search.GuardRead("Patient", "1", search.Read, a)), plan.Window{Limit: 3}); found || err != nil || len(p.Rows) > 0 {
+		if p, found, err := plan.Versions(ctx, l, lowered(t, search.GuardRead("Patient", "1", search.Read, a)), plan.Times{}, plan.Window{Limit: 3}); found || err != nil || len(p.Rows) > 0 {
 			t.Errorf("by %v: %v, %v, %v", a, names(p.Rows), found, err)
 		}
 	}
@@ -193,7 +193,7 @@ func TestHistory(t *testing.T) {
 		{[]string{"Patient"}, 0, nil, "[] 0"},
 	} {
 		p := lowered(t, search.GuardHistory(c.types, c.a))
-		got := pages(t, 5, func(w plan.Window) (plan.Page, error) { return plan.History(ctx, l, p, c.since, w) })
+		got := pages(t, 5, func(w plan.Window) (plan.Page, error) { return plan.History(ctx, l, p, plan.Times{Since: c.since}, w) })
 		if got != c.want {
 			t.Errorf("%v since %d by %v:\n%s\nwant\n%s", c.types, c.since, c.a, got, c.want)
 		}

@@ -25,14 +25,7 @@ type Result struct {
 // Run answers a search: it resolves chains and _has from the inside out, selects, and adds the includes. The order is
 // that of w, or, if it has none, that of the query.
 func Run(ctx context.Context, src Source, p Plan, w Window) (Result, error) {
-	b, err := bind(ctx, src, p.typ, p.node)
-	if err != nil {
-		return Result{}, err
-	}
-	if w.Sort == nil {
-		w.Sort = p.sort
-	}
-	page, err := src.Select(ctx, b, w)
+	page, err := p.selected(ctx, src, w)
 	if err != nil {
 		return Result{}, err
 	}
@@ -48,6 +41,21 @@ func Run(ctx context.Context, src Source, p Plan, w Window) (Result, error) {
 		err = in.run()
 	}
 	return r, err
+}
+
+// selected is the page of matches.
+func (p *Plan) selected(ctx context.Context, src Source, w Window) (Page, error) {
+	if p.members != nil && !p.history {
+		return p.selectTypes(ctx, src, w)
+	}
+	b, err := bind(ctx, src, p.typ, p.node)
+	if err != nil {
+		return Page{}, err
+	}
+	if w.Sort == nil {
+		w.Sort = p.order()
+	}
+	return src.Select(ctx, b, w)
 }
 
 // Count is the number of matches.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
 )
 
 // Row is one version of a resource as an engine holds it.
@@ -47,6 +48,7 @@ func (k Key) ID() string { return k.id }
 type Changes struct {
 	types []string
 	since int64 // inclusive, microseconds; 0 is the beginning
+	until int64 // exclusive; 0 is the end
 	keep  func(Source, *Row) (bool, error)
 }
 
@@ -55,6 +57,9 @@ func (c Changes) Types() []string { return c.types }
 
 // Since is the earliest LastUpdated, in microseconds; 0 is the beginning.
 func (c Changes) Since() int64 { return c.since }
+
+// Until is the time, in microseconds, before which LastUpdated is; 0 is the end.
+func (c Changes) Until() int64 { return c.until }
 
 // Keep says whether the caller may see a version; false for the zero Changes. src is the snapshot that is read.
 func (c Changes) Keep(src Source, r *Row) (bool, error) {
@@ -73,6 +78,7 @@ type Window struct {
 	Limit int       // rows at most; 0 with Total counts only
 	Total bool      // count all matches
 	Bare  bool      // only Type and ID of the rows are needed: an engine may leave out the rest
+	Place bool      // Page.Places is needed; there are keys in Sort
 }
 
 // SortKey is one key of the order: of several values of a resource the one that comes first in the order asked for;
@@ -80,6 +86,8 @@ type Window struct {
 type SortKey struct {
 	P    *r4.SearchParameter
 	Desc bool
+	// Of is not nil where the key is not the resource's own: it reads it from other resources. No index has its order.
+	Of func(ctx context.Context, src Source, r *Row) (key index.Key, ok bool, err error)
 }
 
 // Page is a part of a result.
@@ -88,6 +96,14 @@ type Page struct {
 	Next  []byte // position behind the last row, opaque to all but the source; nil if there are no more
 	Total int    // -1 if not asked for
 	Read  int    // index entries and documents read, for Explain
+
+	Places []Place // of Rows, if asked for
+}
+
+// Place is where a row stands in an order.
+type Place struct {
+	Keys []index.Key // of Window.Sort, comparable with those of other types; "" is none
+	At   []byte      // a position, as Page.Next is
 }
 
 // Source is one consistent view of a store. All methods answer from the same snapshot.

@@ -131,16 +131,22 @@ func (s *Service) routeRead(c Caller, e *entry, parts []string, query string) er
 	switch {
 	case len(parts) == 1 && history:
 		e.read = func(ctx context.Context) (Result, error) { return s.HistorySystem(ctx, c, pairs) }
-	case len(parts) == 1 && typ != "" && typ != "metadata" && typ[0] != '$':
+	case len(parts) == 1 && typ == "":
+		e.read = func(ctx context.Context) (Result, error) { return s.SearchSystem(ctx, c, pairs, SearchOptions{}) }
+	case len(parts) == 1 && typ != "metadata" && typ[0] != '$':
 		e.read = func(ctx context.Context) (Result, error) { return s.Search(ctx, c, typ, pairs, SearchOptions{}) }
 	case len(parts) == 2 && history:
 		e.read = func(ctx context.Context) (Result, error) { return s.HistoryType(ctx, c, typ, pairs) }
 	case len(parts) == 2 && !strings.HasPrefix(parts[1], "$"):
-		e.read = func(ctx context.Context) (Result, error) { return s.Read(ctx, c, typ, parts[1]) }
+		e.read = func(ctx context.Context) (Result, error) { return s.Read(ctx, c, typ, parts[1], pairs...) }
 	case len(parts) == 3 && history:
 		e.read = func(ctx context.Context) (Result, error) { return s.HistoryInstance(ctx, c, typ, parts[1], pairs) }
 	case len(parts) == 4 && parts[2] == "_history":
-		e.read = func(ctx context.Context) (Result, error) { return s.VRead(ctx, c, typ, parts[1], parts[3]) }
+		e.read = func(ctx context.Context) (Result, error) { return s.VRead(ctx, c, typ, parts[1], parts[3], pairs...) }
+	case len(parts) == 3 && !strings.HasPrefix(parts[2], "$"):
+		e.read = func(ctx context.Context) (Result, error) {
+			return s.SearchCompartment(ctx, c, fhir.Reference{Type: typ, ID: parts[1]}, parts[2], pairs, SearchOptions{})
+		}
 	default:
 		return fhir.Errorf(fhir.KindNotSupported, "request.url", "GET %q is not supported in a Bundle", clip(strings.Join(parts, "/")))
 	}

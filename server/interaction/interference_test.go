@@ -84,6 +84,14 @@ var requests = []string{
 	"search Observation subject:Patient._has:Observation:subject:category=c", "search Observation category:missing=true", "search Observation category:not=c&_sort=_id",
 	"search Encounter _sort=_id&_total=accurate", "search Encounter _has:Observation:encounter:category=b&_sort=_id", "search Encounter _revinclude=Observation:encounter&_sort=_id",
 	"search Patient _has:Observation:subject:category=c", "search Patient ", "search Observation _count=1&_sort=_id", "search Encounter _count=1&_sort=_id&identifier=2",
+	"search Observation _include:iterate=Encounter:subject&_include=Observation:encounter&_sort=_id", "search Observation _include=*&_sort=_id",
+	"search Encounter _revinclude:iterate=Observation:encounter&_include:iterate=Observation:subject&_sort=_id", "search Encounter _revinclude=*&_sort=_id",
+	"search Observation _sort=encounter:Encounter.class,_id", "search Observation _sort=-encounter:Encounter.identifier,-_id&_count=1",
+	"search Observation _sort=_id&_count=1&_maxresults=2", "search Observation _list=l", "search Observation _summary=true&_sort=_id", "search Observation _elements=encounter&_sort=_id",
+	"system-search _ _type=Observation,Encounter&_sort=_id&_count=1", "system-search _ _count=2", "system-search _ _type=Encounter,Patient&_total=accurate", "system-search _ _list=l",
+	"system-search _ identifier=1&_type=Encounter,Observation&_sort=-_id", "compartment Patient/A/* _count=1", "compartment Patient/B/* ", "compartment Patient/A/Observation _sort=_id&_total=accurate",
+	"compartment Encounter/ve1/Observation _sort=_id", "compartment Encounter/he1/* ", "compartment Encounter/he1/Observation _summary=count",
+	"past Observation _at=2026-01-01T00:02:00Z", "past Observation _sort=_lastUpdated&_count=1", "past Encounter/ve1 _at=lt2026-01-01T00:04:00Z", "past Observation/v1 _sort=_lastUpdated&_count=1",
 	"read Observation v1", "read Observation h1", "read Encounter he1", "read Patient B", "vread Observation h1", "vread Observation v1",
 	"history Observation v1", "history Observation h1", "type history Observation", "type history Encounter", "system history",
 	"update Observation v1", "update Observation h1", "update Observation n1", "delete Observation h2", "delete Observation v2", "delete Observation n2",
@@ -141,19 +149,36 @@ func answer(r *rig, c Caller, request string) string {
 	var out Result
 	var err error
 	switch what := words[0]; what {
-	case "search":
+	case "search", "system-search", "compartment", "past": // all pages, and back again
 		pairs, _ := Pairs(words[2])
 		var all strings.Builder
-		for {
-			if out, err = r.Search(ctx, c, words[1], pairs, SearchOptions{}); err != nil {
+		for relation := "next"; ; {
+			switch path := strings.Split(words[1], "/"); {
+			case what == "search":
+				out, err = r.Search(ctx, c, words[1], pairs, SearchOptions{})
+			case what == "system-search":
+				out, err = r.SearchSystem(ctx, c, pairs, SearchOptions{})
+			case what == "compartment":
+				out, err = r.SearchCompartment(ctx, c, fhir.Reference{Type: path[0], ID: path[1]}, path[2], pairs, SearchOptions{})
+			case len(path) == 1:
+				out, err = r.HistoryType(ctx, c, words[1], pairs)
+			default:
+				out, err = r.HistoryInstance(ctx, c, path[0], path[1], pairs)
+			}
+			if err != nil {
 				break
 			}
 			all.Write(out.Bundle)
-			next := r.decode(out.Bundle).link("next")
-			if next == "" {
+			b := r.decode(out.Bundle)
+			to := b.link(relation)
+			if to == "" && relation == "next" {
+				relation = "previous"
+				to = b.link(relation)
+			}
+			if to == "" {
 				return all.String()
 			}
-			pairs, _ = Pairs(next)
+			pairs, _ = Pairs(to)
 		}
 	case "system":
 		out, err = r.HistorySystem(ctx, c, nil)

@@ -2,7 +2,12 @@ package interaction
 
 import (
 	"context"
+	"slices"
+	"time"
 
+	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/conformance/subset"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
@@ -13,8 +18,8 @@ type SearchOptions struct {
 	Lenient bool // Prefer: handling=lenient: what is not understood is left out, and the Bundle says so
 }
 
-// Search runs a search on one type (R4 search.html): a searchset Bundle with self, first and next links. Params are
-// those of the URL and of a POST body together, decoded.
+// Search runs a search on one type (R4 search.html): a searchset Bundle with self, first, previous and next links.
+// Params are those of the URL and of a POST body together, decoded.
 func (s *Service) Search(ctx context.Context, c Caller, typ string, params []search.Pair, o SearchOptions) (Result, error) {
 	if err := c.grant(search.Search, typ); err != nil {
 		return Result{}, err
@@ -23,45 +28,140 @@ func (s *Service) Search(ctx context.Context, c Caller, typ string, params []sea
 	if err != nil {
 		return Result{}, err
 	}
-	p, err := plan.Lower(search.Guard(q, c.Access), s.Indexer)
+	return s.search(ctx, c, typ, q)
+}
+
+// SearchSystem runs a search on several types: those that _type names, or all. Without _sort the types come one after
+// the other, by name; with it in the order of its keys, which all of them must have. Types that the caller has no s on
+// contribute nothing; KindForbidden if there is no other.
+func (s *Service) SearchSystem(ctx context.Context, c Caller, params []search.Pair, o SearchOptions) (Result, error) {
+	return s.searchTypes(ctx, c, "", stored(r4.Resources()), params, s.options(o.Lenient), nil)
+}
+
+// SearchCompartment runs a search among the members of a compartment (R4 http.html#vsearch): of one type, or, with typ
+// "*", of all that can be members, as SearchSystem. It does not ask whether the compartment's own resource is there.
+func (s *Service) SearchCompartment(ctx context.Context, c Caller, compartment fhir.Reference, typ string, params []search.Pair, o SearchOptions) (Result, error) {
+	path := compartment.String() + "/" + typ
+	members := compartments.Types(compartment.Type)
+	switch {
+	case members == nil:
+		return Result{}, fhir.Errorf(fhir.KindNotSupported, "", "%s has no compartment: %v have", clip(compartment.Type), compartments.Compartments())
+	case !fhir.ValidID(compartment.ID):
+		return Result{}, fhir.Errorf(fhir.KindInvalid, "", "%q is no id", clip(compartment.ID))
+	case typ == "*":
+		return s.searchTypes(ctx, c, path, stored(members), params, s.options(o.Lenient), &compartment)
+	case !slices.Contains(members, typ):
+		return Result{}, fhir.Errorf(fhir.KindNotSupported, "", "%s is not in the compartment of a %s", clip(typ), compartment.Type)
+	}
+	if err := c.grant(search.Search, typ); err != nil {
+		return Result{}, err
+	}
+	q, err := search.Parse(typ, params, s.options(o.Lenient))
 	if err != nil {
 		return Result{}, err
 	}
-	l := s.list("searchset", typ, c, q.Self)
-	w := plan.Window{Limit: s.count(q.Count), Total: q.Total != search.TotalNone}
+	return s.search(ctx, c, path, q.Within(compartment))
+}
+
+// stored are those of the types that can be stored.
+func stored(types []string) []string {
+	return slices.DeleteFunc(slices.Clone(types), func(typ string) bool { return !r4.Searchable(typ) })
+}
+
+func (s *Service) searchTypes(ctx context.Context, c Caller, path string, types []string, params []search.Pair, o search.Options, within *fhir.Reference) (Result, error) {
+	granted := func(typ string) bool { return c.allowed(search.Search, typ) != search.None }
+	if !slices.ContainsFunc(types, granted) {
+		return Result{}, errNoSearch
+	}
+	q, err := search.ParseTypes(types, params, o)
+	if err != nil {
+		return Result{}, err
+	}
+	if !slices.ContainsFunc(q.Branches, func(b search.Branch) bool { return granted(b.Type) }) {
+		return Result{}, errNoSearch
+	}
+	if within != nil {
+		q = q.Within(*within)
+	}
+	return s.search(ctx, c, path, q)
+}
+
+// search answers a query.
+func (s *Service) search(ctx context.Context, c Caller, path string, q search.Query) (Result, error) {
+	begun := time.Now()
+	if q.Explain != search.ExplainNot && !c.Explain {
+		return Result{}, fhir.Errorf(fhir.KindForbidden, "http._explain", "_explain is for administrators and for a sandbox")
+	}
+	g := search.Guard(q, c.Access)
+	p, err := plan.Lower(g, s.Indexer)
+	if err != nil {
+		return Result{}, err
+	}
+	l := s.list("searchset", path, c, q.Self)
+	if err := l.open(q.Page); err != nil {
+		return Result{}, err
+	}
+	w := l.window(plan.Window{Limit: s.count(q.Count), Total: q.Total != search.TotalNone}, false)
 	if q.CountOnly {
 		w.Limit, w.Total = 0, true
-	}
-	if w.After, err = l.open(q.Page); err != nil {
-		return Result{}, err
+	} else if q.Max >= 0 && !l.from.back {
+		w.Limit = min(w.Limit, max(q.Max-l.from.seen, 0))
 	}
 	snap, err := s.Store.Snapshot(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	defer snap.Close()
-	r, err := plan.Run(ctx, snap, p, w)
+	var src plan.Source = snap
+	meter := &plan.Meter{Source: snap}
+	if q.Explain != search.ExplainNot {
+		src = meter
+	}
+	r, err := plan.Run(ctx, src, p, w)
 	if err != nil {
 		return Result{}, err
 	}
 	l.total = r.Total
-	l.next = r.Next
-	if q.CountOnly {
+	if !q.CountOnly {
+		l.turn(&r.Page)
+	}
+	if q.Max >= 0 && l.next != nil && l.next.seen >= q.Max {
 		l.next = nil
 	}
-	warnings := append(append(fhir.Errors(nil), q.Ignored...), r.Warnings...)
+	out := Result{Warnings: append(append(fhir.Errors(nil), q.Ignored...), r.Warnings...)}
+	if q.Explain != search.ExplainNot {
+		out.Explanation = explain(q, g, p, meter, &r, time.Since(begun))
+		out.Explanation.form = q.Explain
+	}
+	out.Bundle, err = l.searchset(&r, q.Subset, out)
+	return out, err
+}
+
+// searchset writes the Bundle of a search.
+func (l *list) searchset(r *plan.Result, part subset.Subset, out Result) ([]byte, error) {
 	b, err := l.begin(size(r.Rows) + size(r.Included))
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	b = l.resources(b, r.Rows, "match")
-	b = l.resources(b, r.Included, "include")
-	if len(warnings) > 0 {
-		b = l.entry(b)
-		b = appendOutcome(append(b, `"resource":`...), "warning", warnings)
-		b = append(b, `,"search":{"mode":"outcome"}}`...)
+	if b, err = l.resources(b, r.Rows, "match", part); err != nil {
+		return nil, err
 	}
-	return Result{Bundle: l.end(b), Warnings: warnings}, nil
+	if b, err = l.resources(b, r.Included, "include", part.OfIncluded()); err != nil {
+		return nil, err
+	}
+	if len(out.Warnings) > 0 {
+		b = l.outcome(b, "warning", out.Warnings)
+	}
+	if out.Explanation != nil {
+		b = l.outcome(b, "information", out.Explanation.issues())
+	}
+	return l.end(b), nil
+}
+
+// outcome writes an entry that says something of the search itself.
+func (l *list) outcome(b []byte, severity string, es fhir.Errors) []byte {
+	b = appendOutcome(append(l.entry(b), `"resource":`...), severity, es)
+	return append(b, `,"search":{"mode":"outcome"}}`...)
 }
 
 // count is the size of a page for what _count asked, -1 if it did not.
@@ -73,15 +173,17 @@ func (s *Service) count(asked int) int {
 	return min(asked, l.MaxPage)
 }
 
-// resources writes entries of a search result: the stored bytes, as they are.
-func (l *list) resources(b []byte, rows []plan.Row, mode string) []byte {
+// resources writes entries of a search result: the stored bytes, as they are, or a part of them.
+func (l *list) resources(b []byte, rows []plan.Row, mode string, part subset.Subset) (_ []byte, err error) {
 	for _, row := range rows {
 		b = l.entry(b)
 		b = append(l.appendInstance(append(b, `"fullUrl":"`...), row), `","resource":`...)
-		b = append(append(b, row.Body...), `,"search":{"mode":"`...)
-		b = append(append(b, mode...), `"}}`...)
+		if b, err = part.Append(b, row.Body); err != nil {
+			return nil, err
+		}
+		b = append(append(append(b, `,"search":{"mode":"`...), mode...), `"}}`...)
 	}
-	return b
+	return b, nil
 }
 
 func size(rows []plan.Row) int {

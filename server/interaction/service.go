@@ -63,6 +63,8 @@ type Caller struct {
 	// what new content must be in; otherwise Allowed is.
 	Access search.Access
 	Grant  string // identity of the grant: a cursor works only for the grant that it was made for
+	// Explain: the caller may ask how a search was answered, which tells the sizes of what was read.
+	Explain bool
 }
 
 // Effect is how an interaction succeeded.
@@ -82,10 +84,11 @@ type Result struct {
 	Readable bool     // the caller has r on Row: Row.Body may be sent
 	Bundle   []byte   // searchset, history, batch-response or transaction-response; nil otherwise
 	// Parameters is what an operation gives back; of $meta-add and $meta-delete nil unless Readable.
-	Parameters []byte
-	Count      int         // of a delete: how many resources it deleted; Row is the tombstone of one, several have none
-	Warnings   fhir.Errors // what lenient handling left out; search Bundles hold them as an entry, too
-	Faults     []error     // of Bundle: what failed in entries by the server's fault; for the log, the answer has no text of it
+	Parameters  []byte
+	Explanation *Explanation // of a search with _explain
+	Count       int          // of a delete: how many resources it deleted; Row is the tombstone of one, several have none
+	Warnings    fhir.Errors  // what lenient handling left out; search Bundles hold them as an entry, too
+	Faults      []error      // of Bundle: what failed in entries by the server's fault; for the log, the answer has no text of it
 }
 
 // Summary tells people what a write did, without anything of content.

@@ -118,7 +118,14 @@ func (src source) changes(c plan.Changes, back bool) (*changeLists, error) {
 			upper = binary.BigEndian.AppendUint64([]byte{keyChange, typ}, ^(uint64(since) ^ timeSign))
 			upper = after(upper)
 		}
-		it, err := src.r.NewIter(&pebble.IterOptions{LowerBound: []byte{keyChange, typ}, UpperBound: upper})
+		lower := []byte{keyChange, typ}
+		if until := c.Until(); until != 0 {
+			lower = binary.BigEndian.AppendUint64(lower, ^(uint64(until-1) ^ timeSign))
+		}
+		if string(lower) >= string(upper) {
+			continue
+		}
+		it, err := src.r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 		if err != nil {
 			m.close()
 			return nil, err

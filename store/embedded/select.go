@@ -76,7 +76,7 @@ func (q *query) ordered(keys []plan.SortKey) (ok bool, dir direction, err error)
 	if len(keys) == 0 {
 		return true, 0, nil
 	}
-	if len(keys) > 1 || q.sch.main == 0 || keys[0].P.Num != q.sch.main {
+	if len(keys) > 1 || !q.ofMain(keys[0]) {
 		return false, 0, nil
 	}
 	if keys[0].Desc {
@@ -87,6 +87,11 @@ func (q *query) ordered(keys []plan.SortKey) (ok bool, dir direction, err error)
 		return false, oldestFirst, err
 	}
 	return true, oldestFirst, several.err()
+}
+
+// ofMain says whether a key is the main date.
+func (q *query) ofMain(k plan.SortKey) bool {
+	return q.sch.main != 0 && k.P.Num == q.sch.main && k.Of == nil
 }
 
 // known is the number of documents of a node if the counts tell.
@@ -175,7 +180,10 @@ func (q *query) inOrder(found postings, w plan.Window) (plan.Page, error) {
 			return page, err
 		}
 		page.Rows = append(page.Rows, row)
-		at = p
+		if at = p; w.Place {
+			k := keyOf(p)
+			page.Places = append(page.Places, plan.Place{Keys: []index.Key{index.Key(k.keys[0])}, At: p.append([]byte{cursorOrder})})
+		}
 	}
 	return page, found.err()
 }

@@ -95,7 +95,7 @@ func (q *query) sorted(n plan.Node, found postings, w plan.Window) (plan.Page, e
 		r.start = k
 	}
 	few := q.src.s.limits.intervals
-	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return sortForm(k.P) != 0 && k.P.Num != q.sch.id }) {
+	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return k.Of != nil || sortForm(k.P) != 0 && k.P.Num != q.sch.id }) {
 		few = q.src.s.limits.terms
 	}
 	total := 0
@@ -111,7 +111,7 @@ func (q *query) sorted(n plan.Node, found postings, w plan.Window) (plan.Page, e
 		for ; ok; ok = found.next() {
 			total++
 		}
-	} else if ok && q.walkable(w.Sort[0].P) {
+	} else if ok && q.walkable(w.Sort[0]) {
 		var match func(position) (bool, error)
 		if match, total, err = q.matches(n, first, found, w.Total); err == nil {
 			rows, err = q.walked(n, w.Limit, &r, match)
@@ -138,6 +138,9 @@ func (q *query) sorted(n plan.Node, found postings, w plan.Window) (plan.Page, e
 			return page, err
 		}
 		page.Rows = append(page.Rows, row)
+		if w.Place {
+			page.Places = append(page.Places, k.place())
+		}
 	}
 	return page, nil
 }
@@ -210,7 +213,8 @@ func sortForm(p *r4.SearchParameter) index.Form {
 	return 0
 }
 
-// sortKeys reads the keys of a document: those of intervals from the list of all, those of terms from its body.
+// sortKeys reads the keys of a document: those of intervals from the list of all, those of terms from its body, those of
+// other resources as the plan says.
 func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 	k := &sortKeys{make([][]byte, len(order)), p}
 	take := func(i int, text string) {
@@ -219,10 +223,23 @@ func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 		}
 	}
 	terms, intervals := false, false
-	for _, o := range order {
-		if sortForm(o.P) != 0 {
+	for i, o := range order {
+		switch {
+		case o.Of != nil:
+			row, err := q.load(p)
+			if err != nil {
+				return nil, err
+			}
+			key, ok, err := o.Of(q.work.ctx, q.src, row)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				take(i, string(key))
+			}
+		case sortForm(o.P) != 0:
 			terms = true
-		} else {
+		default:
 			intervals = true
 		}
 	}
@@ -238,7 +255,7 @@ func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 				return nil, errRecord
 			}
 			for i, o := range order {
-				if sortForm(o.P) == 0 && o.P.Num == v.num && hasUnit(v.units, noUnit[1:]) {
+				if o.Of == nil && sortForm(o.P) == 0 && o.P.Num == v.num && hasUnit(v.units, noUnit[1:]) {
 					take(i, string(v.low))
 				}
 			}
@@ -253,7 +270,7 @@ func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 		for i, o := range order {
 			form := sortForm(o.P)
 			for j := range e {
-				if t := &e[j]; form != 0 && t.Num == o.P.Num && t.Form == form {
+				if t := &e[j]; form != 0 && o.Of == nil && t.Num == o.P.Num && t.Form == form {
 					take(i, t.Text)
 				}
 			}
@@ -265,7 +282,7 @@ func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 // termsOf are the terms that an order may need: of the id alone the record has it.
 func (q *query) termsOf(p position, order []plan.SortKey) ([]index.Term, error) {
 	for _, o := range order {
-		if sortForm(o.P) != 0 && (o.P.Num != q.sch.id || !o.P.CaseSensitive) {
+		if o.Of == nil && sortForm(o.P) != 0 && (o.P.Num != q.sch.id || !o.P.CaseSensitive) {
 			e, err := q.entries(p)
 			return e.Terms, err
 		}
@@ -293,15 +310,29 @@ func (k *sortKeys) append(dst []byte) []byte {
 // readKeys reads a cursor. Whether documents have several dates decides how pages by date are made, and may change from
 // one to the next: a position is read as the key that it stands for.
 func (q *query) readKeys(b []byte, order []plan.SortKey) (*sortKeys, bool) {
-	if len(b) > 0 && b[0] == cursorOrder && len(order) == 1 && order[0].P.Num == q.sch.main {
+	if len(b) > 0 && b[0] == cursorOrder && len(order) == 1 && q.ofMain(order[0]) {
 		p, ok := readPosition(b[1:])
-		k := &sortKeys{keys: [][]byte{nil}, pos: p}
-		if p.ord != ordMissing {
-			k.keys[0] = []byte(index.DateKey(dateOf(p.ord)))
-		}
-		return k, ok
+		return keyOf(p), ok
 	}
 	return readSortKeys(b, len(order))
+}
+
+// keyOf is the key, by the main date, that a position stands for.
+func keyOf(p position) *sortKeys {
+	k := &sortKeys{keys: [][]byte{nil}, pos: p}
+	if p.ord != ordMissing {
+		k.keys[0] = []byte(index.DateKey(dateOf(p.ord)))
+	}
+	return k
+}
+
+// place is where a row with these keys stands.
+func (k *sortKeys) place() plan.Place {
+	p := plan.Place{Keys: make([]index.Key, len(k.keys)), At: k.append([]byte{cursorKeys})}
+	for i, key := range k.keys {
+		p.Keys[i] = index.Key(key)
+	}
+	return p
 }
 
 // readStart is readKeys for pages in the order of postings.

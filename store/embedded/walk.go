@@ -29,9 +29,13 @@ type run struct {
 	ok    bool
 }
 
-// walkable says whether the index has the values of a parameter in their order. References are kept in another one, the
+// walkable says whether the index has the values of a key in their order. References are kept in another one, the
 // main date and _id are no such keys.
-func (q *query) walkable(p *r4.SearchParameter) bool {
+func (q *query) walkable(k plan.SortKey) bool {
+	p := k.P
+	if k.Of != nil {
+		return false
+	}
 	switch p.Type {
 	case r4.String, r4.URI:
 		return true

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -92,18 +93,25 @@ type position struct {
 	Doc   int
 }
 
-func (o order) position(v *version) position {
+func (o order) position(ctx context.Context, src plan.Source, v *version) (position, error) {
 	p := position{Doc: v.doc}
 	if len(o.keys) == 0 {
 		p.Order = v.entries.Order
 	}
 	for _, k := range o.keys {
 		key, ok := o.index.SortKey(k.P, v.res, k.Desc)
+		if k.Of != nil {
+			row := v.Row
+			var err error
+			if key, ok, err = k.Of(ctx, src, &row); err != nil {
+				return p, err
+			}
+		}
 		if p.Keys = append(p.Keys, nil); ok {
 			p.Keys[len(p.Keys)-1] = []byte(key)
 		}
 	}
-	return p
+	return p, nil
 }
 
 func (o order) compare(a, b position) int {
@@ -157,6 +165,18 @@ func cut(found []*version, w plan.Window, at func(*version) position, compare fu
 	n := min(max(w.Limit, 0), len(found))
 	for _, v := range found[:n] {
 		page.Rows = append(page.Rows, v.Row)
+		if w.Place {
+			p := at(v)
+			place := plan.Place{Keys: make([]index.Key, len(p.Keys))}
+			for i, k := range p.Keys {
+				place.Keys[i] = index.Key(k)
+			}
+			var err error
+			if place.At, err = json.Marshal(p); err != nil {
+				return plan.Page{}, err
+			}
+			page.Places = append(page.Places, place)
+		}
 	}
 	if n > 0 && n < len(found) {
 		next, err := json.Marshal(at(found[n-1]))

@@ -75,7 +75,7 @@ func (p *pair) read(src plan.Source, lowered plan.Plan, visible *memorySnapshot,
 	for _, limit := range []int{1, 2, 50} {
 		var rows []plan.Row
 		for w := (plan.Window{Limit: limit, Total: true}); ; {
-			page, found, err := plan.Versions(p.ctx, src, lowered, w)
+			page, found, err := plan.Versions(p.ctx, src, lowered, plan.Times{}, w)
 			if err != nil || found != (now != nil) {
 				return fmt.Sprintf("versions: %v (%v), want %v", found, err, now != nil)
 			}
@@ -95,7 +95,7 @@ func (p *pair) read(src plan.Source, lowered plan.Plan, visible *memorySnapshot,
 		}
 		var reversed []plan.Row
 		for w := (plan.Window{Limit: limit, Back: true}); found; {
-			page, _, err := plan.Versions(p.ctx, src, lowered, w)
+			page, _, err := plan.Versions(p.ctx, src, lowered, plan.Times{}, w)
 			if err != nil {
 				return fmt.Sprintf("versions backwards: %v", err)
 			}
@@ -116,14 +116,14 @@ func (p *pair) changes(src plan.Source, a access) string {
 	visible := p.memory.Visible(search.Search, a).view()
 	middle := firstMoment + int64(len(p.memory.view().log)/4)*1000
 	for _, types := range append([][]string{sortedTypes()}, []string{"Observation"}, []string{"Group", "Patient"}) {
-		for _, since := range []int64{0, middle} {
+		for _, t := range []plan.Times{{}, {Since: middle}, {From: middle, To: middle + 1}, {From: middle, To: middle + 3000, Since: middle - 2000}} {
 			lowered, err := plan.Lower(search.GuardHistory(types, a), p.memory.Indexer)
 			if err != nil {
 				return fmt.Sprintf("lower a history: %v", err)
 			}
 			var want []*version
 			for _, v := range slices.Backward(visible.log) {
-				if slices.Contains(types, v.Type) && v.LastUpdated >= since {
+				if slices.Contains(types, v.Type) && visible.within(t, v) {
 					want = append(want, v)
 				}
 			}
@@ -134,7 +134,7 @@ func (p *pair) changes(src plan.Source, a access) string {
 			for _, limit := range limits {
 				var rows []plan.Row
 				for w := (plan.Window{Limit: limit, Total: true}); ; {
-					page, err := plan.History(p.ctx, src, lowered, since, w)
+					page, err := plan.History(p.ctx, src, lowered, t, w)
 					if err != nil || page.Total != len(want) || len(page.Rows) > limit || page.Next != nil && len(page.Rows) < limit {
 						return fmt.Sprintf("history of %q: total %d, %d rows on a page of %d (%v), want %d",
 							types, page.Total, len(page.Rows), limit, err, len(want))
@@ -145,12 +145,29 @@ func (p *pair) changes(src plan.Source, a access) string {
 					}
 				}
 				if why := sameVersions(rows, want); why != "" {
-					return fmt.Sprintf("history of %q since %d in pages of %d: %s", types, since, limit, why)
+					return fmt.Sprintf("history of %q %+v in pages of %d: %s", types, t, limit, why)
 				}
 			}
 		}
 	}
 	return ""
+}
+
+// within says whether a history for those times holds a version: s is what the caller may see.
+func (s *memorySnapshot) within(t plan.Times, v *version) bool {
+	if v.LastUpdated < t.Since {
+		return false
+	}
+	if t.From == 0 && t.To == 0 {
+		return true
+	}
+	var next *version
+	for _, x := range s.log {
+		if x.Type == v.Type && x.ID == v.ID && x.Version > v.Version && (next == nil || x.Version < next.Version) {
+			next = x
+		}
+	}
+	return v.LastUpdated < t.To && (next == nil || max(next.LastUpdated, v.LastUpdated+1) > t.From)
 }
 
 // sameVersions compares versions, newest first; those of one moment may come in any order.

@@ -179,7 +179,7 @@ func (s *memorySnapshot) Versions(_ context.Context, k plan.Key, w plan.Window) 
 func (s *memorySnapshot) Changes(_ context.Context, c plan.Changes, w plan.Window) (plan.Page, error) {
 	var found []*version
 	for _, v := range s.log {
-		if !slices.Contains(c.Types(), v.Type) || v.LastUpdated < c.Since() {
+		if !slices.Contains(c.Types(), v.Type) || v.LastUpdated < c.Since() || c.Until() != 0 && v.LastUpdated >= c.Until() {
 			continue
 		}
 		ok, err := c.Keep(s, &v.Row)
@@ -199,14 +199,21 @@ func (s *memorySnapshot) Changes(_ context.Context, c plan.Changes, w plan.Windo
 }
 
 // Select implements plan.Source.
-func (s *memorySnapshot) Select(_ context.Context, b plan.Bound, w plan.Window) (plan.Page, error) {
+func (s *memorySnapshot) Select(ctx context.Context, b plan.Bound, w plan.Window) (plan.Page, error) {
 	found, err := s.members(b)
 	if err != nil {
 		return plan.Page{}, err
 	}
 	o := order{w.Sort, s.index}
-	slices.SortFunc(found, func(a, b *version) int { return o.compare(o.position(a), o.position(b)) })
-	return cut(found, w, o.position, o.compare)
+	places := map[*version]position{}
+	for _, v := range found {
+		if places[v], err = o.position(ctx, s, v); err != nil {
+			return plan.Page{}, err
+		}
+	}
+	at := func(v *version) position { return places[v] }
+	slices.SortFunc(found, func(a, b *version) int { return o.compare(at(a), at(b)) })
+	return cut(found, w, at, o.compare)
 }
 
 // Targets implements plan.Source.

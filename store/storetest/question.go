@@ -14,6 +14,7 @@ import (
 // question is a search and who asks.
 type question struct {
 	Type   string
+	Types  []string // instead of Type: several
 	Pairs  []search.Pair
 	Access access
 	Limit  int // rows on a page
@@ -24,7 +25,14 @@ func (q question) String() string {
 	for _, p := range q.Pairs {
 		parts = append(parts, p.Name+"="+p.Value)
 	}
-	return fmt.Sprintf("GET %s?%s, pages of %d\n%s", q.Type, strings.Join(parts, "&"), q.Limit, q.Access)
+	return fmt.Sprintf("GET %s%s?%s, pages of %d\n%s", q.Type, strings.Join(q.Types, ","), strings.Join(parts, "&"), q.Limit, q.Access)
+}
+
+func (q question) parse() (search.Query, error) {
+	if q.Types != nil {
+		return search.ParseTypes(q.Types, q.Pairs, parseOptions)
+	}
+	return search.Parse(q.Type, q.Pairs, parseOptions)
 }
 
 func sortedTypes() []string {
@@ -72,6 +80,9 @@ func (m maker) question() question {
 	if m.oneIn(3) {
 		q.Limit = 1000
 	}
+	if m.oneIn(8) {
+		return m.several(q)
+	}
 	about := m.live(typ)
 	if m.crowd && m.oneIn(2) && slices.Contains(asked[typ], "patient") {
 		q.Pairs = append(q.Pairs, search.Pair{Name: "patient", Value: "Patient/p1"}) // whose list is long
@@ -94,6 +105,41 @@ func (m maker) question() question {
 			return q
 		}
 		q.Pairs[n].Name = strings.TrimSuffix(q.Pairs[n].Name, ":iterate") + ":iterate"
+	}
+	return q
+}
+
+// several makes q a search on several types, by what they have in common.
+func (m maker) several(q question) question {
+	for range 2 + m.IntN(3) {
+		q.Types = append(q.Types, pick(m, worldTypes))
+	}
+	slices.Sort(q.Types)
+	q.Types, q.Type = slices.Compact(q.Types), ""
+	first := q.Types[0]
+	common := slices.DeleteFunc(append(slices.Clone(asked[first]), everyType...), func(code string) bool {
+		return slices.ContainsFunc(q.Types, func(typ string) bool {
+			p := r4.Lookup(typ, code)
+			return p == nil || p.Type != param(first, code).Type || !ordered(p)
+		})
+	})
+	for range m.IntN(3) {
+		p := param(first, pick(m, common))
+		value := m.searchValue(p, "")
+		if p.Type == r4.Reference {
+			value = "Patient/" + m.whose
+		}
+		q.Pairs = append(q.Pairs, search.Pair{Name: p.Code, Value: value})
+	}
+	if m.oneIn(2) {
+		sort := m.one("", "-") + pick(m, common)
+		if m.oneIn(2) {
+			sort += "," + m.one("", "-") + pick(m, common)
+		}
+		q.Pairs = append(q.Pairs, search.Pair{Name: "_sort", Value: sort})
+	}
+	if m.oneIn(3) {
+		q.Pairs = append(q.Pairs, m.include(pick(m, q.Types), nil))
 	}
 	return q
 }
@@ -284,11 +330,24 @@ func (m maker) has(typ string, about *version) (name, value string, ok bool) {
 	return "", "", false
 }
 
+// ordered says whether a parameter can be sorted by.
+func ordered(p *r4.SearchParameter) bool {
+	return p.Type != r4.Composite && p.Type != r4.Special && p.Expression != ""
+}
+
 func (m maker) sort(typ string) string {
 	var keys []string
 	for range 1 + m.IntN(3) {
 		code := pick(m, append(slices.Clone(asked[typ]), "_id", "_lastUpdated"))
-		if t := param(typ, code).Type; t == r4.Composite || t == r4.Special {
+		if refs := references(typ); m.oneIn(8) && len(refs) > 0 {
+			p := pick(m, refs)
+			target := pick(m, targets(p))
+			if end := pick(m, asked[target]); ordered(param(target, end)) {
+				keys = append(keys, m.one("", "-")+p.Code+":"+target+"."+end)
+			}
+			continue
+		}
+		if !ordered(param(typ, code)) {
 			continue
 		}
 		keys = append(keys, m.one("", "-")+code)

@@ -26,13 +26,17 @@ type Answer struct {
 // Search evaluates a guarded query without an index or a plan.
 func (m *Memory) Search(g search.Guarded) Answer {
 	s := m.view()
+	types := map[string]search.Guarded{}
+	for _, t := range branches(g) {
+		types[t.Type()] = t
+	}
 	var found []*version
 	for _, v := range s.now {
-		if !v.Deleted && v.Type == g.Type() && search.Match(s.world(), g.Where(), v.res) {
+		if t, ok := types[v.Type]; ok && !v.Deleted && search.Match(s.world(), t.Where(), v.res) {
 			found = append(found, v)
 		}
 	}
-	order := s.comparison(g)
+	order := s.comparison(types)
 	slices.SortFunc(found, func(a, b *version) int { return cmp.Or(order(a, b), strings.Compare(a.ID, b.ID)) })
 	a := Answer{Total: len(found)}
 	for i, v := range found {
@@ -43,6 +47,14 @@ func (m *Memory) Search(g search.Guarded) Answer {
 		a.Groups[last] = append(a.Groups[last], v.Type+"/"+v.ID)
 	}
 	return a
+}
+
+// branches are the searches on one type that g is made of.
+func branches(g search.Guarded) []search.Guarded {
+	if g.Type() == "" {
+		return g.Members()
+	}
+	return []search.Guarded{g}
 }
 
 // Included are the versions that the includes of q add to a page for a caller, sorted, none of them on the page:
@@ -206,22 +218,20 @@ func (s *memorySnapshot) world() search.World {
 	}}
 }
 
-// comparison is the order of g on the values of resources: its keys, or the main date, latest first.
-func (s *memorySnapshot) comparison(g search.Guarded) func(a, b *version) int {
-	keys := g.Sort()
-	if p := r4.Lookup(g.Type(), r4.MainDate(g.Type())); len(keys) == 0 && p != nil {
-		start := func(v *version) int64 {
-			latest := int64(fhir.MinTime)
-			for _, d := range s.index.Values(p, v.res) {
-				latest = max(latest, d.Time.Low)
-			}
-			return latest
+// comparison is the order of a search on the values of resources: its keys, then the type; without keys the type, then the main
+// date, latest first.
+func (s *memorySnapshot) comparison(types map[string]search.Guarded) func(a, b *version) int {
+	start := func(v *version) int64 {
+		latest := int64(fhir.MinTime)
+		for _, d := range s.index.Values(r4.Lookup(v.Type, r4.MainDate(v.Type)), v.res) {
+			latest = max(latest, d.Time.Low)
 		}
-		return func(a, b *version) int { return cmp.Compare(start(b), start(a)) }
+		return latest
 	}
 	return func(a, b *version) int {
-		for _, k := range keys {
-			x, y := s.first(a, k), s.first(b, k)
+		keys, others := types[a.Type].Sort(), types[b.Type].Sort()
+		for i, k := range keys {
+			x, y := s.first(a, k), s.first(b, others[i])
 			if x == nil || y == nil {
 				if c := last(x == nil, y == nil); c != 0 {
 					return c
@@ -234,13 +244,16 @@ func (s *memorySnapshot) comparison(g search.Guarded) func(a, b *version) int {
 				return c
 			}
 		}
-		return 0
+		if c := strings.Compare(a.Type, b.Type); c != 0 || len(keys) > 0 {
+			return c
+		}
+		return cmp.Compare(start(b), start(a))
 	}
 }
 
 // first is the value that comes first in the order asked for, nil if there is none.
 func (s *memorySnapshot) first(v *version, k search.Sort) (best *index.Value) {
-	for _, x := range s.index.Values(k.P, v.res) {
+	for _, x := range s.sortValues(v, k.Via, k.P) {
 		if k.P.Type == r4.Token && x.Code == "" || k.P.Type == r4.Reference && x.Ref == (fhir.Reference{}) {
 			continue // a text, a system or an identifier alone has no place in the order
 		}
@@ -249,6 +262,21 @@ func (s *memorySnapshot) first(v *version, k search.Sort) (best *index.Value) {
 		}
 	}
 	return best
+}
+
+// sortValues are the values of a key of an order: those of the resource, or of what a chain of references that the
+// caller may search leads to.
+func (s *memorySnapshot) sortValues(v *version, via []search.Link, p *r4.SearchParameter) (out []index.Value) {
+	if len(via) == 0 {
+		return s.index.Values(p, v.res)
+	}
+	for _, x := range s.index.Values(via[0].P, v.res) {
+		to := s.now[instance{x.Ref.Type, x.Ref.ID}]
+		if x.Ref.Local() && x.Ref.Type == via[0].Target && to != nil && !to.Deleted && s.sees(via[0].Of().Allowed(), to) {
+			out = append(out, s.sortValues(to, via[1:], p)...)
+		}
+	}
+	return out
 }
 
 // compareValues orders two values of one parameter. Ranges go by where they begin.

@@ -181,7 +181,9 @@ func TestShrink(t *testing.T) {
 	d := differential{T: t, open: func(*testing.T) store.Store { return forgetful{NewMemory()} }}
 	var f *failure
 	for seed := uint64(1); f == nil && seed < 30; seed++ {
-		f = d.world(seed)
+		if f = d.world(seed); f != nil && (f.q == nil || f.q.Type != "Patient") {
+			f = nil // what another type's search looks for through a chain takes more to show
+		}
 	}
 	if f == nil {
 		t.Fatal("nobody noticed that a Patient is missing")

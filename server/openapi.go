@@ -64,7 +64,7 @@ func answers(text, schema string) object {
 // operation is one method on a path.
 func operation(o ui.Operation) object {
 	var refs []object
-	for _, name := range []string{"type", "id", "version"} {
+	for _, name := range []string{"type", "id", "version", "member"} {
 		if strings.Contains(o.Path, "{"+name+"}") {
 			refs = append(refs, object{"$ref": "#/components/parameters/" + name})
 		}
@@ -127,7 +127,7 @@ func result(o ui.Operation) object {
 		return answers("Parameters.", "Parameters")
 	case o.Path == "/fhir/metadata":
 		return answers("The CapabilityStatement.", "Resource")
-	case strings.HasSuffix(o.Path, "/_history"), strings.HasSuffix(o.Path, "/_search"), o.Path == "/fhir", o.Path == "/fhir/{type}" && o.Method == get:
+	case strings.HasSuffix(o.Path, "/_history"), strings.HasSuffix(o.Path, "/_search"), strings.HasSuffix(o.Path, "/{member}"), o.Path == "/fhir", o.Path == "/fhir/{type}" && o.Method == get:
 		return answers("A Bundle.", "Bundle")
 	}
 	return answers("The resource.", "Resource")
@@ -155,6 +155,7 @@ func parameters() object {
 		"type":    path("type", "A resource type.", object{"type": "string", "enum": types()}),
 		"id":      path("id", "The id of a resource.", id),
 		"version": path("version", "The versionId of a version.", id),
+		"member":  path("member", "The type of members of the compartment, or * for all.", object{"type": "string"}),
 	}
 	for _, p := range everySearch() {
 		if p.Name != "_has" {

@@ -39,7 +39,7 @@ func (s *Server) makePages(table []route) pages {
 	}
 	list := api(table)
 	var b bytes.Buffer
-	if err := p.ui.RenderDocs(&b, ui.Docs{Frame: auth.Frame{Sandbox: s.o.Sandbox}, Base: base, Operations: list, Parameters: everySearch()}); err != nil {
+	if err := p.ui.RenderDocs(&b, ui.Docs{Frame: auth.Frame{Sandbox: s.o.Sandbox}, Base: base, SMART: s.o.Auth != nil, Operations: list, Parameters: everySearch()}); err != nil {
 		panic(err) // the templates are ours, a test draws them
 	}
 	p.docs = newDocument(b.Bytes(), vHTML)

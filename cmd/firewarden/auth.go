@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/firewarden/firewarden/auth"
-	"github.com/firewarden/firewarden/auth/plain"
 	"github.com/firewarden/firewarden/internal/synth"
 )
 
@@ -18,7 +17,7 @@ import (
 func (s *site) authorization(ctx context.Context) error {
 	var err error
 	s.auth, err = auth.New(ctx, auth.Options{
-		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: plain.Pages{}, Sandbox: s.sandbox,
+		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox,
 		Logger: s.log, Now: s.m.Now, Random: s.m.Random,
 	})
 	if err != nil {

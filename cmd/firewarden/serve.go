@@ -15,9 +15,11 @@ import (
 
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/auth/words"
 	"github.com/firewarden/firewarden/internal/config"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server"
+	"github.com/firewarden/firewarden/server/ui"
 )
 
 // A site is a server that has been put together: its listeners, its store, its key.
@@ -33,6 +35,8 @@ type site struct {
 	key      adminKey
 	seeded   string // what the sandbox put into an empty store
 	log      *slog.Logger
+	texts    words.Texts
+	pages    *ui.Pages
 	auth     *auth.Server
 	setup    string // one-time link that makes the first administrator, "" if there is one
 	server   *server.Server
@@ -124,6 +128,9 @@ func (s *site) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err = s.makePages(); err != nil {
+		return err
+	}
 	if err = s.authorization(ctx); err != nil {
 		return err
 	}
@@ -137,6 +144,7 @@ func (s *site) open(ctx context.Context) (err error) {
 		Auth:      s.auth,
 		AdminKey:  s.key.text,
 		Sandbox:   s.sandbox,
+		Pages:     s.pages,
 		Home:      s.home,
 		Version:   version,
 		Logger:    s.log,
@@ -183,8 +191,10 @@ func (s *site) announce() {
 		fmt.Fprintf(w, "   %s", s.seeded)
 	}
 	lines := [][2]string{
+		{"Start", s.base + "/"},
 		{"FHIR", fmt.Sprintf("%-40s GET /fhir/metadata", s.base+"/fhir")},
 		{"SMART", s.base + "/fhir/.well-known/smart-configuration"},
+		{"API docs", s.base + "/docs"},
 		{"Admin", s.key.told},
 	}
 	health := fmt.Sprintf("%-40s", s.base+"/health")

@@ -26,6 +26,7 @@ type Config struct {
 	Clients       json.RawMessage // a list of clients that are declared; nil if there are none
 	Users         json.RawMessage // likewise
 	SandboxJWKS   string          // URL or file of the keys of the sandbox's clients
+	ScopeTexts    string          // file with texts of scopes, "" if there are none
 
 	// Notes are what looks like a mistake and is none for sure.
 	Notes []string

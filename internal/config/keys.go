@@ -80,6 +80,8 @@ var keys = []Key{
 		set: func(c *Config, v string) error { return list(&c.Users, v) }},
 	{Name: "sandbox-jwks", Usage: "`URL|FILE` of the public keys (JWK Set) of sandbox-key and sandbox-backend",
 		set: func(c *Config, v string) error { c.SandboxJWKS = v; return nil }},
+	{Name: "scope-texts", Usage: "`FILE` (JSON) with what scopes are called on the consent page, by language",
+		set: func(c *Config, v string) error { c.ScopeTexts = v; return nil }},
 	{Name: "stop-timeout", Default: "10s", Usage: "`time` that requests get to end when the server stops",
 		set: func(c *Config, v string) (err error) {
 			c.StopTimeout, err = time.ParseDuration(v)

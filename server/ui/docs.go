@@ -10,6 +10,7 @@ import (
 type Docs struct {
 	auth.Frame
 	Base       string // of the server
+	SMART      bool   // there is an authorization server
 	Operations []Operation
 	Parameters []Parameter // of every search
 }

@@ -64,7 +64,7 @@ func TestLaunchWithoutScript(t *testing.T) {
 		t.Fatal(b.text)
 	}
 	answer := w.redeem(b.press("Allow"))
-	if answer["patient"] != "a" || answer["refresh_token"] == nil {
+	if answer["patient"] != "a" || answer["id_token"] == nil {
 		t.Errorf("%v", answer)
 	}
 

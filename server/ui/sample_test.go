@@ -143,7 +143,7 @@ func samples() []sample {
 	docs := func(name string, d Docs) {
 		list = append(list, sample{name, func(p *Pages, w io.Writer) error { return p.RenderDocs(w, d) }})
 	}
-	docs("docs", Docs{Frame: auth.Frame{Sandbox: true}, Base: "http://127.0.0.1:8080", Operations: []Operation{
+	docs("docs", Docs{Frame: auth.Frame{Sandbox: true}, SMART: true, Base: "http://127.0.0.1:8080", Operations: []Operation{
 		{"GET", "/fhir/metadata", "What the server can do", "A CapabilityStatement.", "The server", true},
 		{"GET", "/fhir/{type}", "Search", "Parameters are those of the type.", "Resources", false},
 		{"POST", "/fhir/{type}/_search", "Search", "", "Resources", false},

@@ -436,6 +436,9 @@ func (s *source) Targets(_ context.Context, b plan.Bound, p *r4.SearchParameter,
 			}
 		}
 	})
+	if len(refs) > 1 && max < 1000 { // it gives up early: candidates are asked one by one
+		return refs[:1], true, err
+	}
 	return refs, false, err
 }
 

@@ -9,19 +9,12 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 )
 
-// The nodes of joins are in plans only: Run resolves them, engines never see one.
+// The nodes of joins (ref, back) are in plans only: Run resolves them, engines never see one.
 type (
 	// ref is what refers by p to a resource of type target that is in of.
 	ref struct {
 		p      *r4.SearchParameter
 		target string
-		of     Node
-	}
-	// back is the resources of type typ to which p of a resource of type source refers that is in of.
-	back struct {
-		typ    string
-		source string
-		p      *r4.SearchParameter
 		of     Node
 	}
 )
@@ -30,8 +23,24 @@ func (ref) node()  {}
 func (back) node() {}
 
 // and is the intersection: flat, without All, None if a member is, the most selective members first. An And of
-// nothing but All is All.
+// nothing but All is All. A Verify of All is put around the others, and tests what they leave.
 func and(list []Node) Node {
+	var tests []Verify
+	list = slices.DeleteFunc(slices.Clone(list), func(n Node) bool {
+		v, ok := n.(Verify)
+		if ok = ok && v.X == (All{}); ok {
+			tests = append(tests, v)
+		}
+		return ok
+	})
+	n := intersection(list)
+	for _, v := range tests {
+		n = v.over(n)
+	}
+	return n
+}
+
+func intersection(list []Node) Node {
 	var out And
 	for _, n := range list {
 		switch n := n.(type) {
@@ -114,11 +123,15 @@ func not(n Node) Node {
 	return Not{n}
 }
 
-func verify(n Node, by func(*Row) (bool, error)) Node {
+func verify(n Node, by func(*Row) (bool, error)) Node { return Verify{By: by}.over(n) }
+
+// over is the members of n that v.By keeps.
+func (v Verify) over(n Node) Node {
 	if _, none := n.(None); none {
 		return n
 	}
-	return Verify{X: n, By: by}
+	v.X = n
+	return v
 }
 
 // terms is the resources that have one of the terms, which are all of one Num and Form.

@@ -32,10 +32,12 @@ type (
 	Or []Node
 	// Not is the complement within the type.
 	Not struct{ X Node }
-	// Verify is the members of X that By keeps: what terms and ranges cannot say exactly. By gets rows with their Body.
+	// Verify is the members of X that By keeps: what terms and ranges cannot say exactly. By gets rows with their Body;
+	// with Bare it needs Type and ID only, and an engine may leave out the rest.
 	Verify struct {
-		X  Node
-		By func(*Row) (bool, error)
+		X    Node
+		By   func(*Row) (bool, error)
+		Bare bool
 	}
 )
 

@@ -11,7 +11,7 @@ import (
 
 // Limits of one Run. Over them a query is too-costly, or, for includes, has a warning.
 const (
-	MaxJoin    = 10_000 // resources on the inner side of a chain or _has
+	MaxJoin    = 10_000 // resources on the inner side of a chain
 	MaxInclude = 1_000  // included resources of a page
 )
 
@@ -91,7 +91,7 @@ func resolve(ctx context.Context, src Source, n Node) (Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return verify(x, n.By), nil
+		return n.over(x), nil
 	case ref:
 		return n.resolve(ctx, src)
 	case back:
@@ -157,31 +157,6 @@ func references(p *r4.SearchParameter, rows []Row) Node {
 		list[i] = index.Term{Num: p.Num, Form: index.FormReference, Text: rows[i].Type + "/" + rows[i].ID}
 	}
 	return terms(list)
-}
-
-// resolve: the sources first, then what they refer to.
-func (n back) resolve(ctx context.Context, src Source) (Node, error) {
-	b, err := bind(ctx, src, n.source, n.of)
-	if err != nil {
-		return nil, err
-	}
-	if _, none := b.node.(None); none {
-		return None{}, nil
-	}
-	refs, more, err := src.Targets(ctx, b, n.p, MaxJoin)
-	if err != nil {
-		return nil, err
-	}
-	if more {
-		return nil, tooCostly("_has by %s of %s finds more than %d resources", n.p.Code, n.source, MaxJoin)
-	}
-	var list []index.Term
-	for _, r := range refs {
-		if r.Type == n.typ {
-			list = append(list, idTerm(r.ID))
-		}
-	}
-	return terms(list), nil
 }
 
 func tooCostly(format string, args ...any) error {

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -171,6 +172,41 @@ func TestJoins(t *testing.T) {
 		r := run(t, l, c.typ, c.query, c.a, plan.Window{Limit: 10})
 		if got := fmt.Sprint(names(r.Rows)); got != c.want || l.selects != c.selects {
 			t.Errorf("%s?%s by %v: %s, want %s; %d selects", c.typ, c.query, c.a, got, c.want, l.selects)
+		}
+	}
+}
+
+// TestHasMany: where many are referred to, the candidates are asked one by one, and, if those are many, the references are
+// listed after all. The answer is the same, and is not refused however many there are.
+func TestHasMany(t *testing.T) {
+	l := &log{}
+	for i := range 200 {
+		l.put("Patient", fmt.Sprint(i), `,"gender":"male"`)
+		if i%20 != 0 {
+			l.put("Encounter", fmt.Sprint("e", i), fmt.Sprintf(`,"status":"finished","subject":{"reference":"Patient/%d"}`, i))
+		}
+	}
+	all := sets{"Patient": "", "Encounter": ""}
+	for _, c := range []struct {
+		query   string
+		a       sets
+		w       plan.Window
+		rows    int
+		total   int
+		targets []int // what was asked for
+	}{
+		{"_has:Encounter:patient:status=finished", all, plan.Window{Limit: 300}, 190, 190, []int{64, 512}},
+		{"_has:Encounter:patient:status=finished", all, plan.Window{Limit: 5, Total: true}, 5, 190, []int{64, 512}},
+		{"gender=male&_has:Encounter:patient:status=finished&_id=20,21,22", all, plan.Window{Limit: 300}, 2, 2, []int{64}},
+		{"gender=female&_has:Encounter:patient:status=finished", all, plan.Window{Limit: 300}, 0, 0, []int{64}},
+		{"_has:Encounter:patient:status=finished", sets{"Patient": "_id=1,2,3,20", "Encounter": ""}, plan.Window{Limit: 300}, 3, 3, []int{64}},
+		{"_has:Encounter:patient:status=finished", sets{"Patient": "", "Encounter": "_id=e3,e4"}, plan.Window{Limit: 300}, 2, 2, []int{64}},
+		{"_has:Encounter:patient:status=finished", sets{"Patient": ""}, plan.Window{Limit: 300}, 0, 0, nil},
+	} {
+		l.targets = nil
+		r := run(t, l, "Patient", c.query, c.a, c.w)
+		if len(r.Rows) != c.rows || r.Total != c.total || !slices.Equal(l.targets, c.targets) {
+			t.Errorf("%s by %v: %d rows, total %d, want %d, %d; targets %v, want %v", c.query, c.a, len(r.Rows), r.Total, c.rows, c.total, l.targets, c.targets)
 		}
 	}
 }

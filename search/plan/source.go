@@ -117,7 +117,7 @@ type Source interface {
 	// Select gives the current resources of b in the order of w.
 	Select(ctx context.Context, b Bound, w Window) (Page, error)
 	// Targets gives the distinct local references that the parameter p takes in the resources of b, at most max; more
-	// says that there are further ones.
+	// says that there are further ones, or that there may be: a source may give up after many more resources than max.
 	Targets(ctx context.Context, b Bound, p *r4.SearchParameter, max int) (refs []fhir.Reference, more bool, err error)
 	// Changes gives the versions that c keeps, newest first (LastUpdated descending, then a stable order). Limit, Total
 	// and Next count kept versions only: Next is nil unless there is a further one that is kept.

@@ -19,7 +19,8 @@ import (
 // these tests ask for.
 type log struct {
 	rows    []plan.Row
-	selects int // calls of Select
+	selects int   // calls of Select
+	targets []int // what Targets was asked for
 }
 
 // put writes the next version of an instance.
@@ -83,6 +84,7 @@ func (l *log) Select(_ context.Context, b plan.Bound, w plan.Window) (plan.Page,
 }
 
 func (l *log) Targets(_ context.Context, b plan.Bound, p *r4.SearchParameter, max int) ([]fhir.Reference, bool, error) {
+	l.targets = append(l.targets, max)
 	page, err := l.Select(context.Background(), b, plan.Window{Limit: 1 << 30})
 	var refs []fhir.Reference
 	for i := range page.Rows {
@@ -152,6 +154,11 @@ func holds(n plan.Node, r *plan.Row) (bool, error) {
 		return false, nil
 	case plan.None:
 		return false, nil
+	case plan.Verify:
+		if ok, err := holds(n.X, r); !ok || err != nil {
+			return false, err
+		}
+		return n.By(r)
 	}
 	return false, fmt.Errorf("no %T in these tests", n)
 }

@@ -117,7 +117,7 @@ func (q *query) compile(n plan.Node, patient string) (set, error) {
 		return q.not(n.X, patient)
 	case plan.Verify:
 		s, err := q.compile(n.X, patient)
-		s.late = append(s.late, q.verify(n.By))
+		s.late = append(s.late, q.verify(n))
 		return s, err
 	}
 	return set{}, fmt.Errorf("an unknown node %T", n)
@@ -133,13 +133,13 @@ func (q *query) compiled(n plan.Node, patient string) (postings, error) {
 }
 
 // verify is the test of a plan.Verify.
-func (q *query) verify(by func(*plan.Row) (bool, error)) test {
+func (q *query) verify(v plan.Verify) test {
 	return func(p position) (bool, error) {
-		row, err := q.load(p)
+		row, err := q.found(p, v.Bare)
 		if err != nil {
 			return false, err
 		}
-		return by(row)
+		return v.By(&row)
 	}
 }
 

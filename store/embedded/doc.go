@@ -24,6 +24,9 @@
 //     patient only, and their tokens a second time (keyPatient): patient, type, code, date is one key order, and what a
 //     chart asks touches that patient's blocks only.
 //
+// What is often asked of a document, its shape, its dates and numbers and the patients that it refers to (links), is in
+// the list of all documents (keyAll): nobody has to read a body for it.
+//
 // Other ranges (keyRange) order by their low end within a class of widths (interval.go), so that a bound of the high
 // end is a bound of the low end too. A range with few members is sorted in memory; with many the candidates are probed
 // through the list of all documents, which holds their intervals. Any other order is made by looking at the keys of all

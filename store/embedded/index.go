@@ -56,7 +56,7 @@ func newDocument(sch *schema, doc uint64, e *index.Entries) document {
 func (d *document) each(types typeNumbers, emit func(key, val []byte)) {
 	typ := d.schema.number
 	var space [160]byte
-	val := []byte{byte(d.shape >> 8), byte(d.shape)}
+	val := d.appendLinks(types, []byte{byte(d.shape >> 8), byte(d.shape)})
 	for i := range d.intervals {
 		val = d.intervals[i].append(val)
 	}

@@ -10,14 +10,14 @@ import (
 )
 
 // flatten lists the operands of nested Ands; what Verify holds is an operand, its test comes after.
-func flatten(n plan.And, out []plan.Node, late []func(*plan.Row) (bool, error)) ([]plan.Node, []func(*plan.Row) (bool, error)) {
+func flatten(n plan.And, out []plan.Node, late []plan.Verify) ([]plan.Node, []plan.Verify) {
 	for _, x := range n {
 		for {
 			v, ok := x.(plan.Verify)
 			if !ok {
 				break
 			}
-			late, x = append(late, v.By), v.X
+			late, x = append(late, v), v.X
 		}
 		if and, ok := x.(plan.And); ok && len(and) > 0 {
 			out, late = flatten(and, out, late)
@@ -33,8 +33,8 @@ func flatten(n plan.And, out []plan.Node, late []func(*plan.Row) (bool, error)) 
 func (q *query) and(n plan.And, patient string) (set, error) {
 	nodes, late := flatten(n, nil, nil)
 	var out set
-	for _, by := range late {
-		out.late = append(out.late, q.verify(by))
+	for _, v := range late {
+		out.late = append(out.late, q.verify(v))
 	}
 	if patient == "" {
 		for i, x := range nodes {

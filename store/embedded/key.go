@@ -20,7 +20,7 @@ const (
 	keyIndex   = 0x20
 	keyShape   = 0x20 // type, shape → its terms
 	keyCount   = 0x21 // type, shape → number of documents
-	keyAll     = 0x22 // type, position → shape, intervals
+	keyAll     = 0x22 // type, position → shape, links, intervals
 	keyMember  = 0x23 // type, shape, position
 	keyTerm    = 0x24 // type, term, position
 	keyPatient = 0x25 // patient, type, term, position

@@ -18,6 +18,8 @@ type limits struct {
 	// Matches whose sort keys are looked at one by one before the index is walked instead, if they have to be parsed or
 	// not; and matches that are put into a set to know them again.
 	terms, intervals, known int
+
+	targets int // times as many documents as references that Targets looks at
 }
 
 var defaultLimits = limits{
@@ -25,4 +27,5 @@ var defaultLimits = limits{
 	patients: 2000, atOnce: 8, ofPatient: 256,
 	alone: 1 << 16, beside: 1 << 9, ofOne: 1 << 8, probes: 1 << 9,
 	terms: 1000, intervals: 10_000, known: 50_000,
+	targets: 8,
 }

@@ -34,8 +34,8 @@ func (q *query) shaped(t index.Term, patient string, negated bool) (set, error) 
 		if err != nil {
 			return false, err
 		}
-		if shape := l.shape(); shape != 0 {
-			return wanted[shape], nil
+		if l.shape != 0 {
+			return wanted[l.shape], nil
 		}
 		for _, o := range odd {
 			if o.has(p) {

@@ -26,7 +26,7 @@ func (q *query) probe(union []plan.Range) test {
 		if err != nil {
 			return false, err
 		}
-		for b := l.intervals(); len(b) > 0; {
+		for b := l.intervals; len(b) > 0; {
 			n := v.read(b)
 			if n < 0 {
 				return false, errRecord
@@ -41,34 +41,42 @@ func (q *query) probe(union []plan.Range) test {
 }
 
 // looks is the value of keyAll: what is known of a document without its body.
-type looks []byte
+type looks struct {
+	shape     uint16
+	links     links
+	intervals []byte
+}
 
-func (l looks) shape() uint16     { return uint16(l[0])<<8 | uint16(l[1]) }
-func (l looks) intervals() []byte { return l[2:] }
+func readLooks(val []byte) (l looks, err error) {
+	if len(val) < 2 {
+		return l, errRecord
+	}
+	n := linksLen(val[2:])
+	if n < 0 {
+		return l, errRecord
+	}
+	return looks{uint16(val[0])<<8 | uint16(val[1]), links(val[2 : 2+n]), val[2+n:]}, nil
+}
 
 // look looks at a document; the result is valid until the next look. Several tests may ask in turns, each in its own
 // order.
-func (q *query) look(p position) (looks, error) {
+func (q *query) look(p position) (l looks, err error) {
 	if q.every == nil {
 		prefix := []byte{keyAll, q.sch.number}
 		it, err := q.src.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 		if err != nil {
-			return nil, err
+			return l, err
 		}
 		q.every = newList(it, prefix, &work{ctx: q.work.ctx})
 	}
 	q.work.read++
 	if !q.every.has(p) {
 		if err := q.every.err(); err != nil {
-			return nil, err
+			return l, err
 		}
-		return nil, fmt.Errorf("document %d has postings and is not listed", p.number())
+		return l, fmt.Errorf("document %d has postings and is not listed", p.number())
 	}
-	val := q.every.value()
-	if len(val) < 2 {
-		return nil, errRecord
-	}
-	return looks(val), nil
+	return readLooks(q.every.value())
 }
 
 // ranged is the documents of a union of ranges: postings if they are few, else a test.

@@ -217,7 +217,42 @@ func (src source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParamet
 		return nil, false, err
 	}
 	seen := map[fhir.Reference]bool{}
+	add := func(ref fhir.Reference) bool {
+		switch {
+		case seen[ref]:
+			return true
+		case len(refs) == max:
+			return false
+		}
+		seen[ref] = true
+		refs = append(refs, ref)
+		return true
+	}
+	known := map[string]bool{} // patients, encoded
+	bit, looked := q.sch.link(p.Num), 0
 	for ok := found.next(); ok; ok = found.next() {
+		if looked++; looked > src.s.limits.targets*max {
+			return refs, true, nil
+		}
+		if bit != 0 {
+			l, err := q.look(found.at())
+			if err != nil {
+				return nil, false, err
+			}
+			if l.links.whole(bit) {
+				for id := range l.links.patients(bit) {
+					if known[string(id)] {
+						continue
+					}
+					known[string(id)] = true
+					if !add(fhir.Reference{Type: "Patient", ID: readID(id)}) {
+						return refs, true, nil
+					}
+				}
+				continue
+			}
+		}
+		looked += 3 // to parse takes longer
 		res, err := q.resource(found.at())
 		if err != nil {
 			return nil, false, err
@@ -226,14 +261,9 @@ func (src source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParamet
 		for i := range values {
 			ref := values[i].Ref
 			ref.Version = ""
-			if !ref.Local() || seen[ref] {
-				continue
-			}
-			if len(refs) == max {
+			if ref.Local() && !add(ref) {
 				return refs, true, nil
 			}
-			seen[ref] = true
-			refs = append(refs, ref)
 		}
 	}
 	return refs, false, found.err()

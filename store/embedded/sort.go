@@ -249,7 +249,7 @@ func (q *query) sortKeys(p position, order []plan.SortKey) (*sortKeys, error) {
 			return nil, err
 		}
 		var v interval
-		for b := l.intervals(); len(b) > 0; {
+		for b := l.intervals; len(b) > 0; {
 			n := v.read(b)
 			if n < 0 {
 				return nil, errRecord

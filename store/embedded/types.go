@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,6 +34,7 @@ type schema struct {
 	dates   map[uint16]bool
 	behind  map[uint16]bool // token parameters that are kept behind the patient a second time
 	patient map[uint16]bool // reference parameters that make a resource a member of its Patient's compartment
+	links   []uint16        // the same, sorted
 }
 
 // notBehind are token parameters that nobody asks about one patient, or that select one resource anyway.
@@ -67,6 +69,7 @@ func newSchemas(types typeNumbers) []schema {
 				}
 			}
 		}
+		s.links = slices.Sorted(maps.Keys(s.patient))
 		s.patient[index.NumIn] = true
 		out[i+1] = s
 	}

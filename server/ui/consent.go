@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"regexp"
+	"strings"
 
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/auth/words"
@@ -123,6 +124,9 @@ func (p *Pages) item(i auth.ConsentItem, id, lang string) item {
 	for k, n := range i.Narrower {
 		w := p.item(n, fmt.Sprintf("%s-%d", id, k+1), lang)
 		w.Name, w.Required, w.Checked = "narrow", false, n.Checked
+		if rest, ok := strings.CutPrefix(w.Say.Text, v.Say.Text+", "); ok { // what it is a part of stands above
+			w.Say.Text = words.Capital(rest)
+		}
 		v.Open = v.Open || n.Checked
 		v.Narrower = append(v.Narrower, w)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/firewarden/firewarden/auth"
@@ -45,6 +46,8 @@ func pickerView(page auth.PickerPage, t words.Texts) picker {
 		v.Article = "an"
 	}
 	switch n := len(page.Choices); {
+	case page.More && page.Search == "":
+		v.Count = fmt.Sprintf("The first %d, of more.", n)
 	case page.More:
 		v.Count = fmt.Sprintf("The first %d. There are more: search for what you need.", n)
 	case n == 1:
@@ -65,7 +68,7 @@ func pickerView(page auth.PickerPage, t words.Texts) picker {
 			v := cell{Name: name}
 			for _, d := range c.Details {
 				if d.Name == name {
-					v.Value = d.Value
+					v.Value = moment(d.Value)
 				}
 			}
 			r.Cells = append(r.Cells, v)
@@ -76,6 +79,14 @@ func pickerView(page auth.PickerPage, t words.Texts) picker {
 		v.Faults[0].Field = v.Rows[0].ID
 	}
 	return v
+}
+
+// moment is a FHIR dateTime for people, to the minute and at the time of its place; other texts stay what they are.
+func moment(text string) string {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.Format("2006-01-02 15:04")
+	}
+	return text
 }
 
 // apart is the name of a type as words: "imaging study".

@@ -67,7 +67,7 @@ func samples() []sample {
 		person("patient-003", "Chidi Okafor", "male", "2019-06-30"), person("patient-004", "Dolores Vega Ruiz", "female", "")}
 	people[0].Checked = true
 	visits := []auth.Choice{
-		{Value: "e1", Title: "Check-up", Details: []auth.Field{{Name: "Date", Value: "2026-10-03"}, {Name: "Kind", Value: "ambulatory"}}},
+		{Value: "e1", Title: "Check-up", Details: []auth.Field{{Name: "Date", Value: "2026-06-15T12:45:00-05:00"}, {Name: "Kind", Value: "ambulatory"}}},
 		{Value: "e2", Title: "Pneumonia", Details: []auth.Field{{Name: "Date", Value: "2025-01-11"}, {Name: "Kind", Value: "inpatient"}, {Name: "Ward", Value: "4 West"}}}}
 	page("picker",
 		auth.PickerPage{Frame: signed, Form: form, Type: "Patient", Search: "/auth/step", SearchHidden: form.Hidden[:1], Choices: people, More: true},
@@ -87,7 +87,7 @@ func samples() []sample {
 	needed.Required = true
 	ticked := narrow("patient/Observation.rs?category=survey", "survey")
 	ticked.Checked = true
-	labs := item("patient/Observation.rs", "", narrow("patient/Observation.rs?category=laboratory", "laboratory"), narrow("patient/Observation.rs?category=vital-signs", "vital signs"), ticked)
+	labs := item("patient/Observation.rs", "", narrow("patient/Observation.rs?category=laboratory", ""), narrow("patient/Observation.rs?category=vital-signs", "vital signs"), ticked)
 	offline := item("offline_access", "")
 	page("consent",
 		auth.ConsentPage{Frame: signed, Form: form, For: "Alma Lindqvist, female, born 1987-02-20", RedirectHost: "growth.example.org", Remember: true, Ends: when, Offline: &offline,

@@ -42,8 +42,8 @@ var record = []string{
 	`{"resourceType":"RelatedPerson","id":"r","patient":{"reference":"Patient/b"}}`,
 	`{"resourceType":"Patient","id":"a","name":[{"family":"Shaw","given":["Amy"]}],"gender":"female","birthDate":"1987-02-20"}`,
 	`{"resourceType":"Patient","id":"b","name":[{"family":"Byrne","given":["Ben"]}],"gender":"male","birthDate":"1990-01-01"}`,
-	`{"resourceType":"Observation","id":"lab","status":"final","code":{"text":"x"},"category":[{"coding":[{"code":"laboratory"}]}],"subject":{"reference":"Patient/a"}}`,
-	`{"resourceType":"Observation","id":"vital","status":"final","code":{"text":"x"},"category":[{"coding":[{"code":"vital-signs"}]}],"subject":{"reference":"Patient/a"}}`,
+	`{"resourceType":"Observation","id":"lab","status":"final","code":{"text":"x"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}],"subject":{"reference":"Patient/a"}}`,
+	`{"resourceType":"Observation","id":"vital","status":"final","code":{"text":"x"},"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs"}]}],"subject":{"reference":"Patient/a"}}`,
 	`{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/a"}}`,
 }
 

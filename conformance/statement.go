@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
@@ -27,10 +28,18 @@ type Claims struct {
 	ConditionalUpdate bool     // of types that have update
 	ConditionalDelete string   // of types that have delete: single or multiple; "" is not-supported
 	PatchFormats      []string // media types, if there is patch
-	Operations        []Operation
-	Security          string // how a caller shows who it is, for people
-	OAuth             *OAuth // nil: there is no authorization server
+	// Modifiers are those that work with a search parameter, without the colon; nil claims none.
+	Modifiers func(*r4.SearchParameter) []string
+	// Searches are what a search takes besides the parameters of resources, with what it says.
+	Searches     []Search
+	Compartments []string // types whose compartments are searched
+	Operations   []Operation
+	Security     string // how a caller shows who it is, for people
+	OAuth        *OAuth // nil: there is no authorization server
 }
+
+// Search is a parameter of searches that no SearchParameter defines.
+type Search struct{ Name, Text string }
 
 // Operation is an operation of every resource type, of the whole system, or both.
 type Operation struct {
@@ -71,6 +80,12 @@ func Statement(c Claims) ([]byte, error) {
 		}
 	}
 	reverse := reverseIncludes()
+	if slices.Contains(c.Interactions, "search-type") {
+		rest.SearchParam = c.everywhere()
+	}
+	for _, typ := range c.Compartments {
+		rest.Compartment = append(rest.Compartment, "http://hl7.org/fhir/CompartmentDefinition/"+strings.ToLower(typ[:1])+typ[1:])
+	}
 	for _, typ := range r4.Resources() {
 		if !r4.Searchable(typ) {
 			continue
@@ -109,7 +124,7 @@ func Statement(c Claims) ([]byte, error) {
 			}
 		}
 		if slices.Contains(c.Interactions, "search-type") {
-			r.SearchParam, r.SearchInclude = searches(typ)
+			r.SearchParam, r.SearchInclude = c.searches(typ)
 			r.SearchRevInclude = reverse[typ]
 			if len(r.SearchInclude) > 0 {
 				r.SearchInclude = append(r.SearchInclude, typ+":*", "*")
@@ -143,19 +158,46 @@ func Statement(c Claims) ([]byte, error) {
 func Searched(p *r4.SearchParameter) bool { return p.Expression != "" && p.Type != r4.Special }
 
 // searches are the search parameters of a type, and those of them that _include takes.
-func searches(typ string) (params []fhir.CapabilityStatementRestResourceSearchParam, includes []string) {
+func (c *Claims) searches(typ string) (params []fhir.CapabilityStatementRestResourceSearchParam, includes []string) {
 	for _, p := range r4.Params(typ) {
 		if !Searched(p) {
 			continue
 		}
 		params = append(params, fhir.CapabilityStatementRestResourceSearchParam{
-			Name: p.Code, Definition: ptr(p.URL), Type: paramTypes[p.Type],
+			Name: p.Code, Definition: ptr(p.URL), Type: paramTypes[p.Type], Documentation: optional(c.modifiers(p)),
 		})
 		if p.Type == r4.Reference {
 			includes = append(includes, typ+":"+p.Code)
 		}
 	}
 	return params, includes
+}
+
+// modifiers says which modifiers a parameter takes: "Modifiers: :missing :exact".
+func (c *Claims) modifiers(p *r4.SearchParameter) string {
+	if c.Modifiers == nil {
+		return ""
+	}
+	text := ""
+	for _, m := range c.Modifiers(p) {
+		text += " :" + m
+	}
+	if len(p.Targets) > 0 {
+		text += " :[type]"
+	}
+	if text == "" {
+		return ""
+	}
+	return "Modifiers:" + text
+}
+
+// everywhere are the parameters of searches of every type.
+func (c *Claims) everywhere() (list []fhir.CapabilityStatementRestResourceSearchParam) {
+	list, _ = c.searches("")
+	for _, s := range c.Searches {
+		list = append(list, fhir.CapabilityStatementRestResourceSearchParam{Name: s.Name, Type: fhir.SearchParamTypeSpecial, Documentation: ptr(s.Text)})
+	}
+	return list
 }
 
 // reverseIncludes are, by type, the parameters Source:code that may refer to it.

@@ -21,6 +21,7 @@
 // Targets inside contained count at the last step of a chain, for callers who may search the target's type as a whole.
 //
 //	q, err := search.Parse("Observation", pairs, search.Options{})
+//	q, err = search.ParseTypes(types, pairs, search.Options{})     // several types: a branch for each
 //	g := search.Guard(q, access)        // the only way to a Guarded, which plan.Lower takes
 //	search.Match(search.World{Index: x}, g.Where(), res)
 package search

@@ -127,10 +127,12 @@ func (p *parser) include(q *Query, pair Pair, reverse, iterate bool) *fhir.Error
 		}
 	}
 	q.Self = append(q.Self, pair)
+	list := &q.Include
 	if reverse {
-		q.RevInclude = append(q.RevInclude, inc)
-	} else {
-		q.Include = append(q.Include, inc)
+		list = &q.RevInclude
+	}
+	if !slices.Contains(*list, inc) {
+		*list = append(*list, inc)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func (p *parser) param(typ, name, value string) (Expr, *fhir.Error) {
 func (p *parser) ids(x Param) (Expr, *fhir.Error) {
 	var any Or
 	for _, v := range x.Any {
-		if v.HasSystem || x.Mod == ModText {
+		if v.HasSystem {
 			return nil, p.bad("_id takes ids only: %q", shown(v.Raw))
 		}
 		any = append(any, ID(v.Code))
@@ -143,8 +143,15 @@ func (p *parser) modifier(typ string, sp *r4.SearchParameter, name string) (mod 
 	return 0, "", p.unknown(":%s does not fit %s of %s", name, sp.Code, typ)
 }
 
+// Modifiers are the modifiers that work with a parameter, without the colon; of a reference also each type that it can
+// refer to does.
+func Modifiers(sp *r4.SearchParameter) []string { return fitting(sp) }
+
 // fitting are the modifiers that work with a parameter.
 func fitting(sp *r4.SearchParameter) []string {
+	if sp.Code == "_id" {
+		return []string{"missing", "not"}
+	}
 	switch sp.Type {
 	case r4.String:
 		if index.IsText(sp) {

@@ -53,13 +53,16 @@ func ParseTypes(types []string, pairs []Pair, o Options) (Query, error) {
 	return parse(p, pairs)
 }
 
+// maxValues is Options.MaxValues where that is 0.
+const maxValues = 1000
+
 // parse reads the parameters for all types of p.
 func parse(p parser, pairs []Pair) (Query, error) {
 	if p.o.MaxCount <= 0 {
 		p.o.MaxCount = 1000
 	}
 	if p.o.MaxValues <= 0 {
-		p.o.MaxValues = 1000
+		p.o.MaxValues = maxValues
 	}
 	p.left = p.o.MaxValues
 	q := Query{Count: -1, Max: -1}

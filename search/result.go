@@ -56,6 +56,7 @@ func (p *parser) result(q *Query, pair Pair) (ok bool, err *fhir.Error) {
 		err = p.summarised(q, pair.Value)
 	case "_elements":
 		p.names = strings.Split(pair.Value, ",")
+		err = p.spend(len(p.names))
 	case "_type":
 		if err = p.wrongType; !p.several {
 			err = p.unknown("_type is for a search on several types")
@@ -211,7 +212,7 @@ func (p *parser) target(source string, sp *r4.SearchParameter, t string) *fhir.E
 // ParseSubset reads _summary and _elements of a request that is no search, for resources of the types; it leaves other
 // parameters alone. _summary=count is one of them.
 func ParseSubset(types []string, pairs []Pair) (subset.Subset, error) {
-	p := parser{types: types}
+	p := parser{o: Options{MaxValues: maxValues}, types: types, left: maxValues}
 	q := Query{}
 	for _, pair := range pairs {
 		if pair.Name != "_summary" && pair.Name != "_elements" || pair.Name == "_summary" && pair.Value == "count" {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/firewarden/firewarden/conformance"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/ui"
@@ -114,6 +115,17 @@ func everySearch() []ui.Parameter {
 			}
 		}
 		list = append(list, ui.Parameter{Name: p.name, Text: p.text})
+	}
+	return list
+}
+
+// searches are the parameters of searches that no SearchParameter defines.
+func searches() []conformance.Search {
+	list := []conformance.Search{{Name: "_type", Text: "In a search on several types: which."}}
+	for _, p := range everySearch() {
+		if r4.Lookup("Patient", p.Name) == nil {
+			list = append(list, conformance.Search{Name: p.Name, Text: p.Text})
+		}
 	}
 	return list
 }

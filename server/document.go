@@ -10,7 +10,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/firewarden/firewarden/compartments"
 	"github.com/firewarden/firewarden/conformance"
+	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
 )
 
@@ -77,6 +79,7 @@ func (s *Server) capabilityStatement(table []route) document {
 		Interactions: claims(table), Except: map[string][]string{"AuditEvent": {"update", "patch", "delete"}, "Binary": {"patch"}},
 		UpdateCreate: true, ConditionalCreate: true, ConditionalRead: true,
 		ConditionalUpdate: conditional(table, put), PatchFormats: patchFormats, Operations: operations(table),
+		Modifiers: search.Modifiers, Searches: searches(), Compartments: compartments.Compartments(),
 		Security: security, OAuth: oauth,
 	}
 	if conditional(table, del) {

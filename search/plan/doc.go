@@ -9,6 +9,9 @@
 // narrow, access first; a Verify is the outermost node where that is possible, so that only what everything else
 // leaves is read.
 //
+// A search on several types is a plan for each (types.go), joined type by type or in the order of its keys. Positions are
+// cuts: a page before one and a page behind it have no row in common and leave none out, whatever others write.
+//
 // What never belongs here: HTTP, scopes, bytes on disk.
 //
 //	p, err := plan.Lower(search.Guard(q, access), indexer)

@@ -50,9 +50,6 @@ type found struct {
 }
 
 func (c *chained) of(ctx context.Context, src Source, r *Row) (index.Key, bool, error) {
-	if len(c.keys[0]) > MaxSort {
-		return "", false, tooCostly("an order by %s reads more than %d matches", c.name(), MaxSort)
-	}
 	f, err := c.read(ctx, src, 0, r)
 	return f.key, f.ok, err
 }
@@ -72,6 +69,9 @@ func (c *chained) read(ctx context.Context, src Source, links int, r *Row) (best
 	name := fmt.Sprintf("%s %d", r.ID, r.Version)
 	if f, ok := c.keys[links][name]; ok {
 		return f, nil
+	}
+	if links == 0 && len(c.keys[0]) == MaxSort {
+		return best, tooCostly("an order by %s reads more than %d matches", c.name(), MaxSort)
 	}
 	res, err := fhir.Parse(r.Body, fhir.Limits{})
 	if err != nil {

@@ -72,7 +72,6 @@ type compiled struct {
 	caller              Caller
 	grant, client, user uint64 // versions of their records
 	userName            string
-	live                bool // the policy reads data: it is evaluated anew for each request
 }
 
 // compile gives the caller of a token as its grant, client and user are now.
@@ -80,7 +79,7 @@ func (s *Server) compile(ctx context.Context, b *bearer) (*Caller, error) {
 	b.mu.Lock()
 	found := b.found
 	b.mu.Unlock()
-	if found != nil && !found.live {
+	if found != nil {
 		same, err := s.same(ctx, b, found)
 		if err != nil {
 			return nil, err
@@ -145,12 +144,8 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 			return nil, ErrToken
 		}
 		out.user, out.userName = version, u.Name
-		if context.User, err = s.panel(ctx, &u); err != nil {
-			return nil, err
-		}
+		context.User = s.bound(&u)
 		context.Administrator = u.Administrator
-		typ, _ := u.person()
-		out.live = policies[u.Policy].patients == relatedPatients || typ == "Person"
 	}
 	granted, _ := scope.Parse(b.claims.Scope)
 	if ceiling, declared := s.ceilingOf(&c, &g); declared {

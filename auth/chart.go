@@ -25,15 +25,18 @@ func (c chart) read(ctx context.Context, a search.Access, typ, id string) (*fhir
 	if !fhir.ValidID(id) {
 		return nil, false, nil
 	}
-	p, err := plan.Lower(search.GuardRead(typ, id, search.Read, a), c.indexer)
-	if err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", typ, err)
-	}
 	snap, err := c.store.Snapshot(ctx)
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", typ, err)
 	}
 	defer snap.Close()
+	if a, err = plan.Settle(ctx, snap, a, c.indexer); err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", typ, err)
+	}
+	p, err := plan.Lower(search.GuardRead(typ, id, search.Read, a), c.indexer)
+	if err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", typ, err)
+	}
 	row, ok, err := plan.ReadOne(ctx, snap, p)
 	if err != nil || !ok || row.Deleted {
 		return nil, false, err
@@ -52,15 +55,18 @@ func (c chart) search(ctx context.Context, a search.Access, typ string, pairs []
 	if err != nil {
 		return nil, false, err
 	}
-	p, err := plan.Lower(search.Guard(q, a), c.indexer)
-	if err != nil {
-		return nil, false, fmt.Errorf("search %s: %w", typ, err)
-	}
 	snap, err := c.store.Snapshot(ctx)
 	if err != nil {
 		return nil, false, fmt.Errorf("search %s: %w", typ, err)
 	}
 	defer snap.Close()
+	if a, err = plan.Settle(ctx, snap, a, c.indexer); err != nil {
+		return nil, false, fmt.Errorf("search %s: %w", typ, err)
+	}
+	p, err := plan.Lower(search.Guard(q, a), c.indexer)
+	if err != nil {
+		return nil, false, fmt.Errorf("search %s: %w", typ, err)
+	}
 	r, err := plan.Run(ctx, snap, p, plan.Window{Limit: limit})
 	if err != nil {
 		return nil, false, fmt.Errorf("search %s: %w", typ, err)

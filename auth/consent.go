@@ -69,10 +69,7 @@ func (s *Server) consentPage(r *http.Request, in *running) (ConsentPage, error) 
 	p := ConsentPage{Frame: s.frame(r, in.visitor, &in.client), Cut: f.Cut, Raw: scopeWords(f.Asked), RedirectHost: hostOf(f.Redirect),
 		Remember: s.remembers(in), Ends: f.Ends}
 	if f.Launch.Patient != "" {
-		a, err := s.pickable(r.Context(), &in.visitor.User)
-		if err != nil {
-			return p, err
-		}
+		a := s.pickable(&in.visitor.User)
 		res, ok, err := s.chart.read(r.Context(), a, "Patient", f.Launch.Patient)
 		if err != nil {
 			return p, err

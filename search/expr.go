@@ -46,6 +46,12 @@ type (
 	// Sole is membership of this Patient's compartment and of no other Patient's: what new content under a patient/
 	// scope must be (access.md "Writes"). Only Match knows it: it is asked of content, never of a store.
 	Sole struct{ Compartment fhir.Reference }
+	// SoleAny is to speak of some Patients of the panel and of no others, by the parameters that link the type to the
+	// Patient compartment, or, if there is one, by P: what new content under a panel must be. Only Match knows it.
+	SoleAny struct {
+		P     *r4.SearchParameter
+		Panel Panel
+	}
 	// Chain is subject:Patient.name=…: some resource of type Target that P refers to is in X.
 	Chain struct {
 		P      *r4.SearchParameter
@@ -81,6 +87,7 @@ func (In) expr()      {}
 func (InAny) expr()   {}
 func (Only) expr()    {}
 func (Sole) expr()    {}
+func (SoleAny) expr() {}
 func (Chain) expr()   {}
 func (Has) expr()     {}
 
@@ -96,6 +103,7 @@ func (e In) String() string      { return printed(e) }
 func (e InAny) String() string   { return printed(e) }
 func (e Only) String() string    { return printed(e) }
 func (e Sole) String() string    { return printed(e) }
+func (e SoleAny) String() string { return printed(e) }
 func (e Chain) String() string   { return printed(e) }
 func (e Has) String() string     { return printed(e) }
 

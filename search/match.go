@@ -56,6 +56,12 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 	case Sole:
 		patients := w.patients(res)
 		return len(patients) == 1 && patients[0] == e.Compartment
+	case SoleAny:
+		patients := w.patients(res)
+		if e.P != nil {
+			patients = slices.DeleteFunc(w.References(e.P, res), func(r fhir.Reference) bool { return r.Type != "Patient" })
+		}
+		return len(patients) > 0 && !slices.ContainsFunc(patients, func(r fhir.Reference) bool { return !r.Local() || !e.Panel.Has(r.ID) })
 	case Only:
 		patient, ok := w.indexer().OnlyPatient(res)
 		return ok && patient == e.Compartment

@@ -41,6 +41,8 @@ func appendExpr(b []byte, e Expr) []byte {
 		return append(append(b, "only:"...), e.Compartment.String()...)
 	case Sole:
 		return append(append(b, "sole:"...), e.Compartment.String()...)
+	case SoleAny:
+		return appendText(append(b, "sole-any:"...), e.Panel.String())
 	case Missing:
 		return strconv.AppendBool(append(append(b, e.P.Code...), ":missing="...), e.Is)
 	case Chain:

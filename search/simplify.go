@@ -385,9 +385,12 @@ func equal(a, b Expr) bool {
 	case InAny:
 		b, ok := b.(InAny)
 		return ok && slices.Equal(a.Panel.ids, b.Panel.ids)
+	case SoleAny:
+		b, ok := b.(SoleAny)
+		return ok && a.P == b.P && slices.Equal(a.Panel.ids, b.Panel.ids)
 	}
 	switch b.(type) {
-	case And, Or, Not, Chain, Has, Param, InAny:
+	case And, Or, Not, Chain, Has, Param, InAny, SoleAny:
 		return false
 	}
 	return a == b

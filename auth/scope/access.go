@@ -9,17 +9,12 @@ type Context struct {
 	Patient string // id of the patient in context; without it patient/ scopes reach nothing
 	// User is what the user's policy opens; nil where there is no user (backend services). It bounds every scope, and is
 	// the reach of user/ scopes, which reach nothing without a user.
-	User *Policy
+	User Bound
+	// Client is the most that is open to the client; nil if nobody has said.
+	Client Bound
 	// Administrator may write the types that change how the server behaves (Subscription, SearchParameter, …), by
 	// system/ scopes; nobody else may.
 	Administrator bool
-}
-
-// Policy is what a user may see and do, whatever was granted. The zero Policy opens nothing.
-type Policy struct {
-	All      bool     // every patient, and what belongs to none
-	Patients []string // ids: their compartments, and what a patient sees beside
-	Letters  Letters  // the interactions at most
 }
 
 // Access is what a set of scopes allows in a context. It does not change and may be used by several goroutines.
@@ -37,48 +32,54 @@ var _ search.Access = (*Access)(nil)
 // Allowed is the set of resources of the type that the caller may touch by i; None if no scope names the type and
 // letter.
 func (a *Access) Allowed(i search.Interaction, typ string) search.Expr {
-	return a.union(i, typ, a.reach)
+	return a.union(i, typ, a.reach, within)
 }
 
 // Content is the set that new content of the type must be in, by i create or update: Allowed, and under patient/, or
 // where the user sees some patients only, no compartment parameter holds another Patient, so nothing can be put into
 // another patient's record.
 func (a *Access) Content(i search.Interaction, typ string) search.Expr {
-	return a.union(i, typ, a.contentReach)
+	return a.union(i, typ, a.contentReach, contentWithin)
 }
 
 // UpdateCreates says whether an update of what is not there may create it (access.md D2): by system/ alone, for an id
 // that a client makes up must not tell whether it is taken.
 func (a *Access) UpdateCreates(typ string) bool {
+	system := *a
+	system.set.data = nil
 	for _, s := range a.set.data {
-		if s.Level == System && s.names(search.Update, typ) && conjoin(a.reach(System, search.Update, typ), expr(s.Constraint)) == search.All {
-			return true
+		if s.Level == System {
+			system.set.data = append(system.set.data, s)
 		}
 	}
-	return false
+	return system.Allowed(search.Update, typ) == search.All
 }
 
-func (a *Access) union(i search.Interaction, typ string, reach func(Level, search.Interaction, string) search.Expr) search.Expr {
+// union is And{user policy, client ceiling, Or{granted scopes}}.
+func (a *Access) union(i search.Interaction, typ string, reach func(Level, search.Interaction, string) search.Expr,
+	within func(Bound, search.Interaction, string) search.Expr) search.Expr {
 	var some search.Or
 	for _, s := range a.set.data {
 		if !s.names(i, typ) {
 			continue
 		}
-		switch e := conjoin(reach(s.Level, i, typ), expr(s.Constraint)); e {
-		case search.All:
-			return search.All
-		case search.None:
-		default:
+		e := conjoin(reach(s.Level, i, typ), expr(s.Constraint))
+		if e == search.All {
+			some = search.Or{e}
+			break
+		}
+		if e != search.None {
 			some = append(some, e)
 		}
 	}
+	bounds := conjoin(within(a.ctx.User, i, typ), within(a.ctx.Client, i, typ))
 	switch len(some) {
 	case 0:
 		return search.None
 	case 1:
-		return some[0]
+		return conjoin(bounds, some[0])
 	}
-	return some
+	return conjoin(bounds, some)
 }
 
 // conjoin is And, written out only where it says something.

@@ -25,7 +25,7 @@ type (
 		terms []term // sorted, none implied by another
 		expr  search.Expr
 	}
-	// Unavailable is a constraint that cannot be evaluated; it denies.
+	// Unavailable is a constraint, or a policy, that cannot be evaluated; it denies.
 	Unavailable struct{}
 )
 
@@ -90,7 +90,7 @@ func parseExpr(typ string, pairs []search.Pair) (search.Expr, error) {
 // refersOut says whether e depends on other resources than the one at hand.
 func refersOut(e search.Expr) bool {
 	switch e := e.(type) {
-	case search.Const, search.Type, search.ID, search.Param, search.Missing, search.In, search.InAny, search.Only, search.Sole:
+	case search.Const, search.Type, search.ID, search.Param, search.Missing, search.In, search.InAny, search.Only, search.Sole, search.SoleAny:
 		return false
 	case search.And:
 		return slices.ContainsFunc(e, refersOut)

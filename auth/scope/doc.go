@@ -13,6 +13,10 @@
 //	Parse(a.String()) == a;  a.Narrow(b) is a.Intersect(b), with the spelling of a
 //	a.Covers(b)  ⇒  what b's Access allows, a's Access allows
 //
+// What a user may see bounds every scope (access.md §2): Allowed = And{user policy, client ceiling, Or{granted scopes}}.
+// A Role becomes a policy for a user; the rule of a policy, a search for Patients, is answered with each request, on its
+// snapshot: plan.Settle does that. Until then nothing is in reach by it.
+//
 // What never belongs here: OAuth flows, tokens, the store, HTTP.
 //
 //	set, refused := scope.Parse("patient/Observation.rs?category=laboratory launch/patient patient/Obervation.rs")
@@ -20,4 +24,8 @@
 //	access := set.Access(scope.Context{Patient: "123"})
 //	access.Allowed(search.Read, "Observation")  // (or (and in:Patient/123 category=laboratory))
 //	access.Allowed(search.Create, "Observation") // none
+//
+//	role, err := scope.ParseRole("Patient?general-practitioner={user}", "rs")
+//	policy, err := role.For(fhir.Reference{Type: "Practitioner", ID: "1"})
+//	access = set.Access(scope.Context{User: policy})
 package scope

@@ -1,84 +1,37 @@
 package scope
 
 import (
-	"slices"
-
 	"github.com/firewarden/firewarden/compartments"
-	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 )
 
-// reach is what a level opens of a type by a letter, before any constraint, within the user's policy.
+// reach is what a level opens of a type by a letter, before any constraint and any policy.
 func (a *Access) reach(l Level, i search.Interaction, typ string) search.Expr {
-	return a.within(l, i, typ, a.patientReach)
-}
-
-// contentReach is what new content must be in.
-func (a *Access) contentReach(l Level, i search.Interaction, typ string) search.Expr {
-	return a.within(l, i, typ, a.patientContent)
-}
-
-func (a *Access) within(l Level, i search.Interaction, typ string, of func(string, search.Interaction, string) search.Expr) search.Expr {
-	u := a.ctx.User
-	if u != nil && !u.Letters.Has(i) {
-		return search.None
-	}
-	var reach search.Expr = search.None
 	switch l {
 	case System:
-		reach = a.systemReach(i, typ)
+		return a.systemReach(i, typ)
 	case Patient:
-		reach = of(a.ctx.Patient, i, typ)
-		if u != nil && !u.All && slices.Equal(u.Patients, []string{a.ctx.Patient}) {
-			return reach // it is the user's reach, too
-		}
+		return a.patientReach(i, typ)
 	case User:
-		if u == nil || writes(i) && (typ == "AuditEvent" || changesBehaviour(typ)) { // by system/ only
+		if a.ctx.User == nil || writes(i) && (typ == "AuditEvent" || changesBehaviour(typ)) { // by system/ only
 			return search.None
 		}
-		return a.userReach(i, typ, of)
-	}
-	if u != nil {
-		reach = conjoin(reach, a.userReach(i, typ, of))
-	}
-	return reach
-}
-
-// userReach is what the user's policy opens.
-func (a *Access) userReach(i search.Interaction, typ string, of func(string, search.Interaction, string) search.Expr) search.Expr {
-	if a.ctx.User.All {
-		return a.systemReach(i, typ)
-	}
-	some := search.Or{}
-	for _, p := range a.ctx.User.Patients {
-		switch e := of(p, i, typ); e {
-		case search.All:
-			return search.All
-		case search.None:
-		default:
-			some = append(some, e)
-		}
-	}
-	switch {
-	case len(some) == 1:
-		return some[0]
-	case len(some) > 0:
-		return some
+		return search.All // that the policy leaves
 	}
 	return search.None
 }
 
-// patientContent is what new content under a patient must be in.
-func (a *Access) patientContent(id string, i search.Interaction, typ string) search.Expr {
-	e := a.patientReach(id, i, typ)
-	if e == search.None || e == search.All {
+// contentReach is what new content must be in.
+func (a *Access) contentReach(l Level, i search.Interaction, typ string) search.Expr {
+	e := a.reach(l, i, typ)
+	if l != Patient || e == search.None || e == search.All {
 		return e
 	}
 	if compartments.ClassOf(typ) == compartments.Subject {
-		return search.And{e, search.Only{Compartment: patient(id)}}
+		return search.And{e, search.Only{Compartment: a.patient()}}
 	}
-	return search.And{e, search.Sole{Compartment: patient(id)}}
+	return search.And{e, search.Sole{Compartment: a.patient()}}
 }
 
 // systemReach is everything, but for writes of what changes the server's behaviour.
@@ -96,8 +49,8 @@ func (a *Access) systemReach(i search.Interaction, typ string) search.Expr {
 
 // patientReach is what a patient opens: the compartment, resources about the patient, and, to read, what
 // all patients share.
-func (a *Access) patientReach(id string, i search.Interaction, typ string) search.Expr {
-	if id == "" {
+func (a *Access) patientReach(i search.Interaction, typ string) search.Expr {
+	if a.ctx.Patient == "" {
 		return search.None
 	}
 	switch compartments.ClassOf(typ) {
@@ -106,26 +59,19 @@ func (a *Access) patientReach(id string, i search.Interaction, typ string) searc
 		case typ == "AuditEvent" && writes(i), typ == "Patient" && (i == search.Create || i == search.Delete):
 			return search.None
 		case compartments.NeedsOnly(typ):
-			return search.And{search.In{Compartment: patient(id)}, search.Only{Compartment: patient(id)}}
+			return search.And{search.In{Compartment: a.patient()}, search.Only{Compartment: a.patient()}}
 		}
-		return search.In{Compartment: patient(id)}
+		return search.In{Compartment: a.patient()}
 	case compartments.Subject:
-		p := r4.Lookup(typ, compartments.SubjectParam(typ))
-		ref := patient(id)
-		return search.Param{P: p, Any: []search.Value{{Raw: ref.String(), Ref: ref}}}
-	case compartments.Directory, compartments.Definitional:
-		if !writes(i) {
-			return search.All
-		}
-	case compartments.Linked:
-		if !writes(i) {
-			return search.Or{} // granted, but nothing is in reach: linked types are not followed yet
-		}
+		ref := a.patient()
+		return search.Param{P: subjectParam(typ), Any: []search.Value{{Raw: ref.String(), Ref: ref}}}
 	}
-	return search.None
+	return sharedReach(i, typ)
 }
 
-func patient(id string) fhir.Reference { return fhir.Reference{Type: "Patient", ID: id} }
+func (a *Access) patient() fhir.Reference {
+	return fhir.Reference{Type: "Patient", ID: a.ctx.Patient}
+}
 
 func writes(i search.Interaction) bool {
 	return i == search.Create || i == search.Update || i == search.Delete

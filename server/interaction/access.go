@@ -69,6 +69,26 @@ func (c Caller) updateCreates(typ string) bool {
 	return c.allowed(search.Update, typ) == search.All
 }
 
+// settle is the caller with the access as it is on src.
+func (s *Service) settle(ctx context.Context, src plan.Source, c Caller) (Caller, error) {
+	var err error
+	c.Access, err = plan.Settle(ctx, src, c.Access, s.Indexer)
+	return c, err
+}
+
+// settled is settle for a request of several snapshots: the access is that of its beginning.
+func (s *Service) settled(ctx context.Context, c Caller) (Caller, error) {
+	if r, ok := c.Access.(plan.Ruled); !ok || r.Settled() {
+		return c, nil
+	}
+	snap, err := s.Store.Snapshot(ctx)
+	if err != nil {
+		return c, err
+	}
+	defer snap.Close()
+	return s.settle(ctx, snap, c)
+}
+
 // in says whether the resource is in the set.
 func (s *Service) in(e search.Expr, res *fhir.Resource) bool {
 	switch e {

@@ -42,6 +42,10 @@ func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o
 			return Result{}, faults
 		}
 	}
+	c, err := s.settled(ctx, c) // all entries are of one request
+	if err != nil {
+		return Result{}, err
+	}
 	entries, err := s.entries(c, bundle, kind == "batch")
 	if err != nil {
 		return Result{}, err

@@ -73,10 +73,14 @@ func (x *change) distinct() error {
 // prepare makes the commit from one snapshot.
 func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, error) {
 	var commit store.Commit
+	caller, err := x.settle(ctx, src, x.caller)
+	if err != nil {
+		return commit, err
+	}
 	gone := map[string]bool{}
 	written := map[string]bool{}
 	for _, o := range x.ops {
-		if err := x.look(ctx, src, x.caller, o, &commit); err != nil {
+		if err := x.look(ctx, src, caller, o, &commit); err != nil {
 			return commit, o.entry.at(err)
 		}
 		for _, key := range o.writes() {
@@ -95,17 +99,17 @@ func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, er
 	if err := x.identify(); err != nil {
 		return commit, err
 	}
-	if err := x.resolve(ctx, src, gone, &commit); err != nil {
+	if err := x.resolve(ctx, src, caller, gone, &commit); err != nil {
 		return commit, err
 	}
 	at := x.now()
-	err := parallel(len(x.ops), processors(len(x.ops)), func(i int) error {
+	err = parallel(len(x.ops), processors(len(x.ops)), func(i int) error {
 		o := x.ops[i]
 		edits, err := x.edits(o)
 		if err != nil {
 			return err
 		}
-		return o.entry.at(x.build(x.caller, o, at, edits))
+		return o.entry.at(x.build(caller, o, at, edits))
 	})
 	if err != nil {
 		return commit, err
@@ -179,7 +183,7 @@ func (x *change) identify() error {
 
 // resolve finds what the conditional references refer to. They see what was there before the change, as far as the
 // caller may search it: no match, hidden or absent, is one answer.
-func (x *change) resolve(ctx context.Context, src plan.Source, gone map[string]bool, commit *store.Commit) error {
+func (x *change) resolve(ctx context.Context, src plan.Source, c Caller, gone map[string]bool, commit *store.Commit) error {
 	x.targets = map[string]string{}
 	for _, o := range x.ops {
 		if !o.write {
@@ -195,7 +199,7 @@ func (x *change) resolve(ctx context.Context, src plan.Source, gone map[string]b
 			if err != nil {
 				return o.entry.inResource(o.res, l.node, err)
 			}
-			rows, claim, err := x.find(ctx, src, when, 2, true)
+			rows, claim, err := x.find(ctx, src, c, when, 2, true)
 			switch {
 			case err != nil:
 			case len(rows) == 0:

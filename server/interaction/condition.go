@@ -32,10 +32,7 @@ func Pairs(query string) ([]search.Pair, error) {
 
 // condition is a search that a write depends on (If-None-Exist, a conditional update, patch or delete, a conditional
 // reference). It sees what the caller may search and nothing else.
-type condition struct {
-	typ  string
-	plan plan.Plan
-}
+type condition struct{ query search.Query }
 
 // condition reads the condition of a request from its parameters.
 func (s *Service) condition(c Caller, typ, query string) (condition, error) {
@@ -53,14 +50,17 @@ func (s *Service) condition(c Caller, typ, query string) (condition, error) {
 	if q.Where == nil || q.Where == search.All {
 		return condition{}, fhir.Errorf(fhir.KindInvalid, "", "the condition %q names no search parameter", clip(query))
 	}
-	p, err := plan.Lower(search.GuardCondition(q, c.Access), s.Indexer)
-	return condition{typ, p}, err
+	return condition{q}, nil
 }
 
 // find gives the matches, limit at most, and the claim that they still are the matches when the write is committed (of
 // two or more: that there are several). With bare the rows have type and id only.
-func (s *Service) find(ctx context.Context, src plan.Source, c condition, limit int, bare bool) ([]plan.Row, plan.Condition, error) {
-	r, err := plan.Run(ctx, src, c.plan, plan.Window{Limit: limit, Bare: bare})
+func (s *Service) find(ctx context.Context, src plan.Source, c Caller, when condition, limit int, bare bool) ([]plan.Row, plan.Condition, error) {
+	p, err := plan.Lower(search.GuardCondition(when.query, c.Access), s.Indexer)
+	if err != nil {
+		return nil, plan.Condition{}, err
+	}
+	r, err := plan.Run(ctx, src, p, plan.Window{Limit: limit, Bare: bare})
 	if err != nil {
 		return nil, plan.Condition{}, err
 	}
@@ -68,5 +68,5 @@ func (s *Service) find(ctx context.Context, src plan.Source, c condition, limit 
 	for i := range r.Rows {
 		ids[i] = r.Rows[i].ID
 	}
-	return r.Rows, plan.NewCondition(c.plan, ids), nil
+	return r.Rows, plan.NewCondition(p, ids), nil
 }

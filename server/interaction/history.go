@@ -18,11 +18,11 @@ func (s *Service) HistoryInstance(ctx context.Context, c Caller, typ, id string,
 	if err := c.grant(search.Read, typ); err != nil {
 		return Result{}, err
 	}
-	p, err := plan.Lower(search.GuardRead(typ, id, search.Read, c.Access), s.Indexer)
-	if err != nil {
-		return Result{}, err
-	}
-	return s.history(ctx, c, typ+"/"+id+"/_history", []string{typ}, params, func(src plan.Source, t plan.Times, w plan.Window) (plan.Page, error) {
+	return s.history(ctx, c, typ+"/"+id+"/_history", []string{typ}, params, func(src plan.Source, a search.Access, t plan.Times, w plan.Window) (plan.Page, error) {
+		p, err := plan.Lower(search.GuardRead(typ, id, search.Read, a), s.Indexer)
+		if err != nil {
+			return plan.Page{}, err
+		}
 		page, found, err := plan.Versions(ctx, src, p, t, w)
 		if err == nil && !found {
 			err = errNotFound
@@ -49,17 +49,17 @@ func (s *Service) HistorySystem(ctx context.Context, c Caller, params []search.P
 }
 
 func (s *Service) historyOf(ctx context.Context, c Caller, path string, types []string, params []search.Pair) (Result, error) {
-	p, err := plan.Lower(search.GuardHistory(types, c.Access), s.Indexer)
-	if err != nil {
-		return Result{}, err
-	}
-	return s.history(ctx, c, path, types, params, func(src plan.Source, t plan.Times, w plan.Window) (plan.Page, error) {
+	return s.history(ctx, c, path, types, params, func(src plan.Source, a search.Access, t plan.Times, w plan.Window) (plan.Page, error) {
+		p, err := plan.Lower(search.GuardHistory(types, a), s.Indexer)
+		if err != nil {
+			return plan.Page{}, err
+		}
 		return plan.History(ctx, src, p, t, w)
 	})
 }
 
 func (s *Service) history(ctx context.Context, c Caller, path string, types []string, params []search.Pair,
-	get func(plan.Source, plan.Times, plan.Window) (plan.Page, error)) (Result, error) {
+	get func(plan.Source, search.Access, plan.Times, plan.Window) (plan.Page, error)) (Result, error) {
 	h, err := s.past(types, params)
 	if err != nil {
 		return Result{}, err
@@ -73,7 +73,10 @@ func (s *Service) history(ctx context.Context, c Caller, path string, types []st
 		return Result{}, err
 	}
 	defer snap.Close()
-	page, err := get(snap, h.Times, l.window(plan.Window{Limit: h.count, Total: h.count == 0}, h.ascending))
+	if c, err = s.settle(ctx, snap, c); err != nil {
+		return Result{}, err
+	}
+	page, err := get(snap, c.Access, h.Times, l.window(plan.Window{Limit: h.count, Total: h.count == 0}, h.ascending))
 	if err != nil {
 		return Result{}, err
 	}

@@ -28,12 +28,15 @@ func testNonInterference(t *testing.T, open func() store.Store) {
 		"patient/Observation.rs?category=a patient/Patient.r",
 		"system/Observation.cruds?category=a system/Encounter.rs?class=AMB",
 		"patient/Observation.u?category=a patient/Observation.rs?category=a patient/Encounter.s?class=AMB",
+		"user/Observation.cruds?category=a user/Encounter.rs?class=AMB user/Patient.rs",
+		"user/Observation.rs?category=a user/Patient.r",
+		"user/*.s?_id:not=he1,he2,he3,h1,h2,h3 user/Observation.crud?category=a user/Encounter.r?class=AMB",
+		"system/Observation.cruds?category=a user/Encounter.rs?class=AMB patient/Patient.rs __user",
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		granted := rapid.SampledFrom(scopes).Draw(t, "scopes")
-		system := strings.HasPrefix(granted, "system/")
-		visible := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawResource(t, "v", system) }), 1, 8).Draw(t, "visible")
-		hidden := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawResource(t, "h", system) }), 1, 8).Draw(t, "hidden")
+		visible := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawResource(t, "v", granted) }), 1, 8).Draw(t, "visible")
+		hidden := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawResource(t, "h", granted) }), 1, 8).Draw(t, "hidden")
 		order := rapid.Permutation(append(make([]bool, len(visible)), trues(len(hidden))...)).Draw(t, "order")
 		requests := rapid.SliceOfN(rapid.SampledFrom(requests), 1, 10).Draw(t, "requests")
 		several := rapid.SampledFrom([]ConditionalDelete{DeleteSingle, DeleteMultiple}).Draw(t, "conditional delete")
@@ -48,6 +51,9 @@ func testNonInterference(t *testing.T, open func() store.Store) {
 	})
 }
 
+// withUser says whether the token is that of a user, who has a policy.
+func withUser(granted string) bool { return strings.Contains(granted, "user") }
+
 func trues(n int) []bool {
 	out := make([]bool, n)
 	for i := range out {
@@ -57,7 +63,8 @@ func trues(n int) []bool {
 }
 
 // drawResource draws a resource that the scopes show (ids v…) or hide (ids h…). Both refer to both.
-func drawResource(t *rapid.T, prefix string, system bool) string {
+func drawResource(t *rapid.T, prefix, granted string) string {
+	system, user := strings.HasPrefix(granted, "system/") && !withUser(granted), withUser(granted)
 	id := prefix + rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "id")
 	hide := prefix == "h"
 	subject, category, class := "A", rapid.SampledFrom([]string{"a", "a b", "c a"}).Draw(t, "category"), "AMB"
@@ -66,6 +73,8 @@ func drawResource(t *rapid.T, prefix string, system bool) string {
 		category, class = rapid.SampledFrom([]string{"b", "c", "b c"}).Draw(t, "category"), "IMP"
 	case hide:
 		subject = "B"
+	case user:
+		subject = rapid.SampledFrom([]string{"A", "C"}).Draw(t, "subject")
 	}
 	identifier := `"meta":{"tag":[{"code":"` + rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "tag") + `","display":"` + prefix + `"}]},"identifier":[{"value":"` + rapid.SampledFrom([]string{"1", "2"}).Draw(t, "identifier") + `"}],`
 	if rapid.Bool().Draw(t, "encounter") {
@@ -121,7 +130,7 @@ func answers(t *rapid.T, st store.Store, granted string, visible, hidden []strin
 	r.ConditionalDelete = several
 	var at time.Time
 	r.Now = func() time.Time { return at }
-	r.put(patient("A"), patient("B"))
+	r.put(ofDoctor(patient("A"), "1"), ofDoctor(patient("B"), "2"), ofDoctor(patient("C"), "1"))
 	seen := 0
 	for _, hide := range order {
 		switch {
@@ -137,6 +146,9 @@ func answers(t *rapid.T, st store.Store, granted string, visible, hidden []strin
 	}
 	at = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
 	c := as(t, "A", granted)
+	if withUser(granted) { // whose policy is a rule that finds A and C in both worlds
+		c = asUser(t, "A", granted, doctors(t, "1"))
+	}
 	out := make([]string, len(requests))
 	for i, request := range requests {
 		out[i] = cursors.ReplaceAllString(answer(r, c, request), "_page=")

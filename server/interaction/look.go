@@ -33,7 +33,7 @@ func (s *Service) look(ctx context.Context, src plan.Source, c Caller, o *op, co
 		}
 		var claim plan.Condition
 		var err error
-		if rows, claim, err = s.find(ctx, src, o.when, limit, o.letter != search.Create); err != nil {
+		if rows, claim, err = s.find(ctx, src, c, o.when, limit, o.letter != search.Create); err != nil {
 			return err
 		}
 		commit.Conditions = append(commit.Conditions, claim)

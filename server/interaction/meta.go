@@ -185,6 +185,9 @@ func (s *Service) MetaOf(ctx context.Context, c Caller, typ string) (Result, err
 		return Result{}, err
 	}
 	defer snap.Close()
+	if c, err = s.settle(ctx, snap, c); err != nil {
+		return Result{}, err
+	}
 	found := make([]map[string][]byte, len(labelLists))
 	for i := range found {
 		found[i] = make(map[string][]byte)

@@ -39,15 +39,18 @@ func (s *Service) read(ctx context.Context, c Caller, typ, id string, params []s
 	if err != nil {
 		return Result{}, err
 	}
-	p, err := plan.Lower(search.GuardRead(typ, id, search.Read, c.Access), s.Indexer)
-	if err != nil {
-		return Result{}, err
-	}
 	snap, err := s.Store.Snapshot(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	defer snap.Close()
+	if c, err = s.settle(ctx, snap, c); err != nil {
+		return Result{}, err
+	}
+	p, err := plan.Lower(search.GuardRead(typ, id, search.Read, c.Access), s.Indexer)
+	if err != nil {
+		return Result{}, err
+	}
 	row, found, err := get(ctx, snap, p)
 	switch {
 	case err != nil:

@@ -92,11 +92,6 @@ func (s *Service) search(ctx context.Context, c Caller, path string, q search.Qu
 	if q.Explain != search.ExplainNot && !c.Explain {
 		return Result{}, fhir.Errorf(fhir.KindForbidden, "http._explain", "_explain is for administrators and for a sandbox")
 	}
-	g := search.Guard(q, c.Access)
-	p, err := plan.Lower(g, s.Indexer)
-	if err != nil {
-		return Result{}, err
-	}
 	l := s.list("searchset", path, c, q.Self)
 	if err := l.open(q.Page); err != nil {
 		return Result{}, err
@@ -112,6 +107,14 @@ func (s *Service) search(ctx context.Context, c Caller, path string, q search.Qu
 		return Result{}, err
 	}
 	defer snap.Close()
+	if c, err = s.settle(ctx, snap, c); err != nil {
+		return Result{}, err
+	}
+	g := search.Guard(q, c.Access)
+	p, err := plan.Lower(g, s.Indexer)
+	if err != nil {
+		return Result{}, err
+	}
 	var src plan.Source = snap
 	meter := &plan.Meter{Source: snap}
 	if q.Explain != search.ExplainNot {

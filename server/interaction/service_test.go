@@ -80,6 +80,35 @@ func as(t tester, patient, scopes string) Caller {
 	return Caller{Access: set.Access(scope.Context{Patient: patient}), Grant: patient + " " + scopes}
 }
 
+// asUser is a caller with a user, whose policy that is.
+func asUser(t tester, patient, scopes string, policy scope.Bound) Caller {
+	t.Helper()
+	set, refused := scope.Parse(scopes)
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	return Caller{Access: set.Access(scope.Context{Patient: patient, User: policy}), Grant: patient + " " + scopes}
+}
+
+// doctors is the policy of the doctor of that id: the Patients who name them.
+func doctors(t tester, id string) scope.Bound {
+	t.Helper()
+	role, err := scope.ParseRole("Patient?general-practitioner={user}", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := role.For(fhir.Reference{Type: "Practitioner", ID: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// ofDoctor is the patient with that doctor.
+func ofDoctor(patient, id string) string {
+	return strings.TrimSuffix(patient, "}") + `,"generalPractitioner":[{"reference":"Practitioner/` + id + `"}]}`
+}
+
 func (r *rig) root() Caller { return as(r.t, "", "system/*.cruds") }
 
 func (r *rig) parse(body string) *fhir.Resource {

@@ -13,11 +13,11 @@ import (
 // said is a text and its language where that is not the page's.
 type said struct{ Text, Lang string }
 
-// page is the language of the pages themselves.
-const page = "en"
+// ours is the language of the pages themselves.
+const ours = "en"
 
 func inLanguage(text, lang string) said {
-	if lang == page {
+	if lang == ours {
 		lang = ""
 	}
 	return said{text, lang}

@@ -22,7 +22,7 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 		return err
 	}
 	batch := s.db.NewBatch()
-	p := preparation{s: s, batch: batch, counts: map[shapeID]int64{}}
+	p := preparation{s: s, batch: batch, counts: map[shapeID]int64{}, tells: s.totals.active()}
 	if err := p.prepare(c); err != nil {
 		batch.Close()
 		return err
@@ -43,7 +43,7 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 func (s *Store) apply(ctx context.Context, c store.Commit, p *preparation) (applied bool, err error) {
 	s.commit.Lock()
 	defer s.commit.Unlock()
-	src := source{s, s.db}
+	src := source{s: s, r: s.db}
 	for _, r := range c.Reads {
 		e, err := src.entry(s.types.number(r.Type), r.ID)
 		if err != nil {
@@ -75,7 +75,9 @@ func (s *Store) apply(ctx context.Context, c store.Commit, p *preparation) (appl
 			return false, err
 		}
 	}
-	if err := s.db.ApplyNoSyncWait(p.batch, pebble.Sync); err != nil {
+	done := s.totals.announce(p.moved, p.tells)
+	err = s.db.ApplyNoSyncWait(p.batch, pebble.Sync)
+	if done(err == nil); err != nil {
 		return false, fmt.Errorf("apply: %w", err)
 	}
 	for id, n := range p.counts {
@@ -90,6 +92,8 @@ type preparation struct {
 	s      *Store
 	batch  *pebble.Batch
 	counts map[shapeID]int64
+	tells  bool // moved is wanted
+	moved  []moved
 	buf    []byte
 	stale  error // the state is not the one that the writes rely on: refused when the reads are checked, else at the end
 }
@@ -138,7 +142,7 @@ func (p *preparation) write(w *store.Write) error {
 	var old *record
 	var doc uint64
 	if w.Version > 1 {
-		src := source{s, s.db}
+		src := source{s: s, r: s.db}
 		e, err := src.entry(sch.number, w.ID)
 		if err != nil {
 			return err
@@ -183,6 +187,9 @@ func (p *preparation) write(w *store.Write) error {
 				return err
 			}
 		}
+	}
+	if p.tells {
+		p.moved = append(p.moved, moved{s.totals.lists(s.types, &before), s.totals.lists(s.types, &now)})
 	}
 	e := entry{w.Version, w.Deleted, now.pos}
 	e.pos.doc |= doc

@@ -32,6 +32,9 @@
 // through the list of all documents, which holds their intervals. Any other order is made by looking at the keys of all
 // matches, or, if they are many, by walking the index in that order.
 //
+// Totals of what is in one list, or in several at once, are kept in memory once they took a walk (counts): commits keep
+// them right, and each snapshot gets the one of its own time.
+//
 // # Writing
 //
 // A commit is prepared by whoever calls: parsing what was, indexing, compressing, the batch. Then one at a time: the

@@ -20,6 +20,8 @@ type limits struct {
 	terms, intervals, known int
 
 	targets int // times as many documents as references that Targets looks at
+
+	counted, totals int // what takes more reads to count is kept, so many of them
 }
 
 var defaultLimits = limits{
@@ -28,4 +30,5 @@ var defaultLimits = limits{
 	alone: 1 << 16, beside: 1 << 9, ofOne: 1 << 8, probes: 1 << 9,
 	terms: 1000, intervals: 10_000, known: 50_000,
 	targets: 8,
+	counted: 500, totals: 500,
 }

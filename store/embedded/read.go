@@ -12,8 +12,9 @@ import (
 
 // source is a plan.Source over a snapshot, or, while a commit is checked, over what was applied last.
 type source struct {
-	s *Store
-	r pebble.Reader
+	s      *Store
+	r      pebble.Reader
+	commit uint64 // the last one that it has, by counts; 0 if that is not known
 }
 
 var errCursor = fhir.Errorf(fhir.KindInvalid, "", "the position is of another query")

@@ -44,7 +44,35 @@ func (src source) Select(ctx context.Context, b plan.Bound, w plan.Window) (plan
 		p.Total = page.Total
 		return p, err
 	}
+	if w.Total && src.commit != 0 {
+		return q.totalled(b.Node(), w)
+	}
 	return q.selected(b.Node(), w)
+}
+
+// totalled is a page with its total, which is kept if it took long to count.
+func (q *query) totalled(n plan.Node, w plan.Window) (plan.Page, error) {
+	s := q.src.s
+	in, ok, err := q.intersected(n)
+	if err != nil {
+		return plan.Page{Total: -1}, err
+	}
+	if !ok {
+		return q.selected(n, w)
+	}
+	total, ok := s.totals.get(in, q.src.commit)
+	if ok && (w.Limit == 0 || total == 0) {
+		return plan.Page{Total: total, Read: q.work.read}, nil
+	}
+	w.Total = !ok
+	page, err := q.selected(n, w)
+	switch {
+	case ok:
+		page.Total = total
+	case err == nil && page.Read > s.limits.counted:
+		s.totals.put(in, q.src.commit, page.Total)
+	}
+	return page, err
 }
 
 // selected runs a plan.

@@ -18,16 +18,21 @@ type snapshots struct {
 
 // lent is a snapshot and how many hold it; one of them is snapshots.now.
 type lent struct {
-	snap  *pebble.Snapshot
-	holds int // under snapshots.mu
+	snap   *pebble.Snapshot
+	commit uint64 // of counts, 0 if not known
+	holds  int    // under snapshots.mu
 }
 
 // take lends a snapshot of what has been applied.
-func (s *snapshots) take(db *pebble.DB) *lent {
+func (s *snapshots) take(db *pebble.DB, totals *counts) *lent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.now == nil {
-		s.now = &lent{db.NewSnapshot(), 1}
+		commit := totals.number()
+		s.now = &lent{db.NewSnapshot(), commit, 1}
+		if totals.number() != commit {
+			s.now.commit = 0
+		}
 	}
 	s.now.holds++
 	return s.now
@@ -66,8 +71,8 @@ type snapshot struct {
 
 // Snapshot implements store.Store.
 func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
-	l := s.snapshots.take(s.db)
-	return &snapshot{source: source{s, l.snap}, lent: l}, nil
+	l := s.snapshots.take(s.db, s.totals)
+	return &snapshot{source: source{s, l.snap, l.commit}, lent: l}, nil
 }
 
 // Close implements store.Snapshot; a second time it does nothing.

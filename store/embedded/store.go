@@ -33,6 +33,7 @@ type Store struct {
 	kv      kv
 
 	snapshots snapshots
+	totals    *counts
 
 	nextDoc atomic.Uint64
 
@@ -112,6 +113,7 @@ func open(o Options, rebuild bool) (*Store, error) {
 	s := &Store{opts: o, limits: defaultLimits, types: r4.Resources()}
 	s.schemas = newSchemas(s.types)
 	s.shapes.most = s.limits.shapesOf
+	s.totals = newCounts(s.limits.totals)
 	var err error
 	if s.bodies, err = newBodies(max(runtime.GOMAXPROCS(0), 2)); err != nil {
 		return nil, err

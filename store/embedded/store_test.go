@@ -58,7 +58,7 @@ func TestDifferentialSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.limits = limits{lists: 1, list: 1, shapes: 1, patients: 3, ofPatient: 1, probes: 1}
-		s.shapes.most = 3
+		s.shapes.most, s.totals.most = 3, 2
 		return s
 	})
 }

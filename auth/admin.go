@@ -14,7 +14,12 @@ import (
 // What an administrator does: users, clients, tokens. The API (api.go), the configuration and the sandbox call it.
 
 // checkUser refuses users that could not work.
-func (s *Server) checkUser(u *User) error { return u.check() }
+func (s *Server) checkUser(u *User) error {
+	if _, ok := s.role(u.Policy); !ok && u.Policy != "" {
+		return fmt.Errorf("there is no policy %q", u.Policy)
+	}
+	return u.check()
+}
 
 // ErrThere says that something of the name is there already.
 var ErrThere = errors.New("there is one of this name already")

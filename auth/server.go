@@ -14,6 +14,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/password"
+	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/auth/words"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store"
@@ -57,7 +58,9 @@ type Options struct {
 	Store   store.Store
 	Indexer *index.Indexer // the one that Store indexes with
 	Pages   Pages
-	Sandbox bool // hints for developers, demo users on the login page, open registration, clients may be on loopback
+	// Policies are what users may see, by name, beside the built-in ones of package scope.
+	Policies map[string]scope.Role
+	Sandbox  bool // hints for developers, demo users on the login page, open registration, clients may be on loopback
 
 	// Registration says who may register clients by RFC 7591: everybody in the sandbox, otherwise whoever has an initial
 	// access token; with Approval everybody, and an administrator approves.

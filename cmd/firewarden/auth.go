@@ -10,14 +10,18 @@ import (
 	"strings"
 
 	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/internal/synth"
 )
 
 // authorization puts the authorization server together, with the users and clients that are declared.
 func (s *site) authorization(ctx context.Context) error {
-	var err error
+	policies, err := declaredPolicies(s.c.Policies)
+	if err != nil {
+		return err
+	}
 	s.auth, err = auth.New(ctx, auth.Options{
-		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox,
+		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox, Policies: policies,
 		Logger: s.log, Now: s.m.Now, Random: s.m.Random,
 	})
 	if err != nil {
@@ -47,6 +51,31 @@ func (s *site) sandboxKeys() (k auth.SandboxKeys, err error) {
 		return k, fmt.Errorf("sandbox-jwks: %w", err)
 	}
 	return k, nil
+}
+
+// declaredPolicies are those of the key policies.
+func declaredPolicies(declared json.RawMessage) (map[string]scope.Role, error) {
+	if declared == nil {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(declared))
+	d.DisallowUnknownFields()
+	var entries map[string]struct{ Patients, Letters string }
+	if err := d.Decode(&entries); err != nil {
+		return nil, fmt.Errorf("policies: %w", err)
+	}
+	roles := make(map[string]scope.Role, len(entries))
+	for name, e := range entries {
+		role, err := scope.ParseRole(e.Patients, e.Letters)
+		if _, taken := scope.BuiltIn()[name]; taken {
+			err = errors.New("it is built in: choose another name")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("policies, %s: %w", name, err)
+		}
+		roles[name] = role
+	}
+	return roles, nil
 }
 
 // declaredUser is an entry of the key users.

@@ -116,7 +116,7 @@ func TestConfigPrint(t *testing.T) {
 	if out := mustRun(t, "config", "print", "--sandbox"); !strings.Contains(out, "memory:") || strings.Contains(out, "sandbox-admin") {
 		t.Errorf("config print --sandbox:\n%s", out)
 	}
-	path = file(t, "firewarden.yaml", "stroe: x\npolicies: []\nanonymous: nonsense\n")
+	path = file(t, "firewarden.yaml", "stroe: x\nload: []\nanonymous: nonsense\n")
 	code, _, errs := run(t, "config", "check", "--config", path)
 	if code != 1 {
 		t.Errorf("config check of faults ended with %d", code)

@@ -25,6 +25,7 @@ type Config struct {
 	StopTimeout   time.Duration
 	Clients       json.RawMessage // a list of clients that are declared; nil if there are none
 	Users         json.RawMessage // likewise
+	Policies      json.RawMessage // the policies that are declared, by name; nil if there are none
 	SandboxJWKS   string          // URL or file of the keys of the sandbox's clients
 	ScopeTexts    string          // file with texts of scopes, "" if there are none
 

@@ -87,7 +87,7 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 	}{
 		{"misspelled variable", env("FIREWARDEN_STROE=x"), []string{"FIREWARDEN_STROE", "did you mean FIREWARDEN_STORE?"}},
 		{"lower-case variable", env("FIREWARDEN_store=x"), []string{"FIREWARDEN_store", "FIREWARDEN_STORE"}},
-		{"planned variable", env("FIREWARDEN_POLICIES=x"), []string{"FIREWARDEN_POLICIES", "not supported yet"}},
+		{"planned variable", env("FIREWARDEN_LOAD=x"), []string{"FIREWARDEN_LOAD", "not supported yet"}},
 		{"misspelled key", Input{File: write(t, "listen: 127.0.0.1:0\nbase_url: http://x\n")}, []string{"firewarden.yaml:2", `"base_url"`, `did you mean "base-url"?`}},
 		{"unknown key", Input{File: write(t, "colour: red\n")}, []string{"firewarden.yaml:1", `"colour"`, "listen, base-url"}},
 		{"planned key", Input{File: write(t, "load:\n  - a\n")}, []string{"firewarden.yaml:1", "load", "not supported yet"}},

@@ -42,6 +42,9 @@ func parseFile(name string, text []byte) ([]Setting, error) {
 		key, value := root.Content[i], root.Content[i+1]
 		near := Near(key.Value, Names())
 		text, ok := scalar(value)
+		if key.Value == "policies" && value.Kind == yaml.MappingNode {
+			text, ok = mapping(value)
+		}
 		switch {
 		case slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == key.Value }):
 			fault(key, "the key %q is repeated", key.Value)
@@ -58,6 +61,16 @@ func parseFile(name string, text []byte) ([]Setting, error) {
 		}
 	}
 	return settings, errors.Join(faults...)
+}
+
+// mapping is a mapping of names to entries as JSON.
+func mapping(n *yaml.Node) (string, bool) {
+	var entries map[string]map[string]any
+	if n.Decode(&entries) != nil {
+		return "", false
+	}
+	text, err := json.Marshal(entries)
+	return string(text), err == nil
 }
 
 // scalar is the text of a value as it was written; a list is its items with blanks between them, which only scopes

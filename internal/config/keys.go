@@ -78,6 +78,8 @@ var keys = []Key{
 		set: func(c *Config, v string) error { return list(&c.Clients, v) }},
 	{Name: "users", Usage: "users that are there at every start, a `list` in the file", mask: count,
 		set: func(c *Config, v string) error { return list(&c.Users, v) }},
+	{Name: "policies", Usage: "what users may see, names and `rules` in the file; all, self, related, care-team and readonly are built in",
+		set: func(c *Config, v string) error { return names(&c.Policies, v) }},
 	{Name: "sandbox-jwks", Usage: "`URL|FILE` of the public keys (JWK Set) of sandbox-key and sandbox-backend",
 		set: func(c *Config, v string) error { c.SandboxJWKS = v; return nil }},
 	{Name: "scope-texts", Usage: "`FILE` (JSON) with what scopes are called on the consent page, by language",
@@ -94,8 +96,7 @@ var keys = []Key{
 
 // planned are keys of the design that do nothing yet.
 var planned = map[string]string{
-	"policies": "policies of your own are not supported yet: all, self, related and readonly are built in",
-	"load":     "loading at start is not supported yet: use firewarden load",
+	"load": "loading at start is not supported yet: use firewarden load",
 }
 
 // Keys are all keys in the order of the documentation.
@@ -196,6 +197,20 @@ func list(to *json.RawMessage, v string) error {
 	var entries []map[string]any
 	if err := json.Unmarshal([]byte(v), &entries); err != nil {
 		return errors.New("a list of entries with names and values was expected")
+	}
+	*to = json.RawMessage(v)
+	return nil
+}
+
+// names is a mapping of names to entries.
+func names(to *json.RawMessage, v string) error {
+	*to = nil
+	if v == "" {
+		return nil
+	}
+	var entries map[string]map[string]any
+	if err := json.Unmarshal([]byte(v), &entries); err != nil {
+		return errors.New("names with entries of names and values were expected")
 	}
 	*to = json.RawMessage(v)
 	return nil

@@ -27,11 +27,14 @@ func TestTablesAreUpToDate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if filepath.Ext(f.path) == ".gz" { // packers differ, what is packed does not
+			text, f.text = unzip(t, text), unzip(t, f.text)
+		}
 		if !bytes.Equal(text, f.text) {
 			t.Errorf("%s differs: run go generate ./conformance/r4", f.path)
 		}
 	}
-	if len(files) != 5 {
+	if len(files) != 6 {
 		t.Errorf("%d files", len(files))
 	}
 }

@@ -79,7 +79,11 @@ func generate() ([]file, error) {
 		}
 		files = append(files, file{out.path, text})
 	}
-	return append(files, file{numbersFile, []byte(p.numbers.text())}), nil
+	codes, err := makeTerminology()
+	if err != nil {
+		return nil, err
+	}
+	return append(files, file{numbersFile, []byte(p.numbers.text())}, file{terminologyFile, codes}), nil
 }
 
 // moduleRoot is the folder of go.mod, from the working directory upwards.

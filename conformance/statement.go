@@ -153,9 +153,11 @@ func Statement(c Claims) ([]byte, error) {
 	})
 }
 
-// Searched says whether a search by p is offered: it selects elements, and its type has matching rules (special ones,
-// as Location.near, have rules of their own).
-func Searched(p *r4.SearchParameter) bool { return p.Expression != "" && p.Type != r4.Special }
+// Searched says whether a search by p is offered: it selects elements, or it is one of those that look at all texts.
+// (_query is not: it names queries that a server defines.)
+func Searched(p *r4.SearchParameter) bool {
+	return p.Expression != "" || p.Code == "_text" || p.Code == "_content"
+}
 
 // searches are the search parameters of a type, and those of them that _include takes.
 func (c *Claims) searches(typ string) (params []fhir.CapabilityStatementRestResourceSearchParam, includes []string) {

@@ -32,6 +32,11 @@ func matchValue(p *r4.SearchParameter, mod Modifier, q *Value, v *index.Value) b
 			return matchWords(q, v.Text)
 		case ModOfType:
 			return matchOfType(q, v, p.CaseSensitive)
+		case ModIn, ModNotIn, ModAbove, ModBelow:
+			if q.Set == nil {
+				return (!q.HasSystem || q.System == mimeTypes) && matchMIME(mod, q.Code, v.Code)
+			}
+			return q.Set.Has(v.System, v.Code)
 		}
 		return matchToken(q, v, p.CaseSensitive)
 	case r4.Reference:
@@ -161,6 +166,15 @@ func matchWords(q *Value, text string) bool {
 		}
 	}
 	return false
+}
+
+// matchMIME: image lies above image/png, and text/html above text/html; charset=UTF-8 (R4 search.html#mimetype).
+func matchMIME(mod Modifier, q, v string) bool {
+	if mod == ModAbove {
+		q, v = v, q
+	}
+	rest, ok := strings.CutPrefix(v, q)
+	return ok && q != "" && (rest == "" || rest[0] == ';' || rest[0] == '/' || rest[0] == ' ')
 }
 
 // matchOfType: an identifier with this value and a coding of its type.

@@ -2,6 +2,7 @@ package search
 
 import (
 	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/internal/ucum"
 )
@@ -154,6 +155,10 @@ type Value struct {
 
 	Words  []string // ModText, _text, _content: folded words that stand one behind the other in a text
 	Begins bool     // the last of Words may be the beginning of a longer one
+
+	// Set are the codes of a Token with ModIn, ModNotIn, ModAbove or ModBelow; nil as long as it is open. An open ModIn
+	// has its value set in Text (a canonical URL) or Ref.
+	Set *terminology.Set
 
 	Ref    fhir.Reference // Reference
 	Time   fhir.Interval  // Date; with Ap already widened by the margin

@@ -147,6 +147,12 @@ func GuardCondition(q Query, a Access) Guarded {
 	return Guarded{typ: q.Type, where: And{Type(q.Type), guard(where, a), may}, allowed: may}
 }
 
+// GuardDefinition is a definition that a modifier of a search reads: r or s is enough.
+func GuardDefinition(typ string, where Expr, a Access) Guarded {
+	may := Expr(Or{allowed(a, Read, typ), allowed(a, Search, typ)})
+	return Guarded{typ: typ, where: And{Type(typ), where, may}, allowed: may}
+}
+
 // GuardHistory is the history of types (one: type history; all: system history), each in its own set of letter s.
 func GuardHistory(types []string, a Access) Guarded {
 	g := Guarded{history: true}

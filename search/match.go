@@ -106,17 +106,20 @@ func (w World) References(p *r4.SearchParameter, res *fhir.Resource) []fhir.Refe
 	return out
 }
 
-// matchParam: some value of the resource is what some value of the search asks for; with :not none is, so a resource
-// without a value is found.
+// matchParam: some value of the resource is what some value of the search asks for; with :not and :not-in none is, so a
+// resource without a value is found. As long as a value is open nothing is found.
 func (w World) matchParam(e *Param, res *fhir.Resource) bool {
+	if e.open() {
+		return false
+	}
 	for _, v := range w.values(e.P, res) {
 		for i := range e.Any {
 			if matchValue(e.P, e.Mod, &e.Any[i], &v) {
-				return e.Mod != ModNot
+				return !e.Mod.Negative()
 			}
 		}
 	}
-	return e.Mod == ModNot
+	return e.Mod.Negative()
 }
 
 // matchChain: P refers to some resource of type Target that is in X, elsewhere or inside the resource.

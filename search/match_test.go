@@ -108,6 +108,23 @@ func TestMatch(t *testing.T) {
 			+code=http://loinc.org|   -code=http://other|   +code=x,hr
 			-code:not=hr   +code:not=x   -code:not=x,hr   +code:not=x,y   +code:text=heart   +code:text=rate   +code:text=HEART+r   -code:text=eart
 			+code:text=pulse`},
+		{"token: value sets of R4", `{"resourceType":"Encounter","status":"finished","class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"},"type":[{"coding":[{"system":"http://snomed.info/sct","code":"1"},{"code":"x"}]}]}`, `
+			+status:in=http://hl7.org/fhir/ValueSet/encounter-status   +status:in=http://hl7.org/fhir/ValueSet/encounter-status|4.0.1   -status:not-in=http://hl7.org/fhir/ValueSet/encounter-status
+			-status:in=http://hl7.org/fhir/ValueSet/observation-status   +status:not-in=http://hl7.org/fhir/ValueSet/observation-status
+			+class:in=http://terminology.hl7.org/ValueSet/v3-ActEncounterCode   -class:in=http://hl7.org/fhir/ValueSet/encounter-status,http://hl7.org/fhir/ValueSet/observation-status
+			-class:not-in=http://hl7.org/fhir/ValueSet/encounter-status,http://terminology.hl7.org/ValueSet/v3-ActEncounterCode
+			+special-arrangement:not-in=http://hl7.org/fhir/ValueSet/encounter-status   -special-arrangement:in=http://hl7.org/fhir/ValueSet/encounter-status`},
+		{"token: a value set of whole systems", `{"resourceType":"Observation","code":{"coding":[{"system":"http://loinc.org","code":"1-8"},{"code":"y"}]}}`, `
+			+code:in=http://hl7.org/fhir/ValueSet/observation-codes   -code:not-in=http://hl7.org/fhir/ValueSet/observation-codes   -category:in=http://hl7.org/fhir/ValueSet/observation-codes`},
+		{"token: hierarchies of R4", `{"resourceType":"Encounter","class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"}}`, `
+			+class:below=http://terminology.hl7.org/CodeSystem/v3-ActCode|_ActEncounterCode   +class:below=http://terminology.hl7.org/CodeSystem/v3-ActCode|AMB
+			-class:below=http://terminology.hl7.org/CodeSystem/v3-ActCode|IMP   +class:above=http://terminology.hl7.org/CodeSystem/v3-ActCode|AMB
+			-class:above=http://terminology.hl7.org/CodeSystem/v3-ActCode|_ActEncounterCode   -class:below=http://terminology.hl7.org/CodeSystem/v3-ActCode|absent`},
+		{"token: the system of a binding has a hierarchy", `{"resourceType":"Observation","status":"corrected"}`, `
+			+status:below=amended   -status=amended   -status:below=final   +status:above=corrected   +status:below=http://hl7.org/fhir/observation-status|amended`},
+		{"token: media types", `{"resourceType":"DocumentReference","content":[{"attachment":{"contentType":"text/html; charset=UTF-8"}}]}`, `
+			+contenttype:below=text   +contenttype:below=text/html   -contenttype:below=tex   -contenttype:below=text/htm   -contenttype=text/html   -contenttype:below=text/html;q
+			+contenttype:above=text/html;%20charset=UTF-8;%20x=y   -contenttype:above=text/html   +contenttype:below=text/html;%20charset=UTF-8`},
 		{"token: words of the text", `{"resourceType":"Observation","code":{"coding":[{"code":"x","display":"Heart rate (resting), adult"}],"text":"Größe"}}`, `
 			+code:text=heart   +code:text=rate+rest   -code:text=heart+resting   +code:text=heart+rate+RESTING+ad   +code:text=grosse   -code:text=adult+x
 			+code:text=(rate)   +code:text=heart-rate   -code:text=eart   +code:text=x,adult   -code:text=adult+grosse`},

@@ -117,8 +117,7 @@ func (p *parser) noParam(code string, types ...string) *fhir.Error {
 	return p.unknown("unknown search parameter %q of %s%s", shown(code), shown(strings.Join(types, ", ")), suggestion(code, words))
 }
 
-// modifiers by name; those of R4 that are not built yet, or not for every type, are sorted out in parser.modifier.
-// :missing and :[type] are not here.
+// modifiers by name; which of them fit a parameter is in fitting. :missing and :[type] are not here.
 var modifiers = map[string]Modifier{
 	"": ModNone, "exact": ModExact, "contains": ModContains, "text": ModText, "not": ModNot, "in": ModIn, "not-in": ModNotIn,
 	"above": ModAbove, "below": ModBelow, "of-type": ModOfType, "identifier": ModIdentifier,
@@ -133,12 +132,8 @@ func (p *parser) modifier(typ string, sp *r4.SearchParameter, name string) (mod 
 		}
 		return 0, "", p.unknown("unknown modifier :%s of %s%s", shown(name), sp.Code, suggestion(name, fitting(sp)))
 	}
-	switch {
-	case mod == ModNone || slices.Contains(fitting(sp), name):
+	if mod == ModNone || slices.Contains(fitting(sp), name) {
 		return mod, "", nil
-	case sp.Type == r4.Token && mod != ModExact && mod != ModContains && mod != ModIdentifier,
-		sp.Type == r4.Reference && (mod == ModAbove || mod == ModBelow || mod == ModIn || mod == ModNotIn):
-		return 0, "", p.unknown(":%s of %s is not supported yet", name, sp.Code)
 	}
 	return 0, "", p.unknown(":%s does not fit %s of %s", name, sp.Code, typ)
 }
@@ -159,16 +154,31 @@ func fitting(sp *r4.SearchParameter) []string {
 		}
 		return []string{"missing", "exact", "contains", "text"}
 	case r4.Token:
+		list := []string{"missing", "not", "text"}
 		if slices.Contains(sp.Elements, "Identifier") {
-			return []string{"missing", "not", "text", "of-type"}
+			list = append(list, "of-type")
 		}
-		return []string{"missing", "not", "text"}
+		if coded(sp) {
+			list = append(list, "in", "not-in", "above", "below")
+		}
+		return list
 	case r4.Reference:
-		return []string{"missing", "identifier", "text"}
+		list := []string{"missing", "identifier", "text"}
+		if hierarchical(sp) {
+			list = append(list, "above", "below")
+		}
+		return list
 	case r4.URI:
 		return []string{"missing", "above", "below"}
 	}
 	return []string{"missing"}
+}
+
+// coded says whether the values of a token parameter are codes of code systems.
+func coded(sp *r4.SearchParameter) bool {
+	return slices.ContainsFunc(sp.Elements, func(typ string) bool {
+		return typ == "CodeableConcept" || typ == "Coding" || typ == "code"
+	})
 }
 
 // chain reads head.rest, where head is a reference with or without a type: the union over the types it can refer to

@@ -46,7 +46,7 @@ func simplify(e Expr, typ string) Expr {
 		return e
 	case Param: // no value, no resource
 		if len(e.Any) == 0 {
-			return Const(e.Mod == ModNot)
+			return Const(e.Mod.Negative())
 		}
 		return e
 	case In:

@@ -24,6 +24,10 @@ func (p *parser) value(sp *r4.SearchParameter, mod Modifier, target, s string) (
 		err = p.words(&v, unescape(s), true)
 	case mod == ModOfType:
 		err = p.ofType(&v, s)
+	case mod == ModIn || mod == ModNotIn:
+		err = p.valueSet(&v, s)
+	case sp.Type == r4.Token && (mod == ModAbove || mod == ModBelow):
+		err = p.subsumption(&v, sp, mod, s)
 	case mod == ModIdentifier:
 		err = p.token(&v, s)
 	default:
@@ -38,6 +42,9 @@ func (p *parser) value(sp *r4.SearchParameter, mod Modifier, target, s string) (
 			err = p.token(&v, s)
 		case r4.Reference:
 			err = p.reference(&v, sp, target, s)
+			if r := v.Ref; err == nil && mod != ModNone && (r.URL != "" || r.Type != "" && PartOf(r.Type) == nil) {
+				err = p.bad("%q is of no hierarchy: %s asks for a reference as Location/1, by its type", shown(s), sp.Code+":"+mod.String())
+			}
 		case r4.Composite:
 			err = p.composite(&v, sp, s)
 		case r4.Quantity:

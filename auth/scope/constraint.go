@@ -90,8 +90,10 @@ func parseExpr(typ string, pairs []search.Pair) (search.Expr, error) {
 // refersOut says whether e depends on other resources than the one at hand.
 func refersOut(e search.Expr) bool {
 	switch e := e.(type) {
-	case search.Const, search.Type, search.ID, search.Param, search.Missing, search.In, search.InAny, search.Only, search.Sole, search.SoleAny:
+	case search.Const, search.Type, search.ID, search.Missing, search.In, search.InAny, search.Only, search.Sole, search.SoleAny:
 		return false
+	case search.Param:
+		return search.Open(e) // a definition or a hierarchy that is stored
 	case search.And:
 		return slices.ContainsFunc(e, refersOut)
 	case search.Or:

@@ -101,8 +101,11 @@ func (e *Expander) subsumption(system, code string, next func(*concept) []int) (
 // system finds a code system; nil if there is none with codes.
 func (e *Expander) system(url, version string) (*codeSystem, error) {
 	own := builtInSystem(url, version)
-	if own != nil && own.complete || e.Source == nil {
+	switch {
+	case own != nil && own.complete:
 		return own, nil
+	case e.Source == nil: // somebody else's may have all codes
+		return nil, nil
 	}
 	key := url + "|" + version
 	s, known := e.systems[key]

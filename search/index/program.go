@@ -159,6 +159,19 @@ func compile(typ string, params []*r4.SearchParameter) *program {
 	return g
 }
 
+// ImpliedSystem is the system that the values of a token parameter have where they name none: that of the required
+// binding of a code. "" if there is none, or if there are several.
+func ImpliedSystem(p *r4.SearchParameter) string {
+	system := ""
+	for i, l := range parameter(p, p.Base).leaves {
+		if i > 0 && l.system != system {
+			return ""
+		}
+		system = l.system
+	}
+	return system
+}
+
 // implied is the system of the codes that a path leads to.
 func implied(path fhirpath.Path) string {
 	typ, name := path.Last()

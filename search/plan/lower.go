@@ -127,7 +127,7 @@ func (p Plan) at(id string) Plan {
 	return p
 }
 
-// check refuses an empty And, and a nil where an expression should be.
+// check refuses an empty And, a nil where an expression should be, and what is open: Resolve comes before.
 func check(e search.Expr) error {
 	switch e := e.(type) {
 	case nil:
@@ -145,6 +145,10 @@ func check(e search.Expr) error {
 		return check(e.X)
 	case search.Has:
 		return check(e.X)
+	case search.Param:
+		if search.Open(e) {
+			return fmt.Errorf("lower a query: %s is open", e)
+		}
 	}
 	return nil
 }

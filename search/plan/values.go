@@ -11,11 +11,14 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 )
 
-// param is what a parameter with any of its values finds; with :not what it does not find.
+// param is what a parameter with any of its values finds; with :not and :not-in what it does not find.
 func (l lowering) param(e search.Param) (Node, search.Expr, error) {
-	if e.Mod == search.ModNot {
-		e.Mod = search.ModNone
-		n, err := l.exact(e)
+	if e.Mod.Negative() {
+		positive := e
+		if positive.Mod = search.ModNone; e.Mod == search.ModNotIn {
+			positive.Mod = search.ModIn
+		}
+		n, err := l.exact(positive)
 		return not(n), nil, err
 	}
 	var nodes []Node
@@ -49,6 +52,9 @@ func (l lowering) value(p *r4.SearchParameter, mod search.Modifier, v *search.Va
 			return l.words(p, v), false, nil
 		case search.ModOfType:
 			n, exact := ofType(p, v)
+			return n, exact, nil
+		case search.ModIn, search.ModAbove, search.ModBelow:
+			n, exact := codes(p, mod, v)
 			return n, exact, nil
 		}
 		n, exact := token(p, v)
@@ -184,6 +190,34 @@ func token(p *r4.SearchParameter, v *search.Value) (n Node, exact bool) {
 	}
 	text := v.System + "|" + code
 	return Term{Num: p.Num, Form: index.FormSystemCode, Text: text}, bars(text) == 1
+}
+
+// codes is what has one of a set of codes, or a media type above or below another one.
+func codes(p *r4.SearchParameter, mod search.Modifier, v *search.Value) (n Node, exact bool) {
+	switch {
+	case v.Set == nil && mod == search.ModBelow:
+		return Prefix{Num: p.Num, Form: index.FormCode, Text: v.Code}, false
+	case v.Set == nil:
+		return missing(p.Num, false), false
+	}
+	exact = true
+	var list []index.Term
+	add := func(form index.Form, text string) {
+		list = append(list, index.Term{Num: p.Num, Form: form, Text: text})
+		exact = exact && bars(text) == 1
+	}
+	for _, c := range v.Set.Codes() {
+		if !p.CaseSensitive {
+			c.Code = fhir.Fold(c.Code)
+		}
+		add(index.FormSystemCode, c.System+"|"+c.Code)
+	}
+	n = terms(list)
+	list = nil
+	for _, system := range v.Set.Systems() {
+		add(index.FormSystem, system+"|")
+	}
+	return or([]Node{n, terms(list)}), exact
 }
 
 // bars counts what joins the parts of a text: with more than it needs, parts that are cut elsewhere give the same.

@@ -110,6 +110,9 @@ func (s *Service) search(ctx context.Context, c Caller, path string, q search.Qu
 	if c, err = s.settle(ctx, snap, c); err != nil {
 		return Result{}, err
 	}
+	if q, err = plan.Resolve(ctx, snap, q, c.Access, s.Indexer); err != nil {
+		return Result{}, err
+	}
 	g := search.Guard(q, c.Access)
 	p, err := plan.Lower(g, s.Indexer)
 	if err != nil {

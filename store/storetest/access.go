@@ -109,5 +109,8 @@ func (m maker) constraint(typ string) search.Expr {
 	if err != nil {
 		panic(fmt.Sprintf("a constraint %s?%s=%s: %v", typ, name, value, err))
 	}
+	if search.Open(q.Where) { // a scope reads no definitions
+		return m.constraint(typ)
+	}
 	return q.Where
 }

@@ -26,6 +26,10 @@ func (m maker) resource(typ string) object {
 		m.risk(o)
 	case "Location":
 		m.location(o)
+	case "ValueSet":
+		m.valueSet(o)
+	case "CodeSystem":
+		m.codeSystem(o)
 	}
 	if m.oneIn(4) {
 		o["text"] = m.narrative()

@@ -94,6 +94,11 @@ func (p *pair) ask(q question) (why, explained string) {
 	if err != nil {
 		return fmt.Sprintf("parse: %v", err), ""
 	}
+	resolved, done, why := p.resolve(parsed.Where, q.Access)
+	if done || why != "" {
+		return why, ""
+	}
+	parsed.Where = resolved
 	g := search.Guard(parsed, q.Access)
 	lowered, err := plan.Lower(g, p.memory.Indexer)
 	if err != nil {

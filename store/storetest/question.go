@@ -62,6 +62,8 @@ var asked = map[string][]string{
 	"Group":             {"type", "actual", "code", "identifier", "member", "characteristic", "value", "exclude", "characteristic-value"},
 	"Provenance":        {"target", "patient", "recorded", "when", "agent", "agent-type"},
 	"RiskAssessment":    {"subject", "patient", "date", "condition", "probability", "risk"},
+	"ValueSet":          {"url", "version", "status", "reference"},
+	"CodeSystem":        {"url", "status", "code", "content-mode"},
 	"Location":          {"name", "identifier", "address", "address-city", "near", "partof"},
 }
 

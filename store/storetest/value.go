@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 )
 
@@ -32,6 +34,14 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 		}
 		t := pick(m, v.Types)
 		return escape(t.System) + "|" + escape(t.Code) + "|" + escape(v.Code)
+	case p.Type == r4.Token && slices.Contains([]string{"in", "not-in", "above", "below"}, modifier):
+		return m.lookup(modifier, v)
+	case p.Type == r4.Reference && (modifier == "above" || modifier == "below"):
+		modifier = search.PartOf(m.of(p)).Base
+		if v.Ref.Type != modifier || !v.Ref.Local() {
+			return ""
+		}
+		return v.Ref.String()
 	case modifier == "exact":
 		return escape(v.Text)
 	case modifier == "identifier":
@@ -120,10 +130,16 @@ func (m maker) modifier(p *r4.SearchParameter) string {
 		if p.Code == "identifier" && m.oneIn(2) {
 			return "of-type"
 		}
+		if isCoded(p) && m.oneIn(2) {
+			return m.one("in", "in", "not-in", "above", "below")
+		}
 		return m.one("not", "not", "text")
 	case r4.Reference:
 		if m.oneIn(3) {
 			return m.one("identifier", "text")
+		}
+		if m.of(p) != "" && m.oneIn(2) {
+			return m.one("above", "below")
 		}
 		return pick(m, targets(p))
 	case r4.URI:
@@ -132,10 +148,26 @@ func (m maker) modifier(p *r4.SearchParameter) string {
 	return ""
 }
 
+// of is a type of a world with a hierarchy that a parameter may refer to; "" if there is none.
+func (m maker) of(p *r4.SearchParameter) string {
+	for _, typ := range targets(p) {
+		if len(p.Targets) > 0 && search.PartOf(typ) != nil {
+			return typ
+		}
+	}
+	return ""
+}
+
 // searchValue draws a value that p may be asked for.
 func (m maker) searchValue(p *r4.SearchParameter, modifier string) string {
 	if modifier == "text" {
 		return escape(m.one("sev", "Pain", "gross", "fev", "mild"))
+	}
+	if p.Type == r4.Token && slices.Contains([]string{"in", "not-in", "above", "below"}, modifier) {
+		return m.lookup(modifier, index.Value{})
+	}
+	if p.Type == r4.Reference && (modifier == "above" || modifier == "below") {
+		return m.of(p) + "/" + pick(m, instances[m.of(p)])
 	}
 	if modifier == "of-type" {
 		return "urn:a|MR|" + m.one("v1", "v2", "V1")

@@ -51,12 +51,14 @@ var instances = map[string][]string{
 	"Provenance":        {"v1", "v2", "absent"},
 	"RiskAssessment":    {"r1", "r2", "absent"},
 	"Location":          {"l1", "l2", "l3", "absent"},
+	"ValueSet":          {"s1", "s2", "s3", "absent"},
+	"CodeSystem":        {"a1", "a2", "absent"},
 }
 
 // worldTypes are the types of a world, those that are drawn more often more than once.
 var worldTypes = []string{"Patient", "Patient", "Practitioner", "Encounter", "Encounter", "Observation", "Observation",
 	"Observation", "Observation", "Condition", "MedicationRequest", "Group", "Provenance", "RiskAssessment",
-	"Location", "Location"}
+	"Location", "Location", "ValueSet", "CodeSystem"}
 
 // world draws the writes of a world.
 func (m maker) world() []op {

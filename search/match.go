@@ -135,7 +135,7 @@ func (w World) matchChain(e *Chain, res *fhir.Resource) bool {
 	found := false
 	if w.Each != nil && len(refs) > 0 {
 		w.Each(e.Target, func(target *fhir.Resource) bool {
-			found = refersTo(refs, target) && Match(w, e.X, target)
+			found = refersTo(e.P, refs, target) && Match(w, e.X, target)
 			return !found
 		})
 	}
@@ -147,16 +147,18 @@ func (w World) matchHas(e *Has, res *fhir.Resource) bool {
 	found := false
 	if w.Each != nil {
 		w.Each(e.Source, func(source *fhir.Resource) bool {
-			found = refersTo(w.References(e.P, source), res) && Match(w, e.X, source)
+			found = refersTo(e.P, w.References(e.P, source), res) && Match(w, e.X, source)
 			return !found
 		})
 	}
 	return found
 }
 
-func refersTo(refs []fhir.Reference, res *fhir.Resource) bool {
+// refersTo says whether one of the values of p is a reference to the resource, or a canonical that names it.
+func refersTo(p *r4.SearchParameter, refs []fhir.Reference, res *fhir.Resource) bool {
+	canonical := index.Canonical(p)
 	for _, r := range refs {
-		if r.Local() && r.Type == res.Type && r.ID == res.ID {
+		if r.Local() && r.Type == res.Type && r.ID == res.ID || canonical && index.Names(r.URL, res) {
 			return true
 		}
 	}

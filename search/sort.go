@@ -5,6 +5,7 @@ import (
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
 )
 
 // sort reads the keys of _sort (R4 search.html#sort): each a parameter of the type, with - for descending, or a chain to
@@ -73,6 +74,9 @@ func (p *parser) link(typ, head, rest string) (l Link, err *fhir.Error) {
 	}
 	if l.P.Type != r4.Reference {
 		return l, p.unknown("%s of %s is no reference: it has no parameter %q", code, typ, shown(rest))
+	}
+	if index.Canonical(l.P) {
+		return l, p.unknown("%s of %s is a canonical: there is no order by what it names", code, typ)
 	}
 	if typed {
 		l.Target = target

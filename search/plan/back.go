@@ -36,6 +36,9 @@ func (n back) resolve(ctx context.Context, src Source) (Node, error) {
 		return None{}, nil
 	}
 	j := semijoin{ctx: ctx, src: src, back: n, of: b, most: fewTargets}
+	if named(n.p, n.typ) {
+		return Verify{X: All{}, By: j.probe}, nil // their bodies say what names them; there are never many of such types
+	}
 	if all, err := j.list(); err != nil || all {
 		return terms(j.terms), err
 	}
@@ -81,7 +84,16 @@ func (j *semijoin) holds(r *Row) (bool, error) {
 	if j.known != nil {
 		return j.known[r.ID], nil
 	}
-	node := and([]Node{references(j.p, []Row{{Type: j.typ, ID: r.ID}}), j.of.Node()})
+	return j.probe(&Row{Type: j.typ, ID: r.ID})
+}
+
+// probe asks whether something in of refers to a candidate.
+func (j *semijoin) probe(r *Row) (bool, error) {
+	n, err := references(j.p, []Row{*r})
+	if err != nil {
+		return false, err
+	}
+	node := and([]Node{n, j.of.Node()})
 	page, err := j.src.Select(j.ctx, Bound{typ: j.source, node: node}, Window{Limit: 1, Bare: true})
 	return len(page.Rows) > 0, err
 }

@@ -2,13 +2,13 @@ package plan
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
 )
 
 // including collects the includes of one page. Limits count visible rows only.
@@ -86,12 +86,16 @@ func (in *including) forward(rows []Row, list []include) error {
 			for _, p := range inc.References(row.Type) {
 				if res == nil {
 					var err error
-					if res, err = fhir.Parse(row.Body, fhir.Limits{}); err != nil {
-						return fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
+					if res, err = parsed(row); err != nil {
+						return err
 					}
 				}
 				for _, ref := range w.References(p, res) {
-					if err := in.follow(inc, ref); err != nil || in.full() {
+					follow := in.follow
+					if ref.URL != "" && index.Canonical(p) {
+						follow = in.followCanonical
+					}
+					if err := follow(inc, ref); err != nil || in.full() {
 						return err
 					}
 				}
@@ -123,6 +127,48 @@ func (in *including) follow(inc *include, ref fhir.Reference) error {
 	return err
 }
 
+// followCanonical includes the resources that a canonical names.
+func (in *including) followCanonical(inc *include, ref fhir.Reference) error {
+	for i := range inc.of {
+		of := &inc.of[i]
+		at := fhir.Reference{Type: of.typ, URL: ref.URL}
+		if of.node == nil || in.read[at] {
+			continue
+		}
+		in.read[at] = true
+		url := index.Term{Num: r4.Lookup(of.typ, "url").Num, Form: index.FormURI, Text: index.CanonicalURL(ref.URL)}
+		b, err := bind(in.ctx, in.src, of.typ, verify(and([]Node{Term(url), of.node}), func(r *Row) (bool, error) {
+			res, err := parsed(r)
+			return err == nil && index.Names(ref.URL, res), err
+		}))
+		if err != nil {
+			return err
+		}
+		if err := in.addAll(b); err != nil || in.full() {
+			return err
+		}
+	}
+	return nil
+}
+
+// addAll adds what b finds, as far as there is room.
+func (in *including) addAll(b Bound) error {
+	for w := (Window{Limit: MaxInclude + 1}); !in.full(); {
+		page, err := in.src.Select(in.ctx, b, w)
+		if err != nil {
+			return err
+		}
+		in.r.Read += page.Read
+		for _, row := range page.Rows {
+			in.add(row)
+		}
+		if w.After = page.Next; page.Next == nil {
+			break
+		}
+	}
+	return nil
+}
+
 // plan is the plan of what may be included of the type of a reference; nil if that is nothing.
 func (inc *include) plan(r fhir.Reference) *Plan {
 	if !r.Local() {
@@ -146,26 +192,20 @@ func (in *including) reverse(rows []Row, list []include) error {
 				continue
 			}
 			asked[of.typ] = true
-			n := or(referring(of.typ, rows, list))
-			if _, none := n.(None); none {
+			some, err := referring(of.typ, rows, list)
+			if err != nil {
+				return err
+			}
+			n := or(some)
+			if n == (None{}) {
 				continue
 			}
 			b, err := bind(in.ctx, in.src, of.typ, and([]Node{n, of.node}))
 			if err != nil {
 				return err
 			}
-			for w := (Window{Limit: MaxInclude + 1}); !in.full(); {
-				page, err := in.src.Select(in.ctx, b, w)
-				if err != nil {
-					return err
-				}
-				in.r.Read += page.Read
-				for _, row := range page.Rows {
-					in.add(row)
-				}
-				if w.After = page.Next; page.Next == nil {
-					break
-				}
+			if err := in.addAll(b); err != nil {
+				return err
 			}
 		}
 	}
@@ -173,20 +213,23 @@ func (in *including) reverse(rows []Row, list []include) error {
 }
 
 // referring is what refers to one of the rows, of type source, by the reverse includes of the list.
-func referring(source string, rows []Row, list []include) []Node {
-	var out []Node
+func referring(source string, rows []Row, list []include) (out []Node, err error) {
 	for i := range list {
 		inc := &list[i]
 		if !inc.reverse {
 			continue
 		}
 		for _, p := range inc.References(source) {
-			if n := references(p, inc.targeted(p, rows)); n != (None{}) {
+			n, err := references(p, inc.targeted(p, rows))
+			if err != nil {
+				return nil, err
+			}
+			if n != (None{}) {
 				out = append(out, n)
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 // targeted are the rows to which a reverse include may lead by p, each instance once.

@@ -101,7 +101,7 @@ func (p *Plan) lowerIncludes(g search.Guarded) error {
 	for _, i := range g.Includes() {
 		inc := include{Include: i.Include, reverse: i.Reverse}
 		for _, of := range i.Of() {
-			if !i.Reverse {
+			if !i.Reverse && !index.CanonicalType(of.Type()) { // read by key
 				inc.of = append(inc.of, readable(of, p.index))
 				continue
 			}

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"slices"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -140,23 +142,49 @@ func (n ref) resolve(ctx context.Context, src Source) (Node, error) {
 	if _, none := b.node.(None); none {
 		return None{}, nil
 	}
-	page, err := src.Select(ctx, b, Window{Limit: MaxJoin + 1, Bare: true})
+	page, err := src.Select(ctx, b, Window{Limit: MaxJoin + 1, Bare: !named(n.p, n.target)})
 	if err != nil {
 		return nil, err
 	}
 	if len(page.Rows) > MaxJoin {
 		return nil, tooCostly("the chain by %s finds more than %d resources of type %s", n.p.Code, MaxJoin, n.target)
 	}
-	return references(n.p, page.Rows), nil
+	return references(n.p, page.Rows)
+}
+
+// named says whether p may name resources of the type by canonicals: then references needs their bodies.
+func named(p *r4.SearchParameter, typ string) bool {
+	return index.Canonical(p) && index.CanonicalType(typ)
 }
 
 // references is what refers to one of the rows by p.
-func references(p *r4.SearchParameter, rows []Row) Node {
+func references(p *r4.SearchParameter, rows []Row) (Node, error) {
 	list := make([]index.Term, len(rows))
 	for i := range rows {
 		list[i] = index.Term{Num: p.Num, Form: index.FormReference, Text: rows[i].Type + "/" + rows[i].ID}
 	}
-	return terms(list)
+	for i := range rows {
+		if !named(p, rows[i].Type) {
+			continue
+		}
+		res, err := parsed(&rows[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, text := range index.Canonicals(res) {
+			list = append(list, index.Term{Num: p.Num, Form: index.FormReference, Text: text})
+		}
+	}
+	return terms(list), nil
+}
+
+// parsed is the tree of a stored version.
+func parsed(r *Row) (*fhir.Resource, error) {
+	res, err := fhir.Parse(r.Body, fhir.Limits{Depth: math.MaxInt, Bytes: math.MaxInt, Nodes: math.MaxInt})
+	if err != nil {
+		return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", r.Type, r.ID, r.Version, err)
+	}
+	return res, nil
 }
 
 func tooCostly(format string, args ...any) error {

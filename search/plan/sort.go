@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 )
@@ -73,9 +72,9 @@ func (c *chained) read(ctx context.Context, src Source, links int, r *Row) (best
 	if links == 0 && len(c.keys[0]) == MaxSort {
 		return best, tooCostly("an order by %s reads more than %d matches", c.name(), MaxSort)
 	}
-	res, err := fhir.Parse(r.Body, fhir.Limits{})
+	res, err := parsed(r)
 	if err != nil {
-		return best, fmt.Errorf("parse the stored %s/%s version %d: %w", r.Type, r.ID, r.Version, err)
+		return best, err
 	}
 	if links == len(c.Via) {
 		best.key, best.ok = c.links[links-1].index.SortKey(c.P, res, c.Desc)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
@@ -15,6 +16,7 @@ type Include struct {
 	P       *r4.SearchParameter // the reference; nil is every one of the source: Source:*
 	Target  string              // "" is any
 	Iterate bool
+	Params  *parameters.Set // what there is to refer by, where P is nil; nil is R4's
 }
 
 // References are the parameters by which a resource of the type is included, or, in reverse, includes.
@@ -25,13 +27,8 @@ func (i Include) References(typ string) []*r4.SearchParameter {
 	case i.P != nil:
 		return []*r4.SearchParameter{i.P}
 	}
-	return references(typ)
-}
-
-// references are the reference parameters of a type.
-func references(typ string) []*r4.SearchParameter {
 	var out []*r4.SearchParameter
-	for _, p := range r4.Params(typ) {
+	for _, p := range i.Params.Params(typ) {
 		if p.Type == r4.Reference && p.Expression != "" {
 			out = append(out, p)
 		}

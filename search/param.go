@@ -82,7 +82,7 @@ func (p *parser) ids(x Param) (Expr, *fhir.Error) {
 
 // searched finds a parameter that can be searched by.
 func (p *parser) searched(typ, code string) (*r4.SearchParameter, *fhir.Error) {
-	if sp := r4.Lookup(typ, code); sp != nil && (index.IsText(sp) || code == "near") {
+	if sp := p.o.Params.Lookup(typ, code); sp != nil && (index.IsText(sp) || code == "near") {
 		return sp, nil
 	}
 	return p.lookup(typ, code)
@@ -93,7 +93,10 @@ func (p *parser) lookup(typ, code string) (*r4.SearchParameter, *fhir.Error) {
 	if slices.Contains(unsupported, code) {
 		return nil, p.unknown("%s is not supported yet", code)
 	}
-	sp := r4.Lookup(typ, code)
+	sp := p.o.Params.Lookup(typ, code)
+	if sp == nil && p.o.Params.Building(typ, code) {
+		return nil, p.unknown("%s of %s is being indexed and cannot be used yet", code, typ)
+	}
 	if sp == nil {
 		return nil, p.noParam(code, typ)
 	}
@@ -107,7 +110,7 @@ func (p *parser) lookup(typ, code string) (*r4.SearchParameter, *fhir.Error) {
 func (p *parser) noParam(code string, types ...string) *fhir.Error {
 	var words []string
 	for _, t := range types {
-		for _, sp := range r4.Params(t) {
+		for _, sp := range p.o.Params.Params(t) {
 			words = append(words, sp.Code)
 		}
 	}
@@ -206,7 +209,7 @@ func (p *parser) chain(typ, head, rest, value string) (Expr, *fhir.Error) {
 	var first *fhir.Error
 	tried := false
 	for _, t := range targets {
-		if next != "_has" && r4.Lookup(t, next) == nil {
+		if next != "_has" && p.o.Params.Lookup(t, next) == nil && !p.o.Params.Building(t, next) {
 			continue
 		}
 		tried = true

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
@@ -18,6 +19,8 @@ type Options struct {
 	Now       time.Time      // what ap measures the distance of a date from; zero: ap of a date has no margin
 	MaxCount  int            // largest page; 0 is 1000
 	MaxValues int            // values and nodes of one query; 0 is 1000
+
+	Params *parameters.Set // what can be searched by; nil is R4's
 }
 
 // Parse reads a search on one type from its parameters. Errors are *fhir.Error with the place "http.<name>".

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/plan"
 )
@@ -25,6 +26,24 @@ type Snapshot interface {
 	plan.Source
 	Close() error
 }
+
+// Extender is a Store with an index that takes in own search parameters while it works. (One without an index needs none
+// of this.) A resource is indexed by the parameters of some generation (parameters.Set); what an Extender opens with is in
+// the record of ParametersBucket and ParametersKey.
+type Extender interface {
+	// Use sets the parameters that commits index by: every one that is applied after Use returns does. It is called when the
+	// record has been written.
+	Use(*parameters.Set)
+	// Extend brings all resources to the parameters in use, in small steps, while others read and write. It may be broken off
+	// and run again; when it returns nil they are.
+	Extend(ctx context.Context, progress func(done, of int)) error
+}
+
+// Where the record of own search parameters (parameters.Record) is kept in KV.
+const (
+	ParametersBucket = "parameters"
+	ParametersKey    = "record"
+)
 
 // ErrConflict says that a check of a Commit failed.
 var ErrConflict = errors.New("store: a version or condition has changed")

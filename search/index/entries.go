@@ -16,7 +16,7 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 	b.out.Terms = make([]Term, 0, 96)
 	b.out.Ranges = make([]Range, 0, 8)
 	b.out.Order = fhir.MinTime
-	s := pass{x: x, program: all(res.Type), resource: res.Root, typ: res.Type, entries: b}
+	s := pass{x: x, program: x.all(res.Type), resource: res.Root, typ: res.Type, entries: b}
 	s.run()
 	if res.ID != "" && slices.Contains(compartments.Params(res.Type, res.Type), compartments.Own) {
 		b.member(res.Type, res.ID)

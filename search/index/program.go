@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir/fhirpath"
 )
@@ -71,7 +72,37 @@ func name(typ string) (string, bool) {
 	return t.Name, true
 }
 
-// all is the program of all parameters of a type.
+// own are the programs of types with own parameters, for one set of them. It is filled as they are needed.
+type own struct {
+	params *parameters.Set
+	types  sync.Map // type → *program
+}
+
+// With is x with a server's own parameters: Entries are also those of the parameters that params indexes by.
+func (x *Indexer) With(params *parameters.Set) *Indexer {
+	y := *x
+	y.own = &own{params: params}
+	return &y
+}
+
+// all is the program of all parameters of a type, own ones too.
+func (x *Indexer) all(typ string) *program {
+	if x.own == nil {
+		return all(typ)
+	}
+	more := x.own.params.Indexed(typ)
+	if len(more) == 0 {
+		return all(typ)
+	}
+	if g, ok := x.own.types.Load(typ); ok {
+		return g.(*program)
+	}
+	typ, _ = name(typ) // Indexed knows it
+	g, _ := x.own.types.LoadOrStore(typ, compile(typ, slices.Concat(r4.Params(typ), links[typ], more)))
+	return g.(*program)
+}
+
+// all is the program of all parameters of R4 of a type.
 func all(typ string) *program {
 	programs.RLock()
 	g := programs.types[typ]

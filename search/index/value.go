@@ -45,6 +45,8 @@ type Indexer struct {
 	Zone *time.Location // zone of dateTimes without an offset (R4 has them only as dates); nil is UTC
 
 	NoWords bool // Entries without FormWord: searches by text read bodies instead
+
+	own *own // a server's own parameters; nil: none
 }
 
 // Values are the values of a parameter in a resource, in the order of the document. Nil if it has none, or if p does

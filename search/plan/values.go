@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -286,10 +287,11 @@ func (l lowering) composite(p *r4.SearchParameter, v *search.Value) (n Node, exa
 	if text, ok := joined(p, v); ok {
 		return Term{Num: p.Num, Form: index.FormComposite, Text: text}, true, nil
 	}
+	// (The expressions of an own composite may select what the components' parameters do not.)
 	nodes := []Node{missing(p.Num, false)}
 	for i, c := range p.Components {
 		own := r4.Lookup(p.Base, c.Code)
-		if own == nil || own.URL != c.Definition || own.Type != c.Type {
+		if parameters.IsOwn(p) || own == nil || own.URL != c.Definition || own.Type != c.Type {
 			continue
 		}
 		n, _, err := l.value(own, search.ModNone, &v.Parts[i])

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -42,7 +43,7 @@ func (s *Store) movable(base string) (bool, error) {
 		return true, nil
 	}
 	for i, typ := range s.types {
-		for _, p := range r4.Params(typ) {
+		for _, p := range slices.Concat(r4.Params(typ), s.indexing.Load().params.Indexed(typ)) {
 			if p.Type != r4.Reference {
 				continue
 			}

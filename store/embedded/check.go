@@ -66,12 +66,17 @@ func (c *checking) document(doc uint64, val []byte) error {
 	}
 	id := readID(r.id)
 	name := c.s.types.name(r.typ) + "/" + id
-	pos := position{ordMissing, doc}
+	pos, params := position{ordMissing, doc}, uint64(0)
 	c.expected[keyID]++
 	c.expected[keyOld] += int(r.version) - 1
 	c.expected[keyChange] += int(r.version)
 	if !r.deleted {
-		d, err := c.body(&r, doc)
+		e, err := source{s: c.s, r: c.r}.entry(r.typ, id)
+		if err != nil {
+			c.found("%s: its entry: %v", name, err)
+		}
+		params = e.params
+		d, err := c.body(&r, doc, params)
 		if err != nil {
 			c.found("%s: %v", name, err)
 			return nil
@@ -89,7 +94,7 @@ func (c *checking) document(doc uint64, val []byte) error {
 			return fault
 		}
 	}
-	want := entry{r.version, r.deleted, pos}.append(nil)
+	want := entry{r.version, r.deleted, pos, params}.append(nil)
 	if err := c.has(appendIDKey(nil, r.typ, id), want, func(what string) { c.found("%s: its entry %s", name, what) }); err != nil {
 		return err
 	}
@@ -139,7 +144,7 @@ func (c *checking) change(name string, r *record, doc uint64, val []byte) error 
 }
 
 // body reads and indexes the body of a current version.
-func (c *checking) body(r *record, doc uint64) (document, error) {
+func (c *checking) body(r *record, doc, params uint64) (document, error) {
 	res, err := c.s.parse(r.body)
 	if err != nil {
 		return document{}, fmt.Errorf("its body: %w", err)
@@ -147,7 +152,7 @@ func (c *checking) body(r *record, doc uint64) (document, error) {
 	if res.Type != c.s.types.name(r.typ) {
 		return document{}, fmt.Errorf("its body is a %s", res.Type)
 	}
-	return c.s.document(&c.s.schemas[r.typ], doc, res)
+	return c.s.document(c.s.indexing.Load().at(params), &c.s.schemas[r.typ], doc, res)
 }
 
 func (c *checking) has(key, want []byte, problem func(string)) error {

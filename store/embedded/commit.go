@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
 )
@@ -21,22 +22,29 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	batch := s.db.NewBatch()
-	p := preparation{s: s, batch: batch, counts: map[shapeID]int64{}, tells: s.totals.active()}
-	if err := p.prepare(c); err != nil {
-		batch.Close()
-		return err
+	for {
+		p := s.preparation()
+		if err := p.prepare(c); err != nil {
+			p.batch.Close()
+			return err
+		}
+		applied, err := s.apply(ctx, c, p)
+		if !applied {
+			p.batch.Close()
+			if err == errIndexed {
+				continue
+			}
+			return err
+		}
+		if err := p.batch.SyncWait(); err != nil {
+			return fmt.Errorf("sync the log: %w", err)
+		}
+		return errors.Join(err, p.batch.Close())
 	}
-	applied, err := s.apply(ctx, c, &p)
-	if !applied {
-		batch.Close()
-		return err
-	}
-	if err := batch.SyncWait(); err != nil {
-		return fmt.Errorf("sync the log: %w", err)
-	}
-	return errors.Join(err, batch.Close())
 }
+
+// errIndexed says that search parameters have changed since a commit was prepared: it is prepared again.
+var errIndexed = errors.New("the index has other search parameters")
 
 // apply is the serial part. Here a commit sees all that were applied before it, acknowledged or not: its own record in
 // the log comes after theirs, so that it cannot become durable without them.
@@ -51,6 +59,9 @@ func (s *Store) apply(ctx context.Context, c store.Commit, p *preparation) (appl
 		}
 		if e.version != r.Version {
 			return false, fmt.Errorf("%s/%s is at version %d, not %d: %w", r.Type, r.ID, e.version, r.Version, store.ErrConflict)
+		}
+		if used, ok := p.params[instance{r.Type, r.ID}]; ok && used != e.params {
+			return false, errIndexed
 		}
 	}
 	for _, cond := range c.Conditions {
@@ -68,6 +79,15 @@ func (s *Store) apply(ctx context.Context, c store.Commit, p *preparation) (appl
 	if len(c.Writes) == 0 {
 		return false, nil
 	}
+	if p.indexing != s.indexing.Load() {
+		return false, errIndexed
+	}
+	return p.apply()
+}
+
+// apply applies what is prepared; the store's commit is held.
+func (p *preparation) apply() (applied bool, err error) {
+	s := p.s
 	for id, n := range p.counts {
 		total := s.counts[id] + uint64(n)
 		key := appendShapeKey(nil, keyCount, id.typ, id.shape)
@@ -95,10 +115,19 @@ type preparation struct {
 	tells  bool // moved is wanted
 	moved  []moved
 	buf    []byte
-	stale  error // the state is not the one that the writes rely on: refused when the reads are checked, else at the end
+	// indexing is what the writes are indexed by, params what the versions before are: if either is another when the
+	// commit is applied, it is prepared again.
+	indexing *indexing
+	params   map[instance]uint64
+	stale    error // the state is not the one that the writes rely on: refused when the reads are checked, else at the end
 }
 
 type instance struct{ typ, id string }
+
+func (s *Store) preparation() *preparation {
+	return &preparation{s: s, batch: s.db.NewBatch(), counts: map[shapeID]int64{}, indexing: s.indexing.Load(),
+		params: map[instance]uint64{}, tells: s.totals.active()}
+}
 
 func (p *preparation) prepare(c store.Commit) error {
 	read := make(map[instance]uint64, len(c.Reads))
@@ -140,7 +169,7 @@ func (p *preparation) write(w *store.Write) error {
 	s := p.s
 	sch := &s.schemas[s.types.number(w.Type)]
 	var old *record
-	var doc uint64
+	var doc, params uint64
 	if w.Version > 1 {
 		src := source{s: s, r: s.db}
 		e, err := src.entry(sch.number, w.ID)
@@ -162,7 +191,8 @@ func (p *preparation) write(w *store.Write) error {
 		if err != nil {
 			return err
 		}
-		old, doc = &r, e.pos.number()
+		old, doc, params = &r, e.pos.number(), e.params
+		p.params[instance{w.Type, w.ID}] = params
 	} else if doc = s.nextDoc.Add(1); doc > maxDoc {
 		return errors.New("the store has no document numbers left")
 	}
@@ -170,7 +200,7 @@ func (p *preparation) write(w *store.Write) error {
 	var before, now document
 	if old != nil && !old.deleted {
 		var err error
-		if before, err = s.indexed(sch, doc, old.body); err != nil {
+		if before, err = s.indexed(p.indexing.at(params), sch, doc, old.body); err != nil {
 			return fmt.Errorf("the version before: %w", err)
 		}
 		p.counts[shapeID{sch.number, before.shape}]--
@@ -178,7 +208,7 @@ func (p *preparation) write(w *store.Write) error {
 	r := record{version: w.Version, lastUpdated: w.LastUpdated, deleted: w.Deleted, method: w.Method, typ: sch.number}
 	if !w.Deleted {
 		var err error
-		if now, err = s.document(sch, doc, w.Resource); err != nil {
+		if now, err = s.document(p.indexing.now, sch, doc, w.Resource); err != nil {
 			return err
 		}
 		p.counts[shapeID{sch.number, now.shape}]++
@@ -191,7 +221,7 @@ func (p *preparation) write(w *store.Write) error {
 	if p.tells {
 		p.moved = append(p.moved, moved{s.totals.lists(s.types, &before), s.totals.lists(s.types, &now)})
 	}
-	e := entry{w.Version, w.Deleted, now.pos}
+	e := entry{w.Version, w.Deleted, now.pos, p.indexing.params.Generation(w.Type)}
 	e.pos.doc |= doc
 	return errors.Join(p.keys(&before, &now), p.history(old, doc, &r), p.record(w, &r, e))
 }
@@ -284,8 +314,8 @@ func (d *document) pairs(types typeNumbers) []pair {
 }
 
 // document indexes a resource.
-func (s *Store) document(sch *schema, doc uint64, res *fhir.Resource) (document, error) {
-	e := s.opts.Indexer.Entries(res)
+func (s *Store) document(x *index.Indexer, sch *schema, doc uint64, res *fhir.Resource) (document, error) {
+	e := x.Entries(res)
 	d := newDocument(sch, doc, &e)
 	var err error
 	d.shape, err = s.shapes.number(s.db, sch.number, appendShape(nil, d.terms))
@@ -293,12 +323,12 @@ func (s *Store) document(sch *schema, doc uint64, res *fhir.Resource) (document,
 }
 
 // indexed indexes a stored body.
-func (s *Store) indexed(sch *schema, doc uint64, stored []byte) (document, error) {
+func (s *Store) indexed(x *index.Indexer, sch *schema, doc uint64, stored []byte) (document, error) {
 	res, err := s.parse(stored)
 	if err != nil {
 		return document{}, err
 	}
-	return s.document(sch, doc, res)
+	return s.document(x, sch, doc, res)
 }
 
 // parse reads a stored body as a resource. It was checked when it was written, by whatever limits held then.

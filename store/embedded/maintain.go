@@ -78,7 +78,7 @@ func (s *Store) reindex(ctx context.Context, p Progress) error {
 	if err := s.loadIndex(); err != nil {
 		return err
 	}
-	r := &preparation{s: s, batch: s.db.NewBatch(), counts: map[shapeID]int64{}}
+	r := s.preparation()
 	defer func() { r.batch.Close() }()
 	done, of := 0, int(s.nextDoc.Load())
 	err := scan(s.db, []byte{keyBody}, func(key, val []byte) error {
@@ -135,11 +135,11 @@ func (p *preparation) reindex(doc uint64, val []byte) error {
 	id := readID(r.id)
 	e := entry{version: r.version, deleted: r.deleted, pos: position{doc: doc}}
 	if !r.deleted {
-		d, err := p.s.indexed(&p.s.schemas[r.typ], doc, r.body)
+		d, err := p.s.indexed(p.indexing.now, &p.s.schemas[r.typ], doc, r.body)
 		if err != nil {
 			return fmt.Errorf("%s/%s: %w", p.s.types.name(r.typ), id, err)
 		}
-		e.pos = d.pos
+		e.pos, e.params = d.pos, p.indexing.params.Generation(p.s.types.name(r.typ))
 		p.counts[shapeID{r.typ, d.shape}]++
 		if err := p.keys(&document{}, &d); err != nil {
 			return err

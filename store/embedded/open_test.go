@@ -174,7 +174,7 @@ func TestCheckFinds(t *testing.T) {
 		}, "terms: there are"},
 		{"a body spoilt", func(s *Store) error { return s.db.Set(firstKey(s, keyBody), []byte{0, 1}, pebble.Sync) }, "malformed"},
 		{"an entry of another version", func(s *Store) error {
-			return s.db.Set(firstKey(s, keyID), entry{9, false, position{ordMissing, 1}}.append(nil), pebble.Sync)
+			return s.db.Set(firstKey(s, keyID), entry{version: 9, pos: position{ordMissing, 1}}.append(nil), pebble.Sync)
 		}, "another value"},
 		{"an old version gone", func(s *Store) error { return s.db.Delete(firstKey(s, keyOld), pebble.Sync) }, "version 1 is missing"},
 		{"a change gone", func(s *Store) error { return s.db.Delete(firstKey(s, keyChange), pebble.Sync) }, "history"},

@@ -126,6 +126,14 @@ func readDoc(b []byte) uint64 {
 func (p position) append(dst []byte) []byte { return appendDoc(appendOrd(dst, p.ord), p.doc) }
 
 // readPosition decodes a position that is all of b.
+// positionLen is the length of the position that b begins with.
+func positionLen(b []byte) int {
+	if len(b) > 5 && b[5] != 0xFF {
+		return 8 + docSize
+	}
+	return 6 + docSize
+}
+
 func readPosition(b []byte) (p position, ok bool) {
 	if len(b) < 6+docSize {
 		return p, false

@@ -112,15 +112,20 @@ type entry struct {
 	version uint64
 	deleted bool
 	pos     position // of a deleted instance only the number
+	params  uint64   // generation of the own search parameters that it is indexed by; 0: only R4's
 }
 
 func (e entry) append(dst []byte) []byte {
 	flag := uint64(0)
 	if e.deleted {
 		flag = 1
-		e.pos = position{ordMissing, e.pos.number()}
+		e.pos, e.params = position{ordMissing, e.pos.number()}, 0
 	}
-	return e.pos.append(binary.AppendUvarint(dst, e.version<<1|flag))
+	dst = e.pos.append(binary.AppendUvarint(dst, e.version<<1|flag))
+	if e.params != 0 {
+		dst = binary.AppendUvarint(dst, e.params)
+	}
+	return dst
 }
 
 func readEntry(b []byte) (e entry, err error) {
@@ -128,9 +133,17 @@ func readEntry(b []byte) (e entry, err error) {
 	if n <= 0 {
 		return e, errRecord
 	}
-	pos, ok := readPosition(b[n:])
+	b = b[n:]
+	size := min(positionLen(b), len(b))
+	pos, ok := readPosition(b[:size])
 	if !ok {
 		return e, errRecord
 	}
-	return entry{v >> 1, v&1 != 0, pos}, nil
+	e = entry{version: v >> 1, deleted: v&1 != 0, pos: pos}
+	if b = b[size:]; len(b) > 0 {
+		if e.params, n = binary.Uvarint(b); n != len(b) {
+			return e, errRecord
+		}
+	}
+	return e, nil
 }

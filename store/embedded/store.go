@@ -32,6 +32,8 @@ type Store struct {
 	limits  limits
 	kv      kv
 
+	indexing atomic.Pointer[indexing] // changes while commit is held
+
 	snapshots snapshots
 	totals    *counts
 
@@ -154,6 +156,9 @@ func openError(dir string, err error) error {
 
 // load checks the header, or writes one, and reads what is kept in memory.
 func (s *Store) load(rebuild bool) error {
+	if err := s.loadParameters(); err != nil {
+		return err
+	}
 	val, closer, err := s.db.Get(headerKey)
 	switch {
 	case errors.Is(err, pebble.ErrNotFound) && s.opts.Mode == "":
@@ -175,6 +180,7 @@ func (s *Store) load(rebuild bool) error {
 			s.opts.Mode = h.Mode
 			if s.opts.Indexer.Base == "" {
 				s.opts.Indexer.Base = h.Base
+				s.use(s.indexing.Load().params) // with the base
 			}
 		}
 		if err := s.check(h, rebuild); err != nil {

@@ -62,3 +62,20 @@ func TestDifferentialSmall(t *testing.T) {
 		return s
 	})
 }
+
+func TestParameters(t *testing.T) {
+	storetest.RunParameters(t, func(t *testing.T) store.Store {
+		fs := vfs.NewMem()
+		s, err := Open(testOptions(fs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reopener{s, fs}
+	}, func(s store.Store) []string {
+		problems, err := s.(reopener).Check(t.Context(), nil)
+		if err != nil {
+			t.Error(err)
+		}
+		return problems
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
@@ -111,6 +112,30 @@ func (m *Memory) apply(w store.Write) {
 	}
 	m.log = append(m.log, v)
 	m.now[instance{w.Type, w.ID}] = v
+}
+
+// Use implements store.Extender.
+func (m *Memory) Use(params *parameters.Set) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Indexer = m.Indexer.With(params)
+}
+
+// Extend implements store.Extender, all at once.
+func (m *Memory) Extend(_ context.Context, progress func(done, of int)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for at, v := range m.now {
+		if v.res != nil {
+			next := *v
+			next.entries = m.Indexer.Entries(v.res)
+			m.now[at] = &next
+		}
+	}
+	if progress != nil {
+		progress(len(m.now), len(m.now))
+	}
+	return nil
 }
 
 // Snapshot implements store.Store.

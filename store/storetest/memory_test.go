@@ -12,3 +12,7 @@ func open(*testing.T) store.Store { return storetest.NewMemory() }
 func TestMemory(t *testing.T) { storetest.Run(t, open) }
 
 func TestDifferential(t *testing.T) { storetest.Differential(t, open) }
+
+func TestMemoryParameters(t *testing.T) {
+	storetest.RunParameters(t, func(*testing.T) store.Store { return storetest.NewMemory() }, nil)
+}

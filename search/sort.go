@@ -84,7 +84,7 @@ func (p *parser) link(typ, head, rest string) (l Link, err *fhir.Error) {
 	}
 	next := rest[:strings.IndexAny(rest+":", ".:")]
 	for _, t := range l.P.Targets {
-		if r4.Lookup(t, next) == nil {
+		if p.o.Params.Lookup(t, next) == nil {
 			continue
 		}
 		if l.Target != "" {

@@ -109,7 +109,10 @@ func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, er
 		if err != nil {
 			return err
 		}
-		return o.entry.at(x.build(caller, o, at, edits))
+		if err := x.build(caller, o, at, edits); err != nil {
+			return o.entry.at(err)
+		}
+		return o.entry.at(x.Parameters.check(o.next))
 	})
 	if err != nil {
 		return commit, err

@@ -138,6 +138,9 @@ func (s *Service) apply(ctx context.Context, prepare func(plan.Source) (store.Co
 			return err
 		}
 		if err := s.Store.Commit(ctx, commit); !errors.Is(err, store.ErrConflict) {
+			if err == nil && defines(commit.Writes) {
+				s.Parameters.Sync(ctx)
+			}
 			return err
 		}
 		if err := ctx.Err(); err != nil {

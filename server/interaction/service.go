@@ -24,6 +24,8 @@ type Service struct {
 	// ConditionalDelete is what a conditional delete does where several resources match.
 	ConditionalDelete ConditionalDelete
 	Seal              *Seal // seals the cursors of page links; without it a result has one page
+	// Parameters are the own search parameters; nil: SearchParameter resources are stored and change nothing.
+	Parameters *Parameters
 }
 
 // Validation is what is checked of a resource before it is stored, beyond strict JSON.
@@ -150,7 +152,7 @@ func (s *Service) limits() Limits {
 
 // options are how searches are read, also those of conditions.
 func (s *Service) options(lenient bool) search.Options {
-	o := search.Options{Lenient: lenient, Base: s.Base, Now: s.now(), MaxCount: s.limits().MaxPage}
+	o := search.Options{Lenient: lenient, Base: s.Base, Now: s.now(), MaxCount: s.limits().MaxPage, Params: s.Parameters.Set()}
 	if s.Indexer != nil {
 		o.Zone = s.Indexer.Zone
 	}

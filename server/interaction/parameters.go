@@ -1,0 +1,336 @@
+package interaction
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	own "github.com/firewarden/firewarden/conformance/parameters"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store"
+)
+
+// Parameters keeps the own search parameters of a store as its SearchParameter resources define them, and sees to it that
+// the index follows. A nil Parameters has R4's.
+type Parameters struct {
+	store store.Store
+	set   atomic.Pointer[own.Set]
+	asked atomic.Uint64 // Syncs
+	wake  chan struct{}
+
+	mu       sync.Mutex // held while the record changes
+	record   own.Record
+	version  uint64 // of the record in KV
+	synced   uint64 // Syncs that are answered
+	unusable map[string]string
+	done, of int
+	fault    error
+}
+
+// OpenParameters reads what the store is indexed by and compares it with what its resources define.
+func OpenParameters(ctx context.Context, st store.Store) (*Parameters, error) {
+	p := &Parameters{store: st, wake: make(chan struct{}, 1)}
+	if err := p.read(ctx); err != nil {
+		return nil, err
+	}
+	p.asked.Add(1)
+	if err := p.sync(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Set is what can be searched by now.
+func (p *Parameters) Set() *own.Set {
+	if p == nil {
+		return nil
+	}
+	return p.set.Load()
+}
+
+// read reads the record; mu is held, or nobody else knows p.
+func (p *Parameters) read(ctx context.Context) error {
+	r, found, err := p.store.KV().Get(ctx, store.ParametersBucket, store.ParametersKey)
+	if err != nil {
+		return fmt.Errorf("read the record of search parameters: %w", err)
+	}
+	record, err := own.ReadRecord(r.Value)
+	if err != nil {
+		return err
+	}
+	p.record, p.version = record, 0
+	if found {
+		p.version = r.Version
+	}
+	p.publish()
+	return nil
+}
+
+// publish lets commits and requests know the record: what is gone is refused before any commit leaves it out.
+func (p *Parameters) publish() {
+	set := p.record.Set()
+	p.set.Store(set)
+	if e, ok := p.store.(store.Extender); ok {
+		e.Use(set)
+	}
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write stores a record and publishes it.
+func (p *Parameters) write(ctx context.Context, next own.Record) error {
+	b, err := next.Bytes()
+	if err != nil {
+		return err
+	}
+	version, err := p.store.KV().Put(ctx, store.Record{Bucket: store.ParametersBucket, Key: store.ParametersKey, Value: b}, p.version)
+	if err != nil {
+		return fmt.Errorf("write the record of search parameters: %w", err)
+	}
+	p.record, p.version = next, version
+	p.publish()
+	return nil
+}
+
+// defines says whether a commit changes what SearchParameter resources there are.
+func defines(writes []store.Write) bool {
+	return slices.ContainsFunc(writes, func(w store.Write) bool { return w.Type == "SearchParameter" })
+}
+
+// check refuses SearchParameter resources that define nothing that can be indexed.
+func (p *Parameters) check(writes []store.Write) error {
+	if p == nil {
+		return nil
+	}
+	for _, w := range writes {
+		if w.Type != "SearchParameter" || w.Resource == nil {
+			continue
+		}
+		d, err := own.Read(w.Resource)
+		if err != nil {
+			return err
+		}
+		d.ID = w.ID
+		if other := p.Set().Record().Clash(&d); other != nil {
+			return fhir.Errorf(fhir.KindBusinessRule, "SearchParameter.code", "SearchParameter/%s defines %s for one of these types already", other.ID, d.Code)
+		}
+	}
+	return nil
+}
+
+// Sync follows a commit that has changed SearchParameter resources; when it returns, searches and scopes by what was
+// changed or deleted are refused. If that fails nothing own can be searched by until Run has made it good.
+func (p *Parameters) Sync(ctx context.Context) {
+	if p == nil {
+		return
+	}
+	mine := p.asked.Add(1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.synced >= mine {
+		return // by another, who read after this commit
+	}
+	if p.fault = p.sync(context.WithoutCancel(ctx)); p.fault != nil {
+		p.set.Store(own.Record{}.Set())
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// sync makes the record that the resources ask for.
+func (p *Parameters) sync(ctx context.Context) error {
+	for {
+		upTo := p.asked.Load()
+		found, unusable, err := p.definitions(ctx)
+		if err != nil {
+			return err
+		}
+		next, changed := p.record.Next(found)
+		for _, d := range found {
+			if other := next.Clash(&d); other != nil {
+				unusable[d.ID] = "SearchParameter/" + other.ID + " defines its code already"
+			}
+		}
+		p.unusable = unusable
+		if changed {
+			err = p.write(ctx, next)
+			if errors.Is(err, store.ErrConflict) { // another node was first
+				if err = p.read(ctx); err == nil {
+					continue
+				}
+			}
+			if err != nil {
+				return err
+			}
+		} else {
+			p.publish()
+		}
+		p.synced = upTo
+		return nil
+	}
+}
+
+// definitions reads all SearchParameter resources, under nobody's access: what is defined is the same for all.
+func (p *Parameters) definitions(ctx context.Context) (found []own.Definition, unusable map[string]string, err error) {
+	q, err := search.Parse("SearchParameter", nil, search.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	lowered, err := plan.Lower(search.Guard(q, search.Unrestricted), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	snap, err := p.store.Snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer snap.Close()
+	unusable = map[string]string{}
+	w := plan.Window{Limit: 500}
+	for {
+		page, err := plan.Run(ctx, snap, lowered, w)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read SearchParameter resources: %w", err)
+		}
+		for _, row := range page.Rows {
+			res, err := fhir.Parse(row.Body, fhir.Limits{Bytes: maxStored, Nodes: maxStored, Depth: 10_000})
+			if err != nil {
+				return nil, nil, fmt.Errorf("SearchParameter/%s: %w", row.ID, err)
+			}
+			d, err := own.Read(res)
+			if err != nil {
+				unusable[row.ID] = err.Error() // stored before it was checked
+				continue
+			}
+			d.ID = row.ID
+			found = append(found, d)
+		}
+		if page.Next == nil {
+			return found, unusable, nil
+		}
+		w.After = page.Next
+	}
+}
+
+const maxStored = 1 << 30
+
+// retryAfter is how long Run waits after a failure.
+const retryAfter = 5 * time.Second
+
+// Run builds the index of what is not live yet, whenever there is something, until ctx ends. It goes on where an earlier
+// one, also of an earlier process, ended. failed is told of errors, which it tries again.
+func (p *Parameters) Run(ctx context.Context, failed func(error)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		}
+		for {
+			err := p.build(ctx)
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+			failed(fmt.Errorf("index search parameters: %w", err))
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(retryAfter):
+			}
+		}
+	}
+}
+
+// build makes live what is building.
+func (p *Parameters) build(ctx context.Context) error {
+	p.mu.Lock()
+	if p.fault != nil {
+		if p.fault = p.sync(ctx); p.fault != nil {
+			defer p.mu.Unlock()
+			return p.fault
+		}
+	}
+	generation, building := p.record.Generation, p.record.Building()
+	p.done, p.of = 0, 0
+	p.mu.Unlock()
+	if !building {
+		return nil
+	}
+	if e, ok := p.store.(store.Extender); ok {
+		err := e.Extend(ctx, func(done, of int) {
+			p.mu.Lock()
+			p.done, p.of = done, of
+			p.mu.Unlock()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault != nil {
+		return p.fault
+	}
+	return p.write(ctx, p.record.Done(generation))
+}
+
+// ParameterStatus is how far an own search parameter is.
+type ParameterStatus struct {
+	ID     string   `json:"id"`
+	Code   string   `json:"code,omitempty"`
+	Base   []string `json:"base,omitempty"`
+	Status string   `json:"status"` // ready, indexing, unusable
+	Error  string   `json:"error,omitempty"`
+}
+
+// ParametersStatus is how far all are.
+type ParametersStatus struct {
+	Generation uint64            `json:"generation"`
+	Done       int               `json:"done"` // resources of the types that are indexed now
+	Total      int               `json:"total"`
+	Error      string            `json:"error,omitempty"`
+	Parameters []ParameterStatus `json:"parameters"`
+}
+
+// Status says how far the own search parameters are, in the order of their numbers; those that cannot be used come last.
+func (p *Parameters) Status() ParametersStatus {
+	out := ParametersStatus{Parameters: []ParameterStatus{}}
+	if p == nil {
+		return out
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out.Generation, out.Done, out.Total = p.record.Generation, p.done, p.of
+	if p.fault != nil {
+		out.Error = p.fault.Error()
+	}
+	for _, o := range p.record.Own {
+		if o.Until != 0 {
+			continue
+		}
+		status := ParameterStatus{ID: o.ID, Code: o.Code, Base: o.Bases, Status: "indexing"}
+		if o.Live {
+			status.Status = "ready"
+		}
+		out.Parameters = append(out.Parameters, status)
+	}
+	var ids []string
+	for id := range p.unusable {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		out.Parameters = append(out.Parameters, ParameterStatus{ID: id, Status: "unusable", Error: p.unusable[id]})
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+package interaction
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	own "github.com/firewarden/firewarden/conformance/parameters"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/store"
+)
+
+const eyes = `{"resourceType":"SearchParameter","id":"eyes","url":"http://x/sp/eyes","name":"eyes","status":"active","description":"x","code":"eyes","base":["Patient"],"type":"token","expression":"%s"}`
+
+// owning is a rig with own search parameters, which nobody builds but the test.
+func owning(t *testing.T, st store.Store) *rig {
+	r := rigOn(t, st)
+	var err error
+	if r.Parameters, err = OpenParameters(t.Context(), st); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) build() {
+	r.t.Helper()
+	if err := r.Parameters.build(context.Background()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// finds fails unless a search finds these, "" is nothing; or is refused with a text that holds what follows "!".
+func (r *rig) finds(c Caller, typ, query, want string) {
+	r.t.Helper()
+	entries, _, err := r.search(c, typ, query)
+	got := strings.ReplaceAll(strings.Join(entries, " "), "match ", "")
+	if text, refused := strings.CutPrefix(want, "!"); refused {
+		if err == nil || !strings.Contains(err.Error(), text) {
+			r.t.Errorf("%s?%s: %q, %v; want a refusal: %s", typ, query, got, err, text)
+		}
+		return
+	}
+	if err != nil || got != want {
+		r.t.Errorf("%s?%s: %q, %v; want %q", typ, query, got, err, want)
+	}
+}
+
+func eachOwning(t *testing.T, f func(t *testing.T, r *rig)) {
+	each(t, func(t *testing.T, r *rig) { f(t, owning(t, r.Store)) })
+}
+
+func TestParameterLives(t *testing.T) {
+	eachOwning(t, func(t *testing.T, r *rig) {
+		root := r.root()
+		for i, eye := range []string{"blue", "brown", "blue"} {
+			r.put(fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","extension":[{"url":"http://x/eyes","valueCode":%q},{"url":"http://x/old","valueCode":"grey"}]}`, i, eye))
+		}
+		r.finds(root, "Patient", "eyes=blue", "!unknown")
+		r.put(fmt.Sprintf(eyes, "Patient.extension.where(url = 'http://x/eyes').value"))
+		r.finds(root, "Patient", "eyes=blue", "!being indexed")
+		r.finds(root, "Patient", "eyes:not=blue", "!being indexed")
+		r.finds(root, "Patient", "_sort=eyes", "!being indexed")
+		r.finds(root, "Observation", "subject:Patient.eyes=blue", "!being indexed")
+		r.finds(root, "Observation", "subject.eyes=blue", "!being indexed")
+		r.build()
+		r.finds(root, "Patient", "eyes=brown", "Patient/p1")
+		r.finds(root, "Patient", "eyes:not=blue", "Patient/p1")
+		r.put(`{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p1"}}`)
+		r.finds(root, "Observation", "subject.eyes=brown", "Observation/o")
+		r.finds(root, "Patient", "_has:Observation:subject:code:text=x&eyes=brown", "Patient/p1")
+
+		// What changes must be built again.
+		r.put(fmt.Sprintf(eyes, "Patient.extension.where(url = 'http://x/old').value"))
+		r.finds(root, "Patient", "eyes=brown", "!being indexed")
+		r.build()
+		r.finds(root, "Patient", "eyes=brown", "")
+		r.finds(root, "Patient", "eyes=grey&_id=p2", "Patient/p2")
+		if _, err := r.Delete(t.Context(), root, "SearchParameter", "eyes", WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		r.finds(root, "Patient", "eyes=grey", "!unknown")
+		r.build()
+		r.finds(root, "Patient", "eyes=grey", "!unknown")
+		if s := r.Parameters.Status(); len(s.Parameters) != 0 {
+			t.Errorf("status of none: %+v", s)
+		}
+	})
+}
+
+func TestParameterRefused(t *testing.T) {
+	eachOwning(t, func(t *testing.T, r *rig) {
+		write := func(body string) error {
+			res := r.parse(body)
+			_, err := r.Update(t.Context(), r.root(), res.Type, res.ID, res, WriteOptions{})
+			return err
+		}
+		if err := write(fmt.Sprintf(eyes, "Patient.nothing")); fhir.KindOf(err) != fhir.KindBusinessRule {
+			t.Errorf("an element that is none: %v", err)
+		}
+		r.put(fmt.Sprintf(eyes, "Patient.gender"))
+		if err := write(strings.Replace(fmt.Sprintf(eyes, "Patient.active"), `"id":"eyes"`, `"id":"other"`, 1)); fhir.KindOf(err) != fhir.KindBusinessRule {
+			t.Errorf("a code that another one has: %v", err)
+		}
+		if _, _, err := r.search(as(t, "", "system/*.rs"), "SearchParameter", "code=eyes"); err != nil {
+			t.Error(err)
+		}
+		if s := r.Parameters.Status(); len(s.Parameters) != 1 || s.Parameters[0].Status != "indexing" {
+			t.Errorf("status: %+v", s)
+		}
+	})
+}
+
+// What a process leaves unfinished, or did not come to do, the next one does.
+func TestParametersAfterCrash(t *testing.T) {
+	st := openEmbedded(t)
+	r := owning(t, st)
+	r.put(`{"resourceType":"Patient","id":"p","gender":"male"}`, fmt.Sprintf(eyes, "Patient.gender"))
+	r = owning(t, st)
+	r.finds(r.root(), "Patient", "eyes=male", "!being indexed")
+	r.build()
+	r.finds(r.root(), "Patient", "eyes=male", "Patient/p")
+	r.Parameters = nil // the end comes between the commit and Sync
+	r.put(fmt.Sprintf(eyes, "Patient.birthDate"))
+	r = owning(t, st)
+	r.finds(r.root(), "Patient", "eyes=male", "!being indexed")
+	r.build()
+	r.finds(r.root(), "Patient", "eyes=male", "")
+	r.finds(r.root(), "Patient", "eyes:missing=true", "Patient/p")
+}
+
+// A record that cannot be written leaves nothing that could be searched by wrongly.
+func TestParametersFault(t *testing.T) {
+	st := &forgetful{Store: openEmbedded(t)}
+	r := owning(t, st)
+	r.put(`{"resourceType":"Patient","id":"p","gender":"male"}`, fmt.Sprintf(eyes, "Patient.gender"))
+	r.build()
+	st.broken = true
+	r.put(fmt.Sprintf(eyes, "Patient.active"))
+	r.finds(r.root(), "Patient", "eyes=male", "!unknown")
+	if s := r.Parameters.Status(); s.Error == "" {
+		t.Error("the status says nothing of it")
+	}
+	st.broken = false
+	r.build()
+	r.finds(r.root(), "Patient", "eyes=male", "")
+}
+
+// forgetful is a store whose small records cannot be written while it is broken.
+type forgetful struct {
+	store.Store
+	broken bool
+}
+
+func (f *forgetful) KV() store.KV   { return forgetfulKV{f.Store.KV(), f} }
+func (f *forgetful) Use(p *own.Set) { f.Store.(store.Extender).Use(p) }
+func (f *forgetful) Extend(ctx context.Context, progress func(done, of int)) error {
+	return f.Store.(store.Extender).Extend(ctx, progress)
+}
+
+type forgetfulKV struct {
+	store.KV
+	f *forgetful
+}
+
+func (kv forgetfulKV) Put(ctx context.Context, r store.Record, ifVersion uint64) (uint64, error) {
+	if kv.f.broken {
+		return 0, context.DeadlineExceeded
+	}
+	return kv.KV.Put(ctx, r, ifVersion)
+}
+
+// Run builds what is defined while it runs.
+func TestParametersRun(t *testing.T) {
+	r := owning(t, openEmbedded(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.Parameters.Run(ctx, func(err error) { t.Error(err) })
+	}()
+	r.put(`{"resourceType":"Patient","id":"p","gender":"male"}`, fmt.Sprintf(eyes, "Patient.gender"))
+	for r.Parameters.Status().Parameters[0].Status != "ready" {
+		time.Sleep(time.Millisecond)
+	}
+	r.finds(r.root(), "Patient", "eyes=male", "Patient/p")
+	cancel()
+	<-ended
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
 )
@@ -36,6 +37,8 @@ type Claims struct {
 	Operations   []Operation
 	Security     string // how a caller shows who it is, for people
 	OAuth        *OAuth // nil: there is no authorization server
+
+	Params *parameters.Set // what can be searched by; nil is R4's
 }
 
 // Search is a parameter of searches that no SearchParameter defines.
@@ -79,7 +82,7 @@ func Statement(c Claims) ([]byte, error) {
 			rest.Operation = append(rest.Operation, fhir.CapabilityStatementRestResourceOperation{Name: o.Name, Definition: o.Definition})
 		}
 	}
-	reverse := reverseIncludes()
+	reverse := reverseIncludes(c.Params)
 	if slices.Contains(c.Interactions, "search-type") {
 		rest.SearchParam = c.everywhere()
 	}
@@ -161,12 +164,12 @@ func Searched(p *r4.SearchParameter) bool {
 
 // searches are the search parameters of a type, and those of them that _include takes.
 func (c *Claims) searches(typ string) (params []fhir.CapabilityStatementRestResourceSearchParam, includes []string) {
-	for _, p := range r4.Params(typ) {
+	for _, p := range c.Params.Params(typ) {
 		if !Searched(p) {
 			continue
 		}
 		params = append(params, fhir.CapabilityStatementRestResourceSearchParam{
-			Name: p.Code, Definition: ptr(p.URL), Type: paramTypes[p.Type], Documentation: optional(c.modifiers(p)),
+			Name: p.Code, Definition: optional(p.URL), Type: paramTypes[p.Type], Documentation: optional(c.modifiers(p)),
 		})
 		if p.Type == r4.Reference {
 			includes = append(includes, typ+":"+p.Code)
@@ -203,13 +206,13 @@ func (c *Claims) everywhere() (list []fhir.CapabilityStatementRestResourceSearch
 }
 
 // reverseIncludes are, by type, the parameters Source:code that may refer to it.
-func reverseIncludes() map[string][]string {
+func reverseIncludes(set *parameters.Set) map[string][]string {
 	by := make(map[string][]string)
 	for _, source := range r4.Resources() {
 		if !r4.Searchable(source) {
 			continue
 		}
-		for _, p := range r4.Params(source) {
+		for _, p := range set.Params(source) {
 			if p.Type != r4.Reference || !Searched(p) {
 				continue
 			}

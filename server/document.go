@@ -6,12 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"time"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/firewarden/firewarden/compartments"
 	"github.com/firewarden/firewarden/conformance"
+	own "github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
 )
@@ -54,17 +55,34 @@ func (d *document) serve(x *exchange) error {
 func (x *exchange) capabilities() error {
 	if x.pretty {
 		x.setBytes(hCacheControl, vNoStore)
-		x.send(http.StatusOK, x.s.metadata.body)
+		x.send(http.StatusOK, x.s.metadata.of(x.s.o.Service.Parameters.Set()).body)
 		return nil
 	}
-	return x.s.metadata.serve(x)
+	d := x.s.metadata.of(x.s.o.Service.Parameters.Set())
+	return d.serve(x)
 }
 
-func (s *Server) capabilityStatement(table []route) document {
-	date := s.o.Date
-	if date == "" {
-		date = s.o.Now().UTC().Format(time.RFC3339)
+// statements keeps the CapabilityStatement of one set of search parameters, the newest that was asked for.
+type statements struct {
+	build func(*own.Set) document
+	last  atomic.Pointer[claimed]
+}
+
+type claimed struct {
+	document
+	params *own.Set
+}
+
+func (s *statements) of(params *own.Set) document {
+	last := s.last.Load()
+	if last == nil || last.params != params {
+		last = &claimed{s.build(params), params}
+		s.last.Store(last)
 	}
+	return last.document
+}
+
+func (s *Server) capabilityStatement(table []route, date string, params *own.Set) document {
 	security := "Requests need an access token as Authorization: Bearer."
 	if s.o.Anonymous != nil {
 		security = "Requests without an access token are answered."
@@ -80,7 +98,7 @@ func (s *Server) capabilityStatement(table []route) document {
 		UpdateCreate: true, ConditionalCreate: true, ConditionalRead: true,
 		ConditionalUpdate: conditional(table, put), PatchFormats: patchFormats, Operations: operations(table),
 		Modifiers: search.Modifiers, Searches: searches(), Compartments: compartments.Compartments(),
-		Security: security, OAuth: oauth,
+		Security: security, OAuth: oauth, Params: params,
 	}
 	if conditional(table, del) {
 		c.ConditionalDelete = "single"

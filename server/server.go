@@ -20,6 +20,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/firewarden/firewarden/auth"
+	own "github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
 	"github.com/firewarden/firewarden/server/ui"
@@ -31,7 +32,7 @@ type Server struct {
 	app        *fiber.App
 	metrics    metrics
 	key        [sha256.Size]byte // hash of the administrator's key
-	metadata   document
+	metadata   statements
 	pages      pages
 	unreadable route     // what no route can be found for
 	exchanges  sync.Pool // of *exchange
@@ -103,7 +104,12 @@ func New(o Options) *Server {
 	s := &Server{o: o, key: sha256.Sum256([]byte(o.AdminKey)), metrics: newMetrics(o.Metrics)}
 	s.exchanges.New = func() any { return new(exchange) }
 	table := routes()
-	s.metadata = s.capabilityStatement(table)
+	date := o.Date
+	if date == "" {
+		date = o.Now().UTC().Format(time.RFC3339)
+	}
+	s.metadata.build = func(params *own.Set) document { return s.capabilityStatement(table, date, params) }
+	s.metadata.of(o.Service.Parameters.Set())
 	s.pages = s.makePages(table)
 
 	s.app = fiber.New(fiber.Config{
@@ -121,6 +127,7 @@ func New(o Options) *Server {
 		IdleTimeout:                  o.Limits.Idle,
 		ErrorHandler:                 s.protocolError,
 	})
+	s.status()
 	s.mount()
 	s.register(table)
 	h := s.app.Server()

@@ -68,6 +68,13 @@ func (s *site) run(ctx context.Context) error {
 		}
 		s.m.Started(a)
 	}
+	indexing, stop := context.WithCancel(ctx)
+	indexed := make(chan struct{})
+	go func() {
+		defer close(indexed)
+		s.data.service.Parameters.Run(indexing, func(err error) { s.log.Error("own search parameters", slog.String("error", err.Error())) })
+	}()
+	defer func() { stop(); <-indexed }() // before the store is closed
 	ended := make(chan error, 2)
 	go func() { ended <- s.server.Serve(s.listener) }()
 	var figures http.Server

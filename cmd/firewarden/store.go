@@ -59,6 +59,9 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 		return nil, errors.Join(err, d.store.Close())
 	}
 	d.service = &interaction.Service{Store: d.store, Indexer: x, Base: x.Base, Now: m.Now, Seal: seal}
+	if d.service.Parameters, err = interaction.OpenParameters(ctx, d.store); err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
 	if c.Validation == "off" {
 		d.service.Validation = interaction.ValidateOff
 	}

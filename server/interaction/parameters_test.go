@@ -1,8 +1,12 @@
 package interaction
 
 import (
+	"bufio"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -187,4 +191,63 @@ func TestParametersRun(t *testing.T) {
 	r.finds(r.root(), "Patient", "eyes=male", "Patient/p")
 	cancel()
 	<-ended
+}
+
+// US Core's own parameters work, and those that repeat R4's change nothing.
+func TestUSCore(t *testing.T) {
+	data := os.Getenv("FIREWARDEN_DATA")
+	if data == "" {
+		t.Skip("FIREWARDEN_DATA is not set: US Core's search parameters are NOT tried")
+	}
+	eachOwning(t, func(t *testing.T, r *rig) {
+		r.Validation = ValidateOff
+		r.put(`{"resourceType":"Patient","id":"a","extension":[{"url":"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race","extension":[
+			{"url":"ombCategory","valueCoding":{"system":"urn:oid:2.16.840.1.113883.6.238","code":"2106-3","display":"White"}},{"url":"text","valueString":"White"}]},
+			{"url":"http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity","extension":[{"url":"ombCategory","valueCoding":{"code":"2186-5"}}]}]}`,
+			`{"resourceType":"Patient","id":"b"}`,
+			`{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/a"},"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/condition-assertedDate","valueDateTime":"2024-03-02"}]}`,
+			`{"resourceType":"Condition","id":"d","subject":{"reference":"Patient/b"},"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/condition-assertedDate","valueDateTime":"2023-03-02"}]}`)
+		files, err := filepath.Glob(filepath.Join(data, "us-core", "*-definitions.ndjson.gz"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no definitions: %v", err)
+		}
+		var entries []string
+		f, err := os.Open(files[len(files)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := bufio.NewScanner(z)
+		in.Buffer(nil, 64<<20)
+		for in.Scan() {
+			if strings.HasPrefix(in.Text(), `{"resourceType":"SearchParameter"`) || strings.Contains(in.Text(), `"resourceType": "SearchParameter"`) {
+				id := r.parse(in.Text()).ID
+				entries = append(entries, `{"resource":`+in.Text()+`,"request":{"method":"PUT","url":"SearchParameter/`+id+`"}}`)
+			}
+		}
+		if err := in.Err(); err != nil || len(entries) < 60 {
+			t.Fatalf("%d definitions, %v", len(entries), err)
+		}
+		if _, err := r.Bundle(t.Context(), r.root(), r.parse(`{"resourceType":"Bundle","type":"transaction","entry":[`+strings.Join(entries, ",")+`]}`), BundleOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		r.finds(r.root(), "Patient", "race=2106-3", "!being indexed")
+		r.build()
+		for query, want := range map[string]string{
+			"Patient?race=2106-3": "Patient/a", "Patient?race:not=2106-3": "Patient/b", "Patient?race:missing=true": "Patient/b", "Patient?ethnicity=2186-5": "Patient/a",
+			"Condition?asserted-date=2024": "Condition/c", "Condition?asserted-date=lt2024": "Condition/d", "Condition?_sort=asserted-date": "Condition/d Condition/c",
+			"Condition?_sort=-asserted-date": "Condition/c Condition/d", "Condition?patient.race=2106-3": "Condition/c", "Patient?_has:Condition:patient:asserted-date=2023": "Patient/b",
+			"Patient?name:missing=true&_id=a": "Patient/a",
+		} {
+			typ, query, _ := strings.Cut(query, "?")
+			r.finds(r.root(), typ, query, want)
+		}
+		if s := r.Parameters.Status(); len(s.Parameters) != 7 {
+			t.Errorf("own ones: %+v", s.Parameters)
+		}
+	})
 }

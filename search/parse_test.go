@@ -90,6 +90,9 @@ func TestParseBounds(t *testing.T) {
 		"sort keys":   {{Name: "_sort", Value: strings.Repeat("date,", 3000) + "date"}},
 		"includes":    slices.Repeat([]search.Pair{{Name: "_include", Value: "Observation:subject"}}, 3000),
 		"open chains": {{Name: strings.Repeat("focus.", 8) + "code", Value: "a"}},
+		"elements":    {{Name: "_elements", Value: strings.Repeat("code,", 3000) + "code"}},
+		"lists":       {{Name: "_list", Value: strings.Repeat("a,", 3000) + "a"}},
+		"links":       {{Name: "_sort", Value: strings.Repeat("subject:Patient.family,", 600) + "date"}},
 	} {
 		for _, lenient := range []bool{false, true} {
 			o := goldenOptions
@@ -98,6 +101,38 @@ func TestParseBounds(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+	}
+	// A search on several types may hold as much as a search on one.
+	ids := []search.Pair{{Name: "_id", Value: strings.Repeat("a,", 900) + "a"}}
+	if q, err := search.ParseTypes(r4.Resources(), ids, goldenOptions); err != nil || len(q.Branches) != len(r4.Resources()) {
+		t.Errorf("%d branches, %v", len(q.Branches), err)
+	}
+	if _, err := search.ParseTypes(r4.Resources(), append(ids, ids...), goldenOptions); fhir.KindOf(err) != fhir.KindTooCostly {
+		t.Errorf("values of several types: %v", err)
+	}
+}
+
+// TestParseSeveralTypes: what is asked of several types is asked of each.
+func TestParseSeveralTypes(t *testing.T) {
+	q, err := search.ParseTypes([]string{"Encounter", "Observation", "Patient"}, pairs(t, "_type=Observation,Encounter&date=2020&_sort=-date&_count=3&_include=Observation:subject"), goldenOptions)
+	if err != nil || q.Type != "" || len(q.Branches) != 2 || q.Count != 3 || len(q.Include) != 1 || len(q.Self) != 5 {
+		t.Fatalf("%+v, %v", q, err)
+	}
+	for i, typ := range []string{"Encounter", "Observation"} {
+		b := q.Branches[i]
+		if b.Type != typ || b.Where.String() != "date=2020" || len(b.Sort) != 1 || b.Sort[0].P.Base != typ || !b.Sort[0].Desc {
+			t.Errorf("%+v", b)
+		}
+	}
+	in := q.Within(fhir.Reference{Type: "Patient", ID: "1"})
+	if got := in.Branches[1].Where.String(); got != "(and in:Patient/1 date=2020)" || q.Branches[1].Where.String() != "date=2020" {
+		t.Errorf("within: %s", got)
+	}
+	o := goldenOptions
+	o.Lenient = true
+	q, err = search.ParseTypes([]string{"Encounter", "Patient"}, pairs(t, "_type=Nothing&birthdate=2020&_id=1"), o)
+	if err != nil || len(q.Branches) != 2 || len(q.Ignored) != 2 || len(q.Self) != 1 {
+		t.Errorf("lenient: %+v, %v", q, err)
 	}
 }
 

@@ -11,7 +11,11 @@
 //	out, err := s.Create(ctx, caller, res, interaction.CreateOptions{})     // out.Row is version 1
 //	out, err = s.UpdateWhere(ctx, caller, "Observation", "identifier=http://lab|1", res, interaction.WriteOptions{})
 //	out, err = s.Search(ctx, caller, "Observation", pairs, interaction.SearchOptions{})
+//	out, err = s.SearchCompartment(ctx, caller, fhir.Reference{Type: "Patient", ID: "1"}, "*", pairs, interaction.SearchOptions{})
 //	w.Write(out.Bundle)
+//
+// A Caller who may (Caller.Explain) asks with _explain how a search was answered: true puts an OperationOutcome beside
+// the matches; json and text, over HTTP, answer the Explanation itself, which is no FHIR resource.
 //
 // Errors are *fhir.Error or fhir.Errors; Status gives their HTTP status, OperationOutcome their body.
 package interaction

@@ -66,6 +66,11 @@ func queries(typ, words string) [][]search.Pair {
 	if len(fields) == 0 || by == "" || len(words) > 200 {
 		return [][]search.Pair{nil}
 	}
+	switch typ {
+	case "Patient", "Practitioner", "RelatedPerson", "Person": // each part of their names counts by its beginning
+	default:
+		by += ":contains"
+	}
 	var names []search.Pair
 	for _, f := range fields {
 		names = append(names, search.Pair{Name: by, Value: literal(f)})

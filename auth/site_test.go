@@ -566,3 +566,29 @@ func fault(t *testing.T, uri string) string {
 	}
 	return u.Query().Get("error")
 }
+
+// visitor is who has signed in in the browser.
+func (b *browser) visitor() (auth.Visitor, bool) {
+	b.w.t.Helper()
+	r, err := http.NewRequest("GET", b.w.url, nil)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	for _, c := range b.http.Jar.Cookies(r.URL) {
+		r.AddCookie(c)
+	}
+	v, ok, err := b.w.auth.Visitor(r)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return v, ok
+}
+
+func encode(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -47,11 +47,18 @@ var (
 	_ pkce.PKCERequestStorage            = storage{}
 )
 
-// request is a grant as the engine sees it.
-func (t storage) request(c Client, g Grant, form url.Values) *fosite.Request {
+// request is a grant as the engine sees it. Without its client there is none.
+func (t storage) request(ctx context.Context, g Grant, form url.Values) (*fosite.Request, error) {
+	c, _, ok, err := t.s.clients.find(ctx, g.Client)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fosite.ErrNotFound
+	}
 	scopes := scopeWords(g.Scope)
 	return &fosite.Request{ID: g.ID, RequestedAt: g.Created, Client: &asked{Client: c}, RequestedScope: scopes, GrantedScope: scopes,
-		Form: form, Session: newSession(g)}
+		Form: form, Session: newSession(g)}, nil
 }
 
 // GetClient implements fosite.ClientManager. Only requests whose client has been found by us come here.
@@ -94,7 +101,10 @@ func (t storage) GetAuthorizeCodeSession(ctx context.Context, key string, _ fosi
 	if !ok {
 		return nil, fosite.ErrNotFound
 	}
-	r := t.request(Client{ID: c.Grant.Client}, c.Grant, c.Form)
+	r, err := t.request(ctx, c.Grant, c.Form)
+	if err != nil {
+		return nil, err
+	}
 	_, _, redeemed, err := t.s.grants.get(ctx, c.Grant.ID)
 	switch {
 	case err != nil:
@@ -159,7 +169,10 @@ func (t storage) GetRefreshTokenSession(ctx context.Context, key string, _ fosit
 	if !ok {
 		return nil, fosite.ErrNotFound
 	}
-	r := t.request(Client{ID: g.Client}, g, url.Values{})
+	r, err := t.request(ctx, g, url.Values{})
+	if err != nil {
+		return nil, err
+	}
 	if !t.s.counts(token, &g) {
 		return r, fosite.ErrInactiveToken // the engine revokes the grant then
 	}
@@ -248,11 +261,7 @@ func (t storage) GetOpenIDConnectSession(ctx context.Context, text string, _ fos
 	if set, _ := scope.Parse(c.Grant.Scope); !ok || !set.Has("openid") {
 		return nil, openid.ErrNoSessionFound
 	}
-	client, _, ok, err := t.s.clients.find(ctx, c.Grant.Client)
-	if err != nil || !ok {
-		return nil, errors.Join(err, openid.ErrNoSessionFound)
-	}
-	return t.request(client, c.Grant, url.Values{}), nil
+	return t.request(ctx, c.Grant, url.Values{})
 }
 
 // DeleteOpenIDConnectSession implements openid.OpenIDConnectRequestStorage.
@@ -273,7 +282,7 @@ func (t storage) GetPKCERequestSession(ctx context.Context, key string, _ fosite
 	if !ok || c.Form.Get("code_challenge") == "" {
 		return nil, fosite.ErrNotFound
 	}
-	return t.request(Client{ID: c.Grant.Client}, c.Grant, c.Form), nil
+	return t.request(ctx, c.Grant, c.Form)
 }
 
 // DeletePKCERequestSession implements pkce.PKCERequestStorage. The challenge stays with the code: a wrong verifier

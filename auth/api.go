@@ -50,9 +50,6 @@ func (s *Server) API() http.Handler {
 			writeJSON(w, status, answer)
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusNotFound, map[string]string{"error": "nothing is at this path"})
-	})
 	return mux
 }
 

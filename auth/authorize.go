@@ -242,7 +242,7 @@ func withQuery(uri string, p url.Values) string {
 func (s *Server) issue(ctx context.Context, f *flow, c *Client, v *Visitor, granted string) (string, error) {
 	set, _ := scope.Parse(granted)
 	g := Grant{ID: s.id(), Client: c.ID, User: v.User.Name, Subject: v.User.Subject, Scope: granted, Launch: f.Launch, Login: v.key,
-		Online: set.Has("online_access"), Offline: set.Has("offline_access"), Nonce: f.Nonce, AuthTime: v.Login.At, Created: s.now()}
+		Online: set.Has("online_access"), Offline: set.Has("offline_access") || s.o.OnlineIsOffline && set.Has("online_access"), Nonce: f.Nonce, AuthTime: v.Login.At, Created: s.now()}
 	if set.NeedsPatient() && g.Launch.Patient == "" {
 		return "", errorf(accessDenied, "no patient was chosen")
 	}

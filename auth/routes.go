@@ -55,9 +55,6 @@ func (s *Server) routes() *http.ServeMux {
 	pages("GET, POST", "/auth/manage", s.manage)
 	pages("GET, POST", "/auth/apps/new", s.newApp)
 	pages("GET, POST", "/auth/setup", s.setup)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusNotFound, map[string]string{"error": "not_found", "error_description": "nothing is at this path"})
-	})
 	return mux
 }
 

@@ -67,6 +67,8 @@ type Options struct {
 	Approval bool
 	// OldScopesOnly refuses scopes of SMART v2 (stores that serve v1 apps only).
 	OldScopesOnly bool
+	// OnlineIsOffline makes online_access what offline_access is, as some servers have it.
+	OnlineIsOffline bool
 	// FrameAncestors are origins whose pages may hold our pages in a frame. Without any only this server's own pages
 	// hold those of a running launch, and nobody the login.
 	FrameAncestors []string

@@ -179,7 +179,9 @@ func (s *Server) narrowRefresh(ctx context.Context, req *fosite.AccessRequest, c
 		return err
 	}
 	granted, _ := scope.Parse(se.grant.Scope)
-	granted, _ = granted.Narrow(c.ceiling())
+	if ceiling, bound := s.ceilingOf(c, &se.grant); bound {
+		granted, _ = granted.Narrow(ceiling)
+	}
 	if want != "" {
 		asked, refused := scope.Parse(want)
 		narrowed, cut := asked.Narrow(granted)

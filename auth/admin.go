@@ -43,7 +43,8 @@ func (s *Server) AddUser(ctx context.Context, u User, password string) error {
 	return err
 }
 
-// PutUser makes a user be as it is declared; the password is kept where it is the same, and so is what was granted.
+// PutUser makes a user be as it is declared; the password is kept where it is the same or "", and so is what was
+// granted.
 func (s *Server) PutUser(ctx context.Context, u User, password string) error {
 	if err := s.checkUser(&u); err != nil {
 		return err
@@ -56,14 +57,12 @@ func (s *Server) PutUser(ctx context.Context, u User, password string) error {
 	if !ok {
 		u.Subject = s.id()
 	}
-	same := false
-	if u.Password != "" {
-		if same, err = s.passwords.Check(ctx, u.Password, password); err != nil {
-			return err
+	if password != "" {
+		same, err := s.passwords.Check(ctx, u.Password, password)
+		if err == nil && !same {
+			u.Password, err = s.passwords.Hash(ctx, password)
 		}
-	}
-	if !same && password != "" {
-		if u.Password, err = s.passwords.Hash(ctx, password); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -151,10 +151,30 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 	if ceiling, declared := s.ceilingOf(&c, &g); declared {
 		granted, _ = granted.Narrow(ceiling)
 	}
+	granted = s.meaning(granted, context.User != nil)
+	context.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
 	out.caller = Caller{Access: granted.Access(context), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch,
 		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
 	return out, nil
 }
+
+// meaning adds what scopes mean beyond their words.
+func (s *Server) meaning(granted scope.Set, user bool) scope.Set {
+	if s.o.AllAuthorities && user && granted.Has(allAuthorities) {
+		granted = granted.With("user/*.cruds")
+	}
+	for _, d := range granted.Data() {
+		for written, meant := range s.o.Aliases {
+			if text := strings.ReplaceAll(d.Text(), "="+written+"|", "="+meant+"|"); text != d.Text() {
+				granted = granted.With(text)
+			}
+		}
+	}
+	return granted
+}
+
+// allAuthorities is the scope by which an app gets everything that its user may do.
+const allAuthorities = "cdr_all_user_authorities"
 
 // ceilingOf is the most that the client is granted; ok is false for a token that an administrator has minted, which may
 // hold more.

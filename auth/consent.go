@@ -67,7 +67,7 @@ func (s *Server) consentPage(r *http.Request, in *running) (ConsentPage, error) 
 	want, _ := scope.Parse(f.Scope)
 	auto, _ := scope.Parse(in.client.AutoApprove)
 	p := ConsentPage{Frame: s.frame(r, in.visitor, &in.client), Cut: f.Cut, Raw: scopeWords(f.Asked), RedirectHost: hostOf(f.Redirect),
-		Remember: s.remembers(in), Ends: f.Ends}
+		Remember: s.remembers(in), Ends: f.Ends, AllRights: want.Has(allAuthorities)}
 	if f.Launch.Patient != "" {
 		a := s.pickable(&in.visitor.User)
 		res, ok, err := s.chart.read(r.Context(), a, "Patient", f.Launch.Patient)

@@ -24,6 +24,9 @@ func (s *Server) routes() *http.ServeMux {
 	open("/.well-known/oauth-authorization-server", s.discover(func(d *documents) []byte { return d.oauth }))
 	open("/auth/jwks.json", s.jwks)
 	open("/auth/style.json", s.style)
+	open("/fhir/.well-known/udap", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusNotFound, map[string]string{"error": "not_supported", "error_description": "UDAP (FAST security) is not supported: clients register by " + s.url("register")})
+	})
 
 	// For programs: apps in a browser, too, from the origins that they have registered.
 	called := func(methods, path string, h http.HandlerFunc) {

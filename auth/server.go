@@ -67,6 +67,12 @@ type Options struct {
 	Approval bool
 	// OldScopesOnly refuses scopes of SMART v2 (stores that serve v1 apps only).
 	OldScopesOnly bool
+	// DeleteNeedsScope asks for the scope cdr_fhir_delete beside a data scope that deletes.
+	DeleteNeedsScope bool
+	// AllAuthorities grants cdr_all_user_authorities: everything that the user may do, whatever else was asked for.
+	AllAuthorities bool
+	// Aliases are systems in the constraints of scopes that mean another system, too: what a guide misspells.
+	Aliases map[string]string
 	// OnlineIsOffline makes online_access what offline_access is, as some servers have it.
 	OnlineIsOffline bool
 	// FrameAncestors are origins whose pages may hold our pages in a frame. Without any only this server's own pages

@@ -216,11 +216,12 @@ func (w *site) api(method, path string, body any) map[string]any {
 
 // browser is a browser with cookies of its own.
 type browser struct {
-	w    *site
-	http *http.Client
-	at   string // URL of the page
-	page *html.Node
-	last answer
+	w        *site
+	http     *http.Client
+	at       string // URL of the page
+	language string // Accept-Language
+	page     *html.Node
+	last     answer
 }
 
 func (w *site) browser() *browser {
@@ -256,6 +257,9 @@ func (b *browser) follow(r *http.Request) string {
 	b.w.t.Helper()
 	for range 10 {
 		b.at = r.URL.String()
+		if b.language != "" {
+			r.Header.Set("Accept-Language", b.language)
+		}
 		b.last = send(b.w.t, b.http, r)
 		if b.last.status != 303 {
 			page, err := html.Parse(bytes.NewReader(b.last.body))

@@ -237,6 +237,10 @@ func (s *Server) narrow(want string, c *Client, levels ...scope.Level) (granted 
 		}
 	}
 	for _, o := range asked.Other() {
+		if o == allAuthorities && !s.o.AllAuthorities {
+			cut = append(cut, o+": not on this server")
+			continue
+		}
 		if people || !forPeople(o) {
 			keep = keep.With(o)
 			if word, ok := strings.CutPrefix(o, "launch/"); ok && ceiling.Has("launch/*") && launch.Type(word) != "" {

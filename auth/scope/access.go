@@ -15,6 +15,7 @@ type Context struct {
 	// Administrator may write the types that change how the server behaves (Subscription, SearchParameter, …), by
 	// system/ scopes; nobody else may.
 	Administrator bool
+	NoDelete      bool // the letter d opens nothing
 }
 
 // Access is what a set of scopes allows in a context. It does not change and may be used by several goroutines.
@@ -58,6 +59,9 @@ func (a *Access) UpdateCreates(typ string) bool {
 // union is And{user policy, client ceiling, Or{granted scopes}}.
 func (a *Access) union(i search.Interaction, typ string, reach func(Level, search.Interaction, string) search.Expr,
 	within func(Bound, search.Interaction, string) search.Expr) search.Expr {
+	if a.ctx.NoDelete && i == search.Delete {
+		return search.None
+	}
 	var some search.Or
 	for _, s := range a.set.data {
 		if !s.names(i, typ) {

@@ -596,3 +596,7 @@ func encode(t *testing.T, v any) string {
 	}
 	return string(b)
 }
+
+func byID(id string) func(*html.Node) bool {
+	return func(n *html.Node) bool { return attr(n, "id") == id }
+}

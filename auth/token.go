@@ -251,6 +251,7 @@ func (s *Server) narrow(want string, c *Client, levels ...scope.Level) (granted 
 		}
 	}
 	granted, beyond := keep.Narrow(ceiling)
+	granted = whole(granted, keep, ceiling)
 	for _, b := range beyond {
 		cut = append(cut, b+": beyond the client's registration")
 	}
@@ -260,6 +261,32 @@ func (s *Server) narrow(want string, c *Client, levels ...scope.Level) (granted 
 		}
 	}
 	return granted, left, cut
+}
+
+// whole leaves out scopes whose constraint neither the request nor the registration has, but both together: what is
+// laboratory and vital-signs at once is nothing that anybody has asked for.
+func whole(granted scope.Set, of ...scope.Set) scope.Set {
+	known := map[string]bool{"": true}
+	for _, set := range of {
+		for _, d := range set.Data() {
+			known[constraintOf(d)] = true
+		}
+	}
+	var out scope.Set
+	for _, d := range granted.Data() {
+		if known[constraintOf(d)] {
+			out = out.With(d.Text())
+		}
+	}
+	for _, o := range granted.Other() {
+		out = out.With(o)
+	}
+	return out
+}
+
+func constraintOf(d scope.Scope) string {
+	_, c, _ := strings.Cut(d.String(), "?")
+	return c
 }
 
 // oldScope says whether a data scope is written as SMART v1 has it.

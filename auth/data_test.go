@@ -78,11 +78,17 @@ func TestS4_21_PolicyBelowTheScopes(t *testing.T) {
 	for _, c := range []struct {
 		policy string
 		want   [3]int
-	}{{"all", [3]int{200, 200, 200}}, {"readonly", [3]int{200, 200, 403}}, {"care-team", [3]int{403, 403, 403}}, {"", [3]int{403, 403, 403}}, {"all", [3]int{200, 200, 200}}} {
+	}{{"all", [3]int{200, 200, 200}}, {"readonly", [3]int{200, 200, 403}}, {"care-team", [3]int{404, 404, 404}}, {"", [3]int{403, 403, 403}}, {"all", [3]int{200, 200, 200}}} {
 		set(c.policy)
 		if got := status(); got != c.want {
 			t.Errorf("%q: %v, want %v", c.policy, got, c.want)
 		}
+	}
+	// A team of the patient opens the patient's record while it is there.
+	set("care-team")
+	w.put(`{"resourceType":"CareTeam","id":"t","status":"active","subject":{"reference":"Patient/b"},"participant":[{"member":{"reference":"Practitioner/p"}}]}`)
+	if got, want := status(), [3]int{404, 200, 200}; got != want {
+		t.Errorf("in the team of b: %v, want %v", got, want)
 	}
 	// The data that a rule reads counts with the next request, too.
 	related := str(w.app("sandbox-public").run("relatedperson", "user/Patient.r"), "access_token")
@@ -94,7 +100,7 @@ func TestS4_21_PolicyBelowTheScopes(t *testing.T) {
 		t.Errorf("related to a: %d, %d", a, b)
 	}
 	w.call(adminKey, "PUT", "/fhir/RelatedPerson/r", `{"resourceType":"RelatedPerson","id":"r","active":false,"patient":{"reference":"Patient/a"}}`)
-	if a := w.reads(related, "Patient/a"); a != 403 {
+	if a := w.reads(related, "Patient/a"); a != 404 {
 		t.Errorf("related no more: %d", a)
 	}
 }
@@ -207,7 +213,7 @@ func TestGuideTypes(t *testing.T) {
 				}
 				// Everything else is refused, of all 147 other types.
 				set, _ := scope.Parse("user/" + scoped)
-				access := set.Access(scope.Context{User: &scope.Policy{All: true, Letters: scope.All}})
+				access := set.Access(scope.Context{User: scope.Policy{Patients: scope.Everyone{}, Letters: scope.All}})
 				for _, other := range r4.Resources() {
 					for i := search.Create; i <= search.Search; i++ {
 						want := other == typ && (i == search.Read || i == search.Search)

@@ -189,7 +189,11 @@ func TestS2_07_WholeCompartment(t *testing.T) {
 // Of the types that guides ask for, each by itself at each level: read and search of that type, and nothing else.
 func TestGuideTypes(t *testing.T) {
 	w := open(t)
-	for name, types := range map[string][]string{"S3-04 required types": guideTypes, "S3-05 recommended types": moreTypes, "S3-19 both levels": guideTypes[:3]} {
+	for name, types := range map[string][]string{
+		"S3-04 required types":    guideTypes,
+		"S3-05 recommended types": moreTypes,
+		"S3-19 both levels":       guideTypes[:3],
+	} {
 		t.Run(name, func(t *testing.T) {
 			cases := 0
 			for _, scoped := range types {

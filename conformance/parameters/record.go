@@ -123,6 +123,10 @@ func (r Record) Building() bool {
 	return slices.ContainsFunc(r.Own, func(o Own) bool { return o.Until != 0 || !o.Live })
 }
 
+// Repeats says whether d says what e says, under another id: a definition that was loaded twice. The second is stored and
+// not used.
+func (d *Definition) Repeats(e *Definition) bool { return d.same(e) }
+
 // same says whether two definitions index alike.
 func (d *Definition) same(e *Definition) bool {
 	return d.URL == e.URL && d.Code == e.Code && d.Type == e.Type && slices.Equal(d.Bases, e.Bases) && d.Expression == e.Expression &&

@@ -119,7 +119,7 @@ func (p *Parameters) check(writes []store.Write) error {
 			return err
 		}
 		d.ID = w.ID
-		if other := p.Set().Record().Clash(&d); other != nil {
+		if other := p.Set().Record().Clash(&d); other != nil && !d.Repeats(&other.Definition) {
 			return fhir.Errorf(fhir.KindBusinessRule, "SearchParameter.code", "SearchParameter/%s defines %s for one of these types already", other.ID, d.Code)
 		}
 	}

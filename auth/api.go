@@ -353,7 +353,7 @@ func (s *Server) apiMint(ctx context.Context, r *http.Request) (int, any, error)
 		return 0, nil, err
 	}
 	var c tokenClaims
-	if err := s.verify(ctx, token, &c); err != nil {
+	if _, err := s.verify(ctx, token, &c); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusCreated, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": c.Expires - c.Issued, "scope": c.Scope}, nil

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"slices"
@@ -35,32 +36,38 @@ func (s *Server) Bearer(ctx context.Context, token string) (*Caller, error) {
 	b := s.bearers.get(key)
 	if b == nil {
 		b = &bearer{}
-		if err := s.verify(ctx, token, &b.claims); err != nil {
+		id, err := s.verify(ctx, token, &b.claims)
+		if err != nil {
 			return nil, ErrToken
 		}
+		b.key = id
 		b.grant, _, _ = strings.Cut(b.claims.ID, ".")
 		s.bearers.put(key, b)
 	}
 	if s.o.Now().Unix() >= b.claims.Expires {
 		return nil, ErrToken
 	}
+	if signed, err := s.ring.Has(ctx, b.key); err != nil || !signed { // the key may be withdrawn
+		return nil, cmp.Or(err, ErrToken)
+	}
 	return s.compile(ctx, b)
 }
 
 // verify reads the claims of an access token of ours that is for this FHIR server; it may be expired or revoked.
-func (s *Server) verify(ctx context.Context, token string, c *tokenClaims) error {
-	if err := s.ring.Verify(ctx, token, accessType, c); err != nil {
-		return err
+func (s *Server) verify(ctx context.Context, token string, c *tokenClaims) (key string, err error) {
+	if key, err = s.ring.Verify(ctx, token, accessType, c); err != nil {
+		return "", err
 	}
 	if c.Issuer != s.o.Base || !slices.Contains(c.Audience, s.fhir) {
-		return ErrToken
+		return "", ErrToken
 	}
-	return nil
+	return key, nil
 }
 
 // bearer is an access token whose signature has been checked, with what was last found of it.
 type bearer struct {
 	claims tokenClaims
+	key    string // id of the key that signed it
 	grant  string // id
 
 	mu    sync.Mutex

@@ -42,7 +42,7 @@ func (s *Server) Explain(ctx context.Context, token string) (Explanation, error)
 		return Explanation{}, err
 	}
 	var c tokenClaims
-	if err := s.verify(ctx, token, &c); err != nil {
+	if _, err := s.verify(ctx, token, &c); err != nil {
 		return Explanation{}, err
 	}
 	e := Explanation{Active: true, Client: caller.Client, User: caller.User, Patient: caller.Launch.Patient, Expires: c.Expires}

@@ -42,7 +42,7 @@ func (s *Server) introspection(ctx context.Context, c *Client, token string) (ma
 			return inactive, nil
 		}
 		var claims tokenClaims
-		if err := s.verify(ctx, token, &claims); err != nil {
+		if _, err := s.verify(ctx, token, &claims); err != nil {
 			return nil, err
 		}
 		return s.describeAccess(ctx, caller, claims)
@@ -114,7 +114,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 func (s *Server) revokeToken(ctx context.Context, c *Client, token string) error {
 	var id string
 	var claims tokenClaims
-	if s.verify(ctx, token, &claims) == nil {
+	if _, err := s.verify(ctx, token, &claims); err == nil {
 		id, _, _ = strings.Cut(claims.ID, ".")
 	} else {
 		t, _, ok, err := s.refresh.get(ctx, digest(token))

@@ -76,7 +76,8 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		Subject  string `json:"sub"`
 		Audience string `json:"aud"`
 	}
-	hinted := form.Get("id_token_hint") != "" && s.ring.Verify(ctx, form.Get("id_token_hint"), "JWT", &hint) == nil
+	_, bad := s.ring.Verify(ctx, form.Get("id_token_hint"), "JWT", &hint)
+	hinted := bad == nil
 	client := form.Get("client_id")
 	if hinted {
 		client = hint.Audience

@@ -6,5 +6,5 @@
 //
 //	ring, err := keys.Open(ctx, keys.Options{KV: kv})
 //	token, err := ring.Sign("ES256", "at+jwt", claims)
-//	err = ring.Verify(token, "at+jwt", &claims)
+//	_, err = ring.Verify(token, "at+jwt", &claims)
 package keys

@@ -47,7 +47,7 @@ func TestRing(t *testing.T) {
 		tokens[alg] = token
 		for name, ring := range map[string]*Ring{"the same": r, "another on the store": open()} {
 			var got claims
-			if err := ring.Verify(ctx, token, "at+jwt", &got); err != nil || got.Sub != "me" {
+			if _, err := ring.Verify(ctx, token, "at+jwt", &got); err != nil || got.Sub != "me" {
 				t.Errorf("%s, %s: %v %v", alg, name, got, err)
 			}
 		}
@@ -59,11 +59,11 @@ func TestRing(t *testing.T) {
 			"not a JWT":      "x",
 			"empty":          "",
 		} {
-			if err := r.Verify(ctx, bad, "at+jwt", &got); err != ErrInvalid {
+			if _, err := r.Verify(ctx, bad, "at+jwt", &got); err != ErrInvalid {
 				t.Errorf("%s, %s: %v", alg, name, err)
 			}
 		}
-		if err := r.Verify(ctx, token, "JWT", &got); err != ErrInvalid {
+		if _, err := r.Verify(ctx, token, "JWT", &got); err != ErrInvalid {
 			t.Errorf("%s: another typ: %v", alg, err)
 		}
 	}
@@ -87,14 +87,14 @@ func TestRing(t *testing.T) {
 		t.Error("the new key does not sign")
 	}
 	var got claims
-	if err := r.Verify(ctx, tokens["ES256"], "at+jwt", &got); err != nil {
+	if _, err := r.Verify(ctx, tokens["ES256"], "at+jwt", &got); err != nil {
 		t.Errorf("an old token: %v", err)
 	}
 	c.at = c.at.Add(72 * time.Hour)
 	if set, _ := r.Public(ctx); len(set.Keys) != 2 {
 		t.Errorf("%d keys are published at the end", len(set.Keys))
 	}
-	if err := r.Verify(ctx, tokens["ES256"], "at+jwt", &got); err != ErrInvalid {
+	if _, err := r.Verify(ctx, tokens["ES256"], "at+jwt", &got); err != ErrInvalid {
 		t.Errorf("a token of a key that is gone: %v", err)
 	}
 
@@ -103,7 +103,7 @@ func TestRing(t *testing.T) {
 	if err := r.Rotate(ctx, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Verify(ctx, token, "JWT", &got); err != ErrInvalid {
+	if _, err := r.Verify(ctx, token, "JWT", &got); err != ErrInvalid {
 		t.Errorf("a token of a withdrawn key: %v", err)
 	}
 	if _, err := r.Sign(ctx, "RS256", "JWT", claims{}); err != nil {

@@ -105,12 +105,11 @@ func (r *Ring) Rotate(ctx context.Context, atOnce bool) error {
 		if err != nil {
 			return fmt.Errorf("retire a signing key: %w", err)
 		}
-		if !ok || !rec.Expires.IsZero() {
-			continue
-		}
-		if atOnce {
+		switch {
+		case !ok:
+		case atOnce:
 			err = r.o.KV.Delete(ctx, bucket, k.id, store.AnyVersion)
-		} else {
+		case rec.Expires.IsZero():
 			rec.Expires = from.Add(kept)
 			_, err = r.o.KV.Put(ctx, rec, rec.Version)
 		}
@@ -290,28 +289,35 @@ func (k *key) signer(typ string) (jose.Signer, error) {
 // ErrInvalid is every token that we did not sign, whatever is wrong with it.
 var ErrInvalid = errors.New("the token is not one of ours")
 
-// Verify reads the claims of a token that this server signed, of that typ. It looks at nothing but the signature.
-func (r *Ring) Verify(ctx context.Context, token, typ string, claims any) error {
+// Has says whether the key of that id is still one of the ring: what it has signed counts as long.
+func (r *Ring) Has(ctx context.Context, id string) (bool, error) {
+	err := r.refresh(ctx)
+	return err == nil && r.find(id) != nil, err
+}
+
+// Verify reads the claims of a token that this server signed, of that typ. It looks at nothing but the signature, and
+// gives the id of the key that made it.
+func (r *Ring) Verify(ctx context.Context, token, typ string, claims any) (id string, err error) {
 	signed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil || len(signed.Signatures) != 1 {
-		return ErrInvalid
+		return "", ErrInvalid
 	}
 	h := signed.Signatures[0].Protected
 	k := r.find(h.KeyID)
 	if k == nil {
 		if err := r.refresh(ctx); err != nil {
-			return err
+			return "", err
 		}
 		if k = r.find(h.KeyID); k == nil {
-			return ErrInvalid
+			return "", ErrInvalid
 		}
 	}
 	if got, _ := h.ExtraHeaders[jose.HeaderType].(string); string(k.alg) != h.Algorithm || !strings.EqualFold(got, typ) {
-		return ErrInvalid
+		return "", ErrInvalid
 	}
 	payload, err := signed.Verify(k.public.Key)
 	if err != nil || json.Unmarshal(payload, claims) != nil {
-		return ErrInvalid
+		return "", ErrInvalid
 	}
-	return nil
+	return k.id, nil
 }

@@ -35,10 +35,12 @@ func (s *site) authorization(ctx context.Context) error {
 		if err := s.auth.FillSandbox(ctx, "Practitioner/practitioner-01", "Patient/"+synth.PatientID(0), "RelatedPerson/"+synth.RelatedPersonID(), keys); err != nil {
 			return err
 		}
-	} else if s.setup, err = s.auth.SetupLink(ctx); err != nil {
+	}
+	if err := errors.Join(s.declareUsers(ctx), s.declareClients(ctx)); err != nil || s.sandbox {
 		return err
 	}
-	return errors.Join(s.declareUsers(ctx), s.declareClients(ctx))
+	s.setup, err = s.auth.SetupLink(ctx)
+	return err
 }
 
 // sandboxKeys are the keys that --sandbox-jwks names.

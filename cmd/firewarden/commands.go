@@ -1,5 +1,8 @@
 package main
 
+// adminKeys are the keys of commands that talk to a running server as administrator.
+var adminKeys = []string{"admin-key", "store"}
+
 // commands are those of the program, in the order of --help.
 var commands []command
 
@@ -27,6 +30,26 @@ func init() {
 			more:    "From a running server, page by page, or out of a store that no server has open, as of one moment.",
 			example: []string{"export --out ./export", "export --store ./firewarden-data --type Patient > patients.ndjson"},
 			keys:    []string{"admin-key"}},
+		{name: "user add", args: "NAME", does: "let somebody sign in", new: newUserAdd,
+			more:    "Without --password one is made up and printed. --fhir-user says who the person is in the record, --policy what\nthe person may see: all, self, related, care-team, readonly.",
+			example: []string{"user add ann --fhir-user Practitioner/123 --policy care-team", "user add bob --fhir-user Patient/7 --policy self --password 'correct horse'"}, keys: adminKeys},
+		{name: "user list", does: "who can sign in", new: newUserList, example: []string{"user list"}, keys: adminKeys},
+		{name: "user show", args: "NAME", does: "a user, as JSON", new: newShow("users"), example: []string{"user show ann"}, keys: adminKeys},
+		{name: "user passwd", args: "NAME", does: "give a user another password; who is signed in is signed out", new: newUserPasswd, example: []string{"user passwd ann"}, keys: adminKeys},
+		{name: "user remove", args: "NAME", does: "remove a user with all that the user has granted", new: newRemove("users"), example: []string{"user remove ann"}, keys: adminKeys},
+		{name: "client add", does: "register an app or a backend service", new: newClientAdd,
+			more:    "Prints the client's id and, if it has one, its secret, this once. --jwks makes it one that proves itself by key.",
+			example: []string{"client add --name 'My app' --redirect-uri https://app.example.org/cb --public", "client add --id nightly --backend --jwks ./jwks.json --scope 'system/*.rs'"}, keys: adminKeys},
+		{name: "client list", does: "the registered clients", new: newClientList, example: []string{"client list"}, keys: adminKeys},
+		{name: "client show", args: "ID", does: "a client, as JSON", new: newShow("clients"), example: []string{"client show sandbox-public"}, keys: adminKeys},
+		{name: "client set", args: "ID", does: "change what a client is registered with", new: newClientSet, example: []string{"client set sandbox-backend --jwks http://127.0.0.1:9000/jwks.json"}, keys: adminKeys},
+		{name: "client passwd", args: "ID", does: "give a client another secret; the one before it is good until the next", new: newClientPasswd, example: []string{"client passwd my-app"}, keys: adminKeys},
+		{name: "client remove", args: "ID", does: "remove a client with all that was granted to it", new: newRemove("clients"), example: []string{"client remove my-app"}, keys: adminKeys},
+		{name: "token mint", does: "print an access token, for scripts and tests", new: newTokenMint,
+			more:    "It is bound by its scopes and by the policy of --user; patient/ scopes need --patient, user/ scopes --user.",
+			example: []string{"token mint --client sandbox-public --scope 'patient/*.rs' --patient patient-001"}, keys: adminKeys},
+		{name: "token explain", args: "TOKEN", does: "what an access token may see", new: newTokenExplain, more: "TOKEN may be -, for standard input.",
+			example: []string{"token explain eyJhbGciOiJFUzI1NiIs…"}, keys: adminKeys},
 		{name: "check", does: "verify a store: versions, and index against resources", new: newCheck,
 			example: []string{"check --store ./firewarden-data"}, keys: []string{"store"}},
 		{name: "reindex", does: "rebuild the index of a store that no server has open", new: newReindex,

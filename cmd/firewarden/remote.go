@@ -47,18 +47,9 @@ func openServerTarget(ctx context.Context, m *Main, in *input, to, token string)
 	if err != nil {
 		return nil, usageError(err.Error())
 	}
-	keys := []string{""}
-	switch {
-	case token != "":
+	keys := keysFor(c, u.Hostname())
+	if token != "" {
 		keys = []string{token}
-	case c.AdminKey != "":
-		keys = []string{c.AdminKey}
-	case isLoopback(u.Hostname()):
-		// What a server of this machine most probably has: the key in its folder, the sandbox's, or open doors.
-		keys = []string{"sandbox-admin", ""}
-		if text, err := readKey(filepath.Join(c.Store, keyFile)); err == nil {
-			keys = append([]string{text}, keys...)
-		}
 	}
 	for _, r.token = range keys {
 		status, body, err := r.try(ctx, "GET", r.base+"/Patient?_count=1", nil)
@@ -74,6 +65,23 @@ func openServerTarget(ctx context.Context, m *Main, in *input, to, token string)
 		}
 	}
 	return nil, fmt.Errorf("%s wants a key: give --token, --admin-key or FIREWARDEN_ADMIN_KEY; the key is in the file admin-key of the server's store", to)
+}
+
+// keysFor are the administrator's keys that a server may take, the most probable one first; "" is none.
+func keysFor(c *config.Config, host string) []string {
+	text, err := readKey(filepath.Join(c.Store, keyFile))
+	switch {
+	case c.AdminKey != "":
+		return []string{c.AdminKey}
+	case !isLoopback(host) && c.Default("store"):
+		return []string{""}
+	case !isLoopback(host) && err == nil: // of a folder that was named
+		return []string{text}
+	case err == nil:
+		// What a server of this machine most probably has: the key in its folder, the sandbox's, or open doors.
+		return []string{text, "sandbox-admin", ""}
+	}
+	return []string{"sandbox-admin", ""}
 }
 
 func isLoopback(host string) bool {

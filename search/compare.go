@@ -16,16 +16,25 @@ func matchValue(p *r4.SearchParameter, mod Modifier, q *Value, v *index.Value) b
 	if v.Type != p.Type {
 		return false
 	}
+	if mod == ModOther {
+		return matchOther(p, q, v)
+	}
 	switch p.Type {
 	case r4.Number:
+		if mod == ModHolds {
+			return numberHolds(q, v)
+		}
 		return matchNumber(q, v)
 	case r4.Date:
+		if mod == ModHolds {
+			return v.Time.Contains(q.Time)
+		}
 		return matchDate(q, v.Time)
 	case r4.String:
 		if q.Words != nil {
 			return matchWords(q, v.Text)
 		}
-		return matchString(mod, q.Text, v.Text)
+		return matchString(mod, q, v.Text)
 	case r4.Token:
 		switch mod {
 		case ModText:
@@ -57,6 +66,23 @@ func matchValue(p *r4.SearchParameter, mod Modifier, q *Value, v *index.Value) b
 		return q.Near.holds(v)
 	}
 	return false
+}
+
+// matchOther: the value of the resource is another one. What stands beside it, because a code or a canonical is found
+// with and without its system or version, is not.
+func matchOther(p *r4.SearchParameter, q *Value, v *index.Value) bool {
+	switch p.Type {
+	case r4.String:
+		return !matchString(ModEqual, q, v.Text)
+	case r4.Token:
+		if q.HasSystem && q.System != "" && v.System != "" && q.System != v.System {
+			return true
+		}
+		return v.Code != "" && q.Code != "" && v.Code != q.Code && (p.CaseSensitive || fhir.Fold(v.Code) != fhir.Fold(q.Code))
+	case r4.URI:
+		return v.Text != q.Text && beforeVersion(v.Text) != q.Text && v.Text != beforeVersion(q.Text)
+	}
+	return !matchValue(p, ModNone, q, v)
 }
 
 // matchDate compares the range that was asked for with the range of the resource; both are half-open.
@@ -140,14 +166,29 @@ func matchUnit(q *Value, v *index.Value) bool {
 	return v.System == q.System && v.Code == q.Code
 }
 
-func matchString(mod Modifier, q, v string) bool {
-	switch mod {
-	case ModExact:
-		return v == q
-	case ModContains:
-		return strings.Contains(fhir.Fold(v), fhir.Fold(q))
+func matchString(mod Modifier, q *Value, v string) bool {
+	if mod == ModExact {
+		return v == q.Text
 	}
-	return strings.HasPrefix(fhir.Fold(v), fhir.Fold(q))
+	text := fhir.Fold(q.Text)
+	v = fhir.Fold(v)
+	switch mod {
+	case ModContains:
+		return strings.Contains(v, text)
+	case ModEqual:
+		return v == text
+	case ModEnds:
+		return strings.HasSuffix(v, text)
+	case ModOrder:
+		return q.Prefix == Gt && v > text || q.Prefix == Lt && v < text || q.Prefix == Ge && v >= text || q.Prefix == Le && v <= text
+	}
+	return strings.HasPrefix(v, text)
+}
+
+// numberHolds: the number of the search lies in what the digits of the resource's imply.
+func numberHolds(q *Value, v *index.Value) bool {
+	low, high := v.Low.Low(), v.High.High()
+	return (v.LowOpen || q.Number.Cmp(low) >= 0) && (v.HighOpen || q.Number.Cmp(high) < 0)
 }
 
 // matchWords: the words asked for stand one behind the other in the text.

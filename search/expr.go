@@ -125,6 +125,13 @@ const (
 	ModBelow
 	ModOfType
 	ModIdentifier
+
+	// Operations of _filter that no modifier says. Of a string they compare folded texts.
+	ModEqual // String: the whole text
+	ModEnds  // String: its end
+	ModOrder // String: in the order that Prefix says
+	ModHolds // Number, Date: what is there, as precise as it is written, holds the value
+	ModOther // some value is not what ModNone asks for; of a String, ModEqual
 )
 
 // Prefix is the comparison of an ordered value; the zero value is eq.

@@ -118,7 +118,7 @@ func (p *parser) pair(q *Query, pair Pair) ([]Expr, *fhir.Error) {
 	before, left := p.left, p.left
 	for i, typ := range p.types {
 		p.left = before // the types are searched one by one
-		x, err := p.param(typ, pair.Name, pair.Value)
+		x, err := p.condition(typ, pair)
 		if err != nil {
 			if len(p.types) > 1 && err.Kind == fhir.KindUnknownParam {
 				err.Diagnostics += "; a search on several types takes what all of them have, _type names fewer"
@@ -130,6 +130,14 @@ func (p *parser) pair(q *Query, pair Pair) ([]Expr, *fhir.Error) {
 	p.left = left
 	q.Self = append(q.Self, pair)
 	return found, nil
+}
+
+// condition reads a parameter that is a condition on the resources of one type.
+func (p *parser) condition(typ string, pair Pair) (Expr, *fhir.Error) {
+	if pair.Name == "_filter" {
+		return p.filter(typ, pair.Value)
+	}
+	return p.param(typ, pair.Name, pair.Value)
 }
 
 // named reads _type: some of the types of p, sorted.

@@ -8,6 +8,7 @@ import (
 var modNames = [...]string{
 	ModExact: "exact", ModContains: "contains", ModText: "text", ModNot: "not", ModIn: "in", ModNotIn: "not-in",
 	ModAbove: "above", ModBelow: "below", ModOfType: "of-type", ModIdentifier: "identifier",
+	ModEqual: "(equal)", ModEnds: "(ends)", ModOrder: "(order)", ModHolds: "(holds)", ModOther: "(other)",
 }
 
 // String is the modifier as it stands behind the colon, "" for ModNone.

@@ -19,7 +19,7 @@ var resultParams = []string{"_count", "_elements", "_explain", "_format", "_incl
 	"_summary", "_total", "_type"}
 
 // unsupported are parameters of the specification that are not built yet.
-var unsupported = []string{"_contained", "_containedType", "_filter", "_query", "_score"}
+var unsupported = []string{"_contained", "_containedType", "_query", "_score"}
 
 // result reads a parameter about the result; ok is false if pair is none.
 func (p *parser) result(q *Query, pair Pair) (ok bool, err *fhir.Error) {

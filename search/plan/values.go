@@ -39,6 +39,9 @@ func (l lowering) param(e search.Param) (Node, search.Expr, error) {
 
 // value is what one value finds; if it is not exact, the node has more than that.
 func (l lowering) value(p *r4.SearchParameter, mod search.Modifier, v *search.Value) (n Node, exact bool, err error) {
+	if mod == search.ModOther || mod == search.ModHolds {
+		return missing(p.Num, false), false, nil
+	}
 	switch p.Type {
 	case r4.Number:
 		return number(p.Num, "", v), true, nil
@@ -168,6 +171,13 @@ func (l lowering) text(p *r4.SearchParameter, mod search.Modifier, v *search.Val
 		return Term{Num: p.Num, Form: index.FormExact, Text: v.Text}, true
 	case mod == search.ModContains:
 		return l.contains(p, v)
+	case mod == search.ModEqual:
+		return Term{Num: p.Num, Form: index.FormString, Text: fhir.Fold(v.Text)}, true
+	case mod == search.ModEnds:
+		n, _ := l.contains(p, v) // what ends so contains it
+		return n, false
+	case mod == search.ModOrder:
+		return missing(p.Num, false), false
 	}
 	s := fhir.Fold(v.Text)
 	if utf8.RuneCountInString(s) <= 3 {

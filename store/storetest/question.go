@@ -91,6 +91,9 @@ func (m maker) question() question {
 	}
 	for range pick(m, []int{0, 1, 1, 1, 1, 2, 2, 3}) {
 		name, value := m.asks(typ, about, 2)
+		if m.oneIn(6) {
+			name, value = "_filter", m.filter(typ, about, 1)
+		}
 		q.Pairs = append(q.Pairs, search.Pair{Name: name, Value: value})
 	}
 	if m.oneIn(2) {

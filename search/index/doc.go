@@ -12,7 +12,8 @@
 //   - A Range without an end, a quantity with a comparator and a Period without an end are open there. A Period that
 //     ends before it starts, SampledData, and a Timing without events or bounds have no value.
 //   - _id, _lastUpdated, _profile, _tag, _security and _source are read from the body, which the server has stamped.
-//   - near, _text, _content, _query and _list have no values.
+//   - The values of _text and _content are texts: the narrative, and all that people read in the resource. near has the
+//     position of a Location. _query and _list have no values.
 //
 // The parameters of a type are compiled, when first needed, into one trie of paths (fhirpath.Set): Entries walks the
 // resource once.

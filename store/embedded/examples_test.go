@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,6 +45,9 @@ func TestExamples(t *testing.T) {
 		}
 		for j := range e.Terms {
 			term := &e.Terms[j]
+			if words := term.Form == index.FormWord || term.Form == index.FormGram; words && crc32.ChecksumIEEE([]byte(term.Text))%50 != 0 {
+				continue // there are a hundred times more of them than of all others: one in fifty is asked
+			}
 			have[w.Type][*term] = append(have[w.Type][*term], w.ID)
 			sibling(t, &w, e.Terms, term)
 		}

@@ -1,0 +1,141 @@
+package mongo
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/search/index"
+)
+
+// schema is what the terms, ranges and keys of one type are called.
+type schema struct {
+	typ    string
+	params map[uint16]*r4.SearchParameter
+	main   *r4.SearchParameter // main date; nil if there is none
+	member map[uint16]bool     // references to a Patient by it make the resource a member of that compartment
+}
+
+func newSchemas() map[string]*schema {
+	out := map[string]*schema{}
+	for _, typ := range r4.Resources() {
+		s := &schema{typ: typ, params: map[uint16]*r4.SearchParameter{}, member: map[uint16]bool{}}
+		s.main = r4.Lookup(typ, r4.MainDate(typ))
+		for _, p := range r4.Params(typ) {
+			s.params[p.Num] = p
+			if p.Type == r4.Reference && slices.Contains(compartments.Params("Patient", typ), p.Code) {
+				s.member[p.Num] = true
+			}
+		}
+		out[typ] = s
+	}
+	return out
+}
+
+// dated says whether the order key of a document tells the start of the one main date that it has.
+func (s *schema) dated() bool { return s.main != nil && s.main.Single }
+
+var idNum = r4.Lookup("", "_id").Num
+
+// name is the name of a parameter in documents.
+func (s *schema) name(num uint16) string {
+	switch num {
+	case index.NumIn:
+		return "_in"
+	case index.NumOnly:
+		return "_only"
+	case index.NumLink:
+		return "_link"
+	}
+	if p := s.params[num]; p != nil {
+		return p.Code
+	}
+	return "#" + strconv.Itoa(int(num))
+}
+
+// tags stand between the name of a parameter and the text of a term. Codes of parameters have none of these signs.
+var tags = [...]string{
+	index.FormCode: ":code=", index.FormSystemCode: "|", index.FormSystem: ":system=", index.FormNoSystem: ":none=",
+	index.FormReference: ":ref=", index.FormID: ":id=", index.FormIdentifier: ":identifier=", index.FormIdentCode: ":value=",
+	index.FormCanonical: ":canonical=", index.FormURI: ":uri=", index.FormString: ":text=", index.FormPrefix: "^",
+	index.FormExact: ":exact=", index.FormPresent: ":present=", index.FormIn: "=", index.FormOnly: "=",
+	index.FormComposite: ":composite=",
+}
+
+// plainForms are the forms that "name=text" stands for.
+var plainForms = map[r4.ParamType]index.Form{
+	r4.Token: index.FormCode, r4.Reference: index.FormReference, r4.URI: index.FormURI, r4.String: index.FormString,
+	r4.Composite: index.FormComposite,
+}
+
+// head is what the words of a parameter and form begin with.
+func (s *schema) head(num uint16, f index.Form) string {
+	tag := ":?="
+	if int(f) < len(tags) {
+		tag = tags[f]
+	}
+	if p := s.params[num]; p != nil && plainForms[p.Type] == f || num == index.NumLink {
+		tag = "="
+	}
+	return s.name(num) + tag
+}
+
+// word is a term as documents have it: "category=vital-signs", "category|http://…|vital-signs", "subject=Patient/1".
+func (s *schema) word(t index.Term) string { return s.head(t.Num, t.Form) + t.Text }
+
+// behind is the key of a word within the compartment of a patient ("Patient/1"). Words have no blank before the first
+// "=", "|" or "^", so that nothing else looks like it.
+func behind(patient, word string) string { return patient + " " + word }
+
+// wide is the key of documents whose main date is wider than a day.
+const wide = ">1d"
+
+// short is the number of characters that FormPrefix has at most.
+const short = 3
+
+// above is the least text that is greater than every text with the prefix; "" if there is none.
+func above(prefix string) string {
+	for prefix != "" {
+		r, n := utf8.DecodeLastRuneInString(prefix)
+		prefix = prefix[:len(prefix)-n]
+		switch {
+		case r == utf8.MaxRune:
+			continue
+		case r == 0xD7FF: // surrogates are no characters
+			r = 0xDFFF
+		}
+		return prefix + string(r+1)
+	}
+	return ""
+}
+
+// codes are the codes that "system|code" may mean: a bar may be in either part.
+func codes(text string) []string {
+	var out []string
+	for i := range len(text) {
+		if text[i] == '|' && i+1 < len(text) {
+			out = append(out, text[i+1:])
+		}
+	}
+	return out
+}
+
+// manyTargets is from how many target types on a reference is listed by its bare id too.
+const manyTargets = 12
+
+// targets are the types that a bare id means, if they are few.
+func (s *schema) targets(num uint16) []string {
+	p := s.params[num]
+	if p == nil || len(p.Targets) > manyTargets {
+		return nil
+	}
+	return p.Targets
+}
+
+// patient says whether a reference by the parameter is a membership of the patient's compartment.
+func (s *schema) patient(num uint16, text string) bool {
+	return s.member[num] && strings.HasPrefix(text, "Patient/")
+}

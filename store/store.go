@@ -12,7 +12,8 @@ import (
 
 // Store keeps resources. Its methods may be called by several goroutines.
 type Store interface {
-	// Snapshot is a consistent view of everything that was acknowledged before the call.
+	// Snapshot is a consistent view of everything that was acknowledged before the call. It is fixed when it is first read
+	// from, or earlier.
 	Snapshot(ctx context.Context) (Snapshot, error)
 	// Commit checks c and applies it. When it returns nil the writes are durable. ErrConflict: something that c read
 	// has changed, nothing was applied; read again and retry.

@@ -191,7 +191,7 @@ func History(ctx context.Context, src Source, p Plan, t Times, w Window) (Page, 
 // finds several.
 func NewCondition(p Plan, found []string) Condition {
 	found = slices.Clone(found)
-	return Condition{holds: func(ctx context.Context, src Source) (bool, error) {
+	return Condition{types: types(p.typ, p.node), holds: func(ctx context.Context, src Source) (bool, error) {
 		b, err := bind(ctx, src, p.typ, p.node)
 		if err != nil {
 			return false, err
@@ -205,4 +205,35 @@ func NewCondition(p Plan, found []string) Condition {
 		}
 		return len(found) == len(page.Rows) && (len(found) == 0 || found[0] == page.Rows[0].ID), nil
 	}}
+}
+
+// types are those of a node on a type and of the joins in it, sorted.
+func types(typ string, n Node) []string {
+	list := []string{typ}
+	var walk func(Node)
+	walk = func(n Node) {
+		switch n := n.(type) {
+		case And:
+			for _, x := range n {
+				walk(x)
+			}
+		case Or:
+			for _, x := range n {
+				walk(x)
+			}
+		case Not:
+			walk(n.X)
+		case Verify:
+			walk(n.X)
+		case ref:
+			list = append(list, n.target)
+			walk(n.of)
+		case back:
+			list = append(list, n.source)
+			walk(n.of)
+		}
+	}
+	walk(n)
+	slices.Sort(list)
+	return slices.Compact(list)
 }

@@ -127,8 +127,12 @@ type Source interface {
 // Condition is a search that a write relied on: at the serial commit point it must still find the same resources.
 // Made by plan only.
 type Condition struct {
+	types []string
 	holds func(context.Context, Source) (bool, error)
 }
+
+// Types are the resource types that the condition looks at, sorted; nil if that is not known: any.
+func (c Condition) Types() []string { return c.types }
 
 // Holds evaluates the condition again on src. The zero Condition does not hold.
 func (c Condition) Holds(ctx context.Context, src Source) (bool, error) {

@@ -35,7 +35,7 @@ func newSchemas() map[string]*schema {
 	return out
 }
 
-// dated says whether the order key of a document tells the start of the one main date that it has.
+// dated says whether the order key of a document tells where the main date begins: in all but the odd documents (keyOdd).
 func (s *schema) dated() bool { return s.main != nil && s.main.Single }
 
 var idNum = r4.Lookup("", "_id").Num
@@ -90,8 +90,18 @@ func (s *schema) word(t index.Term) string { return s.head(t.Num, t.Form) + t.Te
 // "=", "|" or "^", so that nothing else looks like it.
 func behind(patient, word string) string { return patient + " " + word }
 
-// wide is the key of documents whose main date is wider than a day.
-const wide = ">1d"
+// Keys of documents of a dated type whose main date is not one interval of a day at most: a range of dates looks them
+// up apart.
+const (
+	keyWide = ">1d" // one that is wider
+	keyOdd  = ">1"  // several: the body has several types of a choice
+)
+
+// day is the most that a date that is not wide spans, in microseconds.
+const day = int64(24 * 60 * 60 * 1_000_000)
+
+// keyShape begins the key of documents by the parameters that they have.
+const keyShape = "shape="
 
 // short is the number of characters that FormPrefix has at most.
 const short = 3

@@ -118,12 +118,15 @@ func (s *suite) put(typ, id string, number uint64, body string) store.Write {
 	return w
 }
 
-// snapshot is a snapshot that the test closes.
+// snapshot is a snapshot that the test closes. It has been read from: that fixes it at the latest.
 func (s *suite) snapshot() store.Snapshot {
 	s.Helper()
 	snap, err := s.store.Snapshot(s.ctx)
 	if err != nil {
 		s.Fatalf("snapshot: %v", err)
+	}
+	if _, _, err := snap.Read(s.ctx, s.Key("Patient", "nobody")); err != nil {
+		s.Fatalf("read from a new snapshot: %v", err)
 	}
 	return snap
 }

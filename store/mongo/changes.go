@@ -1,0 +1,173 @@
+package mongo
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// change is the place of a version in histories: by time, by name, by number, the latest first.
+type change struct {
+	at      int64
+	name    string
+	version uint64
+}
+
+func changeOf(r *plan.Row) change { return change{r.LastUpdated, r.Type + "/" + r.ID, r.Version} }
+
+func (a change) compare(b change) int {
+	return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(b.name, a.name), cmp.Compare(b.version, a.version))
+}
+
+func (a change) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(a.at))
+	b = binary.BigEndian.AppendUint64(b, a.version)
+	return append(b, a.name...)
+}
+
+func readChange(b []byte) (c change, ok bool) {
+	if len(b) < 16 {
+		return c, false
+	}
+	return change{int64(binary.BigEndian.Uint64(b)), string(b[16:]), binary.BigEndian.Uint64(b[8:])}, true
+}
+
+// Changes implements plan.Source. Its cursor is the change at which it stopped.
+func (src *source) Changes(ctx context.Context, c plan.Changes, w plan.Window) (page plan.Page, err error) {
+	page.Total = -1
+	var from *change
+	if w.After != nil {
+		at, ok := readChange(w.After)
+		if !ok {
+			return page, errCursor
+		}
+		from = &at
+	}
+	if w.Total {
+		page.Total = 0
+	}
+	if len(c.Types()) == 0 {
+		return page, nil
+	}
+	err = src.run(ctx, "read a history", func() error {
+		page.Rows, page.Next = nil, nil
+		if w.Total {
+			page.Total = 0
+			err := src.walk(ctx, c, nil, plan.Window{Limit: 100}, func(*plan.Row) bool { page.Total++; return true })
+			if err != nil {
+				return err
+			}
+		}
+		if w.Limit == 0 {
+			return nil
+		}
+		err := src.walk(ctx, c, from, w, func(r *plan.Row) bool {
+			page.Rows = append(page.Rows, *r)
+			return len(page.Rows) <= w.Limit
+		})
+		page.Read = len(page.Rows)
+		cutAt(&page, w.Limit, func(r *plan.Row) []byte { return changeOf(r).append(nil) })
+		return err
+	})
+	return page, err
+}
+
+// walk calls f for the versions that c keeps, until it is false: those that are current and those that are not, merged.
+func (src *source) walk(ctx context.Context, c plan.Changes, from *change, w plan.Window, f func(*plan.Row) bool) error {
+	now, err := src.open(ctx, src.s.resources, "_id", c, from, w)
+	if err != nil {
+		return err
+	}
+	defer now.cursor.Close(ctx)
+	past, err := src.open(ctx, src.s.history, fieldName, c, from, w)
+	if err != nil {
+		return err
+	}
+	defer past.cursor.Close(ctx)
+	for {
+		first := now
+		if !now.ok || past.ok && (changeOf(&past.row).compare(changeOf(&now.row)) < 0) != w.Back {
+			first = past
+		}
+		if !first.ok {
+			return nil
+		}
+		row := first.row
+		if err := first.next(src.with(ctx)); err != nil {
+			return err
+		}
+		keep, err := c.Keep(src, &row)
+		if err != nil {
+			return err
+		}
+		if keep && !f(&row) {
+			return nil
+		}
+	}
+}
+
+// stream are the versions of one collection, one at a time.
+type stream struct {
+	cursor *mongo.Cursor
+	row    plan.Row
+	ok     bool
+}
+
+func (s *stream) next(ctx context.Context) (err error) {
+	if s.ok = s.cursor.Next(ctx); !s.ok {
+		return s.cursor.Err()
+	}
+	s.row, err = readRow(s.cursor.Current)
+	return err
+}
+
+// open begins to read the versions of c in a collection, whose field name names the instance.
+func (src *source) open(ctx context.Context, in *mongo.Collection, name string, c plan.Changes, from *change, w plan.Window) (*stream, error) {
+	d := direction(true, w.Back)
+	sort := bson.D{{Key: fieldAt, Value: d}, {Key: name, Value: d}, {Key: fieldVersion, Value: d}}
+	f := bson.D{{Key: fieldType, Value: oneOf(c.Types())}}
+	var at bson.D
+	if c.Since() != 0 {
+		at = append(at, bson.E{Key: "$gte", Value: c.Since()})
+	}
+	if from != nil {
+		at = append(at, bson.E{Key: towards(d, true), Value: from.at})
+		f = append(f, behind3(sort, from, w.At)...)
+	}
+	if at != nil {
+		f = append(f, bson.E{Key: fieldAt, Value: at})
+	}
+	if in == src.s.resources {
+		sort = sort[:2]
+	}
+	cursor, err := in.Find(src.with(ctx), f, options.Find().SetProjection(rowFields).SetSort(sort).
+		SetBatchSize(int32(min(w.Limit+1, 1000))).SetHint(byTime))
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{cursor: cursor}
+	if err := s.next(src.with(ctx)); err != nil {
+		cursor.Close(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+// behind3 is the condition that a version is behind a change.
+func behind3(sort bson.D, c *change, at bool) bson.D {
+	var values []bson.RawValue
+	for _, v := range []any{c.at, c.name, int64(c.version)} {
+		t, b, err := bson.MarshalValue(v)
+		if err != nil {
+			panic("a number or text has no BSON: " + err.Error())
+		}
+		values = append(values, bson.RawValue{Type: t, Value: b})
+	}
+	return behindValues(sort, values, at)
+}

@@ -1,0 +1,244 @@
+package mongo
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/firewarden/firewarden/store"
+)
+
+// kv is store.KV over the collection records:
+//
+//	{_id: {b: "client", k: "app-1"}, v: 4611686…, value: <bytes>, expires: 1700000000000000, ttl: ISODate(…)}
+//
+// Versions are drawn at random, so that no two processes give the same one and none is given twice. expires is in
+// microseconds by the clock of the store, never is the greatest number. MongoDB removes what has expired a while after:
+// its own clock may differ.
+type kv struct{ s *Store }
+
+const never = math.MaxInt64
+
+// grace is how long after its expiry a record stays.
+const grace = 10 * time.Minute
+
+// recordID names a record. Each byte of a key is one character, so that keys of any bytes are text in their order.
+func recordID(bucket, key string) bson.D {
+	return bson.D{{Key: "b", Value: wide8(bucket)}, {Key: "k", Value: wide8(key)}}
+}
+
+// wide8 is text with the bytes of s as its characters.
+func wide8(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			r := make([]rune, len(s))
+			for i := range len(s) {
+				r[i] = rune(s[i])
+			}
+			return string(r)
+		}
+	}
+	return s
+}
+
+// narrow8 undoes wide8.
+func narrow8(s string) string {
+	b := make([]byte, 0, len(s))
+	for _, r := range s {
+		b = append(b, byte(r))
+	}
+	return string(b)
+}
+
+// expiry is a time in microseconds, rounded up.
+func expiry(t time.Time) int64 {
+	if t.IsZero() {
+		return never
+	}
+	return t.Add(time.Microsecond - 1).UnixMicro()
+}
+
+// live is the condition that a record has not expired.
+func (kv *kv) live(live bool) bson.E {
+	op := "$lte"
+	if live {
+		op = "$gt"
+	}
+	return bson.E{Key: "expires", Value: field(op, kv.s.opts.Clock().UnixMicro())}
+}
+
+func readRecord(doc bson.Raw) store.Record {
+	_, value := doc.Lookup("value").Binary()
+	r := store.Record{
+		Bucket:  narrow8(doc.Lookup("_id", "b").StringValue()),
+		Key:     narrow8(doc.Lookup("_id", "k").StringValue()),
+		Value:   append([]byte{}, value...),
+		Version: uint64(doc.Lookup("v").Int64()),
+	}
+	if at := doc.Lookup("expires").Int64(); at != never {
+		r.Expires = time.UnixMicro(at)
+	}
+	return r
+}
+
+// read runs f in a session that sees what this process has had acknowledged.
+func (kv *kv) read(ctx context.Context, f func(context.Context) error) error {
+	session, err := kv.s.causal()
+	if err != nil {
+		return err
+	}
+	defer session.EndSession(context.WithoutCancel(ctx))
+	return f(mongo.NewSessionContext(ctx, session))
+}
+
+// write runs f in a session and notes when it was.
+func (kv *kv) write(ctx context.Context, f func(context.Context) error) error {
+	session, err := kv.s.client.StartSession()
+	if err != nil {
+		return err
+	}
+	defer session.EndSession(context.WithoutCancel(ctx))
+	if err := f(mongo.NewSessionContext(ctx, session)); err != nil {
+		return err
+	}
+	kv.s.seen.note(session.OperationTime())
+	return nil
+}
+
+// Get implements store.KV.
+func (kv *kv) Get(ctx context.Context, bucket, key string) (r store.Record, ok bool, err error) {
+	err = kv.read(ctx, func(ctx context.Context) error {
+		doc, err := kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: recordID(bucket, key)}, kv.live(true)}).Raw()
+		if ok, err = found(err); ok {
+			r = readRecord(doc)
+		}
+		return err
+	})
+	return r, ok, fault("get a record", err)
+}
+
+// Put implements store.KV.
+func (kv *kv) Put(ctx context.Context, r store.Record, ifVersion uint64) (uint64, error) {
+	version, err := kv.s.number()
+	if err != nil {
+		return 0, err
+	}
+	id := recordID(r.Bucket, r.Key)
+	doc := bson.D{{Key: "_id", Value: id}, {Key: "v", Value: version},
+		{Key: "value", Value: bson.Binary{Data: r.Value}}, {Key: "expires", Value: expiry(r.Expires)}}
+	if !r.Expires.IsZero() {
+		left := r.Expires.Sub(kv.s.opts.Clock())
+		doc = append(doc, bson.E{Key: "ttl", Value: time.Now().Add(left + grace)})
+	}
+	if len(r.Value) > maxDocument {
+		return 0, fmt.Errorf("put %s/%s: %d KB are more than a document of MongoDB may have", r.Bucket, r.Key, len(r.Value)>>10)
+	}
+	filter, upsert := bson.D{{Key: "_id", Value: id}}, true
+	switch ifVersion {
+	case store.AnyVersion:
+	case 0: // what is live is in the way of the insertion
+		filter = append(filter, kv.live(false))
+	default:
+		filter, upsert = append(filter, bson.E{Key: "v", Value: int64(ifVersion)}, kv.live(true)), false
+	}
+	try := func(ctx context.Context) error {
+		return kv.write(ctx, func(ctx context.Context) error {
+			got, err := kv.s.records.ReplaceOne(ctx, filter, doc, options.Replace().SetUpsert(upsert))
+			for ifVersion == store.AnyVersion && mongo.IsDuplicateKeyError(err) && ctx.Err() == nil {
+				got, err = kv.s.records.ReplaceOne(ctx, filter, doc, options.Replace().SetUpsert(upsert)) // two insertions met
+			}
+			if err != nil {
+				return clash(err, "a record is there")
+			}
+			if got.MatchedCount == 0 && got.UpsertedCount == 0 {
+				return store.ErrConflict
+			}
+			return nil
+		})
+	}
+	done := func(ctx context.Context) (ok bool, err error) {
+		err = kv.read(ctx, func(ctx context.Context) error {
+			ok, err = found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "v", Value: version}}).Err())
+			return err
+		})
+		return ok, err
+	}
+	if err := kv.s.settle(ctx, "put a record", try, done); err != nil {
+		return 0, fmt.Errorf("put %s/%s: %w", r.Bucket, r.Key, err)
+	}
+	return uint64(version), nil
+}
+
+// Delete implements store.KV.
+func (kv *kv) Delete(ctx context.Context, bucket, key string, ifVersion uint64) error {
+	id := recordID(bucket, key)
+	filter := bson.D{{Key: "_id", Value: id}}
+	switch ifVersion {
+	case store.AnyVersion:
+	case 0:
+		filter = append(filter, kv.live(false))
+	default:
+		filter = append(filter, bson.E{Key: "v", Value: int64(ifVersion)}, kv.live(true))
+	}
+	absent := func(ctx context.Context) (bool, error) {
+		there := false
+		err := kv.read(ctx, func(ctx context.Context) (err error) {
+			there, err = found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: id}, kv.live(true)}).Err())
+			return err
+		})
+		return !there, err
+	}
+	try := func(ctx context.Context) error {
+		return kv.write(ctx, func(ctx context.Context) error {
+			got, err := kv.s.records.DeleteOne(ctx, filter)
+			if err != nil || got.DeletedCount > 0 || ifVersion == store.AnyVersion {
+				return err
+			}
+			if ifVersion == 0 {
+				if gone, err := absent(ctx); gone || err != nil {
+					return err
+				}
+			}
+			return store.ErrConflict
+		})
+	}
+	if err := kv.s.settle(ctx, "delete a record", try, absent); err != nil {
+		return fmt.Errorf("delete %s/%s: %w", bucket, key, err)
+	}
+	return nil
+}
+
+// List implements store.KV.
+func (kv *kv) List(ctx context.Context, bucket, prefix, after string, limit int) (out []store.Record, err error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	from, op := prefix, "$gte"
+	if after != "" && after >= prefix {
+		from, op = after, "$gt"
+	}
+	end := any(above(wide8(prefix)))
+	if end == "" {
+		end = bson.D{} // above every text
+	}
+	id := bson.D{{Key: op, Value: recordID(bucket, from)}, {Key: "$lt", Value: bson.D{{Key: "b", Value: wide8(bucket)}, {Key: "k", Value: end}}}}
+	err = kv.read(ctx, func(ctx context.Context) error {
+		cursor, err := kv.s.records.Find(ctx, bson.D{{Key: "_id", Value: id}, kv.live(true)},
+			options.Find().SetSort(field("_id", 1)).SetLimit(int64(limit)))
+		if err != nil {
+			return err
+		}
+		defer cursor.Close(ctx)
+		for cursor.Next(ctx) {
+			out = append(out, readRecord(cursor.Current))
+		}
+		return cursor.Err()
+	})
+	return out, fault("list records", err)
+}

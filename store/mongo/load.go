@@ -1,0 +1,217 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+)
+
+// Versions of what is in the database. A store of a later format is refused, one of an earlier format is brought
+// forward; one of another index can be reindexed.
+const (
+	formatVersion = 1
+	indexVersion  = 1
+)
+
+// header describes a store; it is the document "store" of meta.
+type header struct {
+	ID     string   `bson:"_id"`
+	Format int      `bson:"format"`
+	Index  int      `bson:"index"` // 0: being rebuilt
+	Mode   string   `bson:"mode"`
+	Types  []string `bson:"types"`
+	Base   string   `bson:"base"` // base URL that references were resolved by
+}
+
+const headerID = "store"
+
+// load checks the header, or writes one, makes what is missing of collections and indexes, and reads what is kept in
+// memory.
+func (s *Store) load(ctx context.Context, rebuild bool) error {
+	h, ok, err := s.header(ctx)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if s.opts.Mode == "" {
+			return ErrNone
+		}
+		if h, err = s.writeHeader(ctx); err != nil {
+			return err
+		}
+	}
+	if s.opts.Mode == "" {
+		s.opts.Mode = h.Mode
+		if s.opts.Indexer.Base == "" {
+			s.opts.Indexer.Base = h.Base
+		}
+	}
+	if err := s.check(h, rebuild); err != nil {
+		return err
+	}
+	if err := s.collections(ctx); err != nil {
+		return err
+	}
+	return s.loadShapes(ctx)
+}
+
+func (s *Store) header(ctx context.Context) (h header, ok bool, err error) {
+	err = s.meta.FindOne(ctx, field("_id", headerID)).Decode(&h)
+	ok, err = found(err)
+	return h, ok, err
+}
+
+// writeHeader writes the header of a new store, unless another process has just done so.
+func (s *Store) writeHeader(ctx context.Context) (header, error) {
+	h := header{headerID, formatVersion, indexVersion, s.opts.Mode, r4.Resources(), s.opts.Indexer.Base}
+	if _, err := s.meta.InsertOne(ctx, h); err != nil && !mongo.IsDuplicateKeyError(err) {
+		return h, err
+	}
+	h, ok, err := s.header(ctx)
+	if err == nil && !ok {
+		err = errors.New("the header has gone")
+	}
+	return h, err
+}
+
+func (s *Store) check(h header, rebuild bool) error {
+	switch {
+	case h.Format > formatVersion:
+		return fmt.Errorf("the store has format %d, this version of firewarden reads format %d", h.Format, formatVersion)
+	case h.Mode != s.opts.Mode:
+		return fmt.Errorf("%w: %q, not %q, and the two do not share data", ErrMode, h.Mode, s.opts.Mode)
+	case rebuild:
+		return nil
+	case h.Index == 0:
+		return fmt.Errorf("a rebuild of its index was not finished: %w", ErrReindex)
+	case h.Index != indexVersion || !slices.Equal(h.Types, r4.Resources()):
+		return fmt.Errorf("the index has version %d, this version of firewarden reads version %d: %w", h.Index, indexVersion, ErrReindex)
+	case h.Base != s.opts.Indexer.Base:
+		return fmt.Errorf("the base URL was %q and is %q, which references are resolved by: %w", h.Base, s.opts.Indexer.Base, ErrReindex)
+	}
+	return nil
+}
+
+// collections makes the collections and indexes that are missing. Indexes are built while others read and write.
+func (s *Store) collections(ctx context.Context) error {
+	have, err := s.db.ListCollectionNames(ctx, bson.D{})
+	if err != nil {
+		return err
+	}
+	for _, c := range layout {
+		if !slices.Contains(have, c.name) {
+			o := options.CreateCollection()
+			if c.packed {
+				// Text of one kind, page by page, packs to a fifth.
+				o.SetStorageEngine(field("wiredTiger", field("configString", "block_compressor=zstd")))
+			}
+			if err := s.db.CreateCollection(ctx, c.name, o); err != nil && !coded(err, codeExists) {
+				return fmt.Errorf("create the collection %s: %w", c.name, err)
+			}
+		}
+		for _, x := range c.indexes {
+			if err := s.buildIndex(ctx, c.name, x); err != nil {
+				return fmt.Errorf("build the index %s of %s: %w", x.name, c.name, err)
+			}
+		}
+	}
+	var locks []any
+	for _, typ := range r4.Resources() {
+		locks = append(locks, field("_id", typ))
+	}
+	if n, err := s.locks.EstimatedDocumentCount(ctx); err != nil {
+		return err
+	} else if int(n) >= len(locks) {
+		return nil
+	}
+	if _, err := s.locks.InsertMany(ctx, locks, options.InsertMany().SetOrdered(false)); err != nil && !mongo.IsDuplicateKeyError(err) {
+		return fmt.Errorf("create the locks: %w", err)
+	}
+	return nil
+}
+
+// buildIndex builds an index, which may take long on a store that is in use, and tells how far it is.
+func (s *Store) buildIndex(ctx context.Context, in string, x indexOf) error {
+	o := options.Index().SetName(x.name)
+	if x.expire {
+		o.SetExpireAfterSeconds(0)
+	}
+	built := make(chan struct{})
+	defer close(built)
+	if s.opts.Building != nil {
+		go s.watchBuild(ctx, in+"."+x.name, built)
+	}
+	_, err := s.db.Collection(in).Indexes().CreateOne(ctx, mongo.IndexModel{Keys: x.keys, Options: o})
+	return err
+}
+
+// watchBuild tells how far the build of an index is, once a second, if the user may know.
+func (s *Store) watchBuild(ctx context.Context, what string, built <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-built:
+			return
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		cursor, err := s.client.Database("admin").Aggregate(ctx, bson.A{
+			field("$currentOp", bson.D{}),
+			field("$match", bson.D{{Key: "command.createIndexes", Value: bson.D{{Key: "$exists", Value: true}}}, {Key: "progress", Value: bson.D{{Key: "$exists", Value: true}}}}),
+		})
+		if err != nil {
+			s.opts.Building(what, 0, 0)
+			continue
+		}
+		var ops []struct {
+			Progress struct{ Done, Total int64 }
+		}
+		if err := cursor.All(ctx, &ops); err == nil && len(ops) > 0 {
+			s.opts.Building(what, ops[0].Progress.Done, ops[0].Progress.Total)
+		}
+	}
+}
+
+// collection is what a collection has.
+type collection struct {
+	name    string
+	packed  bool
+	indexes []indexOf
+}
+
+type indexOf struct {
+	name   string
+	keys   bson.D
+	expire bool
+}
+
+func up(name string) bson.E   { return bson.E{Key: name, Value: 1} }
+func down(name string) bson.E { return bson.E{Key: name, Value: -1} }
+
+// layout are the collections and their indexes, besides those of _id.
+var layout = []collection{
+	{name: "meta"},
+	{name: "locks"},
+	{name: "shapes", indexes: []indexOf{{name: "type", keys: bson.D{up(fieldType)}}}},
+	{name: "records", indexes: []indexOf{{name: "ttl", keys: bson.D{up("ttl")}, expire: true}}},
+	{name: "resources", packed: true, indexes: []indexOf{
+		{name: byKey, keys: bson.D{up(fieldType), up(fieldKeys), down(fieldOrder)}},
+		{name: byOrder, keys: bson.D{up(fieldType), down(fieldOrder)}},
+		{name: byRange, keys: bson.D{up(fieldType), up(fieldRanges + ".p"), up(fieldRanges + ".lo"), up(fieldRanges + ".hi")}},
+		{name: byTime, keys: bson.D{up(fieldType), down(fieldAt), down("_id")}},
+	}},
+	{name: "history", packed: true, indexes: []indexOf{
+		{name: "instance", keys: bson.D{up(fieldName), down(fieldVersion)}},
+		{name: byTime, keys: bson.D{up(fieldType), down(fieldAt), down(fieldName), down(fieldVersion)}},
+	}},
+}

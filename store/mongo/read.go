@@ -1,0 +1,265 @@
+package mongo
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store"
+)
+
+// source is a plan.Source over a snapshot session, or over the transaction of a commit.
+type source struct {
+	s       *Store
+	session *mongo.Session
+	fixed   bool // the snapshot is one that is late enough
+}
+
+// snapshot is a source that owns its session.
+type snapshot struct{ source }
+
+// Snapshot implements store.Store. The time of the snapshot is that of the first read.
+func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
+	session, err := s.client.StartSession(options.Session().SetSnapshot(true))
+	if err != nil {
+		return nil, fault("start a session", err)
+	}
+	return &snapshot{source{s: s, session: session}}, nil
+}
+
+// Close implements store.Snapshot.
+func (s *snapshot) Close() error {
+	s.session.EndSession(context.Background())
+	return nil
+}
+
+// with is the context that commands of the source run in.
+func (src *source) with(ctx context.Context) context.Context {
+	return mongo.NewSessionContext(ctx, src.session)
+}
+
+// run runs commands of the source. A snapshot that is older than what this process has seen acknowledged is given up: a
+// member that has just become primary may not know yet that all of it is durable.
+func (src *source) run(ctx context.Context, what string, f func() error) error {
+	for {
+		err := f()
+		if err != nil || src.fixed {
+			return fault(what, err)
+		}
+		at := src.session.SnapshotTime()
+		if at.IsZero() {
+			return nil // there was nothing to ask
+		}
+		if !src.s.seen.after(at) {
+			src.fixed = true
+			return nil
+		}
+		session, err := src.s.client.StartSession(options.Session().SetSnapshot(true))
+		if err != nil {
+			return fault("start a session", err)
+		}
+		src.session.EndSession(ctx)
+		src.session = session
+		select {
+		case <-ctx.Done():
+			return fault(what, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// found says whether a document was found.
+func found(err error) (bool, error) {
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// one reads one version.
+func (src *source) one(ctx context.Context, c *mongo.Collection, filter bson.D) (row plan.Row, ok bool, err error) {
+	doc, err := c.FindOne(src.with(ctx), filter, options.FindOne().SetProjection(rowFields)).Raw()
+	if ok, err = found(err); !ok {
+		return row, false, err
+	}
+	row, err = readRow(doc)
+	return row, err == nil, err
+}
+
+// rowFields are those of a row, current or past.
+var rowFields = append(bson.D{{Key: fieldName, Value: 1}, {Key: fieldGone, Value: 1}}, whole...)
+
+func nameOf(k plan.Key) string { return k.Type() + "/" + k.ID() }
+
+// Read implements plan.Source.
+func (src *source) Read(ctx context.Context, k plan.Key) (row plan.Row, ok bool, err error) {
+	err = src.run(ctx, "read", func() error {
+		row, ok, err = src.one(ctx, src.s.resources, field("_id", nameOf(k)))
+		return err
+	})
+	return row, ok, err
+}
+
+// Version implements plan.Source.
+func (src *source) Version(ctx context.Context, k plan.Key, number uint64) (row plan.Row, ok bool, err error) {
+	if number == 0 || number > maxVersion {
+		return row, false, nil
+	}
+	err = src.run(ctx, "read a version", func() error {
+		row, ok, err = src.one(ctx, src.s.resources, bson.D{{Key: "_id", Value: nameOf(k)}, {Key: fieldVersion, Value: int64(number)}})
+		if err != nil || ok {
+			return err
+		}
+		row, ok, err = src.one(ctx, src.s.history, field("_id", version(nameOf(k), number)))
+		return err
+	})
+	return row, ok, err
+}
+
+const maxVersion = 1<<63 - 1
+
+// Versions implements plan.Source. Its cursor is the number of a version.
+func (src *source) Versions(ctx context.Context, k plan.Key, w plan.Window) (page plan.Page, err error) {
+	page.Total = -1
+	from, to := int64(1), int64(maxVersion)
+	if w.After != nil {
+		if len(w.After) != 8 {
+			return page, errCursor
+		}
+		at := int64(binary.BigEndian.Uint64(w.After))
+		switch {
+		case w.Back && w.At:
+			from = at
+		case w.Back:
+			from = at + 1
+		case w.At:
+			to = at
+		default:
+			to = at - 1
+		}
+	}
+	err = src.run(ctx, "read versions", func() error {
+		now, ok, err := src.one(ctx, src.s.resources, field("_id", nameOf(k)))
+		if err != nil || !ok {
+			if w.Total {
+				page.Total = 0
+			}
+			return err
+		}
+		if w.Total {
+			page.Total = int(now.Version) // they count from 1 without gaps
+		}
+		page.Rows, page.Next = nil, nil
+		latest := int64(now.Version)
+		if !w.Back && latest >= from && latest <= to {
+			page.Rows = append(page.Rows, now)
+		}
+		if err := src.older(ctx, &page, k, from, min(to, latest-1), w); err != nil {
+			return err
+		}
+		if w.Back && latest >= from && latest <= to {
+			page.Rows = append(page.Rows, now)
+		}
+		page.Read = len(page.Rows)
+		cutAt(&page, w.Limit, func(r *plan.Row) []byte { return binary.BigEndian.AppendUint64(nil, r.Version) })
+		return nil
+	})
+	return page, err
+}
+
+// cutAt cuts a page that may have more rows than the limit.
+func cutAt(page *plan.Page, limit int, position func(*plan.Row) []byte) {
+	if len(page.Rows) <= limit {
+		return
+	}
+	if page.Rows = page.Rows[:max(limit, 0)]; len(page.Rows) > 0 {
+		page.Next = position(&page.Rows[len(page.Rows)-1])
+	}
+}
+
+// older adds versions that are not current, one more than there is room for.
+func (src *source) older(ctx context.Context, page *plan.Page, k plan.Key, from, to int64, w plan.Window) error {
+	more := w.Limit + 1 - len(page.Rows)
+	if from > to || w.Limit == 0 || more <= 0 {
+		return nil
+	}
+	cursor, err := src.s.history.Find(src.with(ctx), bson.D{
+		{Key: fieldName, Value: nameOf(k)}, {Key: fieldVersion, Value: bson.D{{Key: "$gte", Value: from}, {Key: "$lte", Value: to}}},
+	}, options.Find().SetProjection(rowFields).SetSort(field(fieldVersion, direction(true, w.Back))).SetLimit(int64(more)))
+	if err != nil {
+		return err
+	}
+	defer cursor.Close(ctx)
+	for cursor.Next(src.with(ctx)) {
+		row, err := readRow(cursor.Current)
+		if err != nil {
+			return err
+		}
+		page.Rows = append(page.Rows, row)
+	}
+	return cursor.Err()
+}
+
+// tester tests rows by a node, for what no filter says exactly.
+func (src *source) tester(n plan.Node) func(*plan.Row) (bool, error) {
+	return func(row *plan.Row) (bool, error) {
+		c := candidate{s: src.s, row: row}
+		return c.holds(n)
+	}
+}
+
+// candidate is a row that is tested; its entries are made when a node asks for them.
+type candidate struct {
+	s       *Store
+	row     *plan.Row
+	entries *entries
+}
+
+func (c *candidate) holds(n plan.Node) (bool, error) {
+	switch n := n.(type) {
+	case plan.All:
+		return true, nil
+	case plan.None:
+		return false, nil
+	case plan.And:
+		for _, x := range n {
+			if ok, err := c.holds(x); !ok || err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	case plan.Or:
+		for _, x := range n {
+			if ok, err := c.holds(x); ok || err != nil {
+				return ok, err
+			}
+		}
+		return false, nil
+	case plan.Not:
+		ok, err := c.holds(n.X)
+		return !ok && err == nil, err
+	case plan.Verify:
+		if ok, err := c.holds(n.X); !ok || err != nil {
+			return false, err
+		}
+		return n.By(c.row)
+	}
+	if c.entries == nil {
+		e, err := c.s.entries(c.row)
+		if err != nil {
+			return false, err
+		}
+		c.entries = &entries{e}
+	}
+	return c.entries.hold(n)
+}
+
+// errNode says that a plan has a node that this engine does not know.
+func errNode(n plan.Node) error { return fmt.Errorf("an unknown node %T", n) }

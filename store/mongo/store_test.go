@@ -1,0 +1,132 @@
+package mongo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/storetest"
+)
+
+// envURI names the replica set that tests run on. Its databases whose names begin with "firewarden-test-" are theirs.
+const envURI = "FIREWARDEN_TEST_MONGODB"
+
+func testURI(t testing.TB) string {
+	uri := os.Getenv(envURI)
+	if uri == "" {
+		t.Skipf("NOT TESTED: the store in MongoDB. Set %s to the URI of a replica set, as in mongodb://127.0.0.1:27017/?replicaSet=rs0", envURI)
+	}
+	return uri
+}
+
+// databases are those that tests have made, to be emptied and used again, and dropped at the end.
+var databases struct {
+	sync.Mutex
+	made int
+	free []string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if uri := os.Getenv(envURI); uri != "" && databases.made > 0 {
+		ctx := context.Background()
+		client, err := mongo.Connect(options.Client().ApplyURI(uri))
+		if err == nil {
+			for i := range databases.made {
+				client.Database(databaseName(i)).Drop(ctx)
+			}
+			client.Disconnect(ctx)
+		}
+	}
+	os.Exit(code)
+}
+
+func databaseName(i int) string { return fmt.Sprintf("firewarden-test-%d-%d", os.Getpid(), i) }
+
+// testDatabase is an empty database of the test's own.
+func testDatabase(t testing.TB) string {
+	databases.Lock()
+	defer databases.Unlock()
+	name := ""
+	if n := len(databases.free); n > 0 {
+		name, databases.free = databases.free[n-1], databases.free[:n-1]
+	} else {
+		name = databaseName(databases.made)
+		databases.made++
+	}
+	t.Cleanup(func() {
+		databases.Lock()
+		defer databases.Unlock()
+		databases.free = append(databases.free, name)
+	})
+	return name
+}
+
+// wipe empties a database but for what a store makes when it opens.
+func wipe(t testing.TB, name string) {
+	ctx := context.Background()
+	client, err := mongo.Connect(options.Client().ApplyURI(testURI(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Disconnect(ctx)
+	for _, c := range []string{"resources", "history", "records", "shapes", "meta"} {
+		if _, err := client.Database(name).Collection(c).DeleteMany(ctx, bson.D{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func testOptions(t testing.TB, name string) Options {
+	return Options{URI: testURI(t), Database: name, Mode: "test", Indexer: &index.Indexer{Base: storetest.Base}}
+}
+
+// openTest is an empty store.
+func openTest(t testing.TB) *Store {
+	uri := testURI(t)
+	_ = uri
+	name := testDatabase(t)
+	wipe(t, name)
+	s, err := Open(context.Background(), testOptions(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// reopener is a store that storetest can close and open again.
+type reopener struct {
+	*Store
+	o Options
+}
+
+func (r reopener) Reopen() (store.Store, error) {
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	s, err := Open(context.Background(), r.o)
+	return reopener{s, r.o}, err
+}
+
+func openSuite(t *testing.T) store.Store {
+	s := openTest(t)
+	return reopener{s, testOptions(t, s.db.Name())}
+}
+
+func TestStore(t *testing.T) {
+	testURI(t)
+	storetest.Run(t, openSuite)
+}
+
+func TestDifferential(t *testing.T) {
+	testURI(t)
+	storetest.Differential(t, openSuite)
+}

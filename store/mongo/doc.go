@@ -1,0 +1,74 @@
+// Package mongo is the store for several servers: MongoDB 6.0 or later, a replica set or a sharded cluster. It is the
+// only package that knows the driver.
+//
+// # Documents
+//
+// The current version of each instance is a document of the collection resources, older versions are in history, small
+// records in records. An operator can read them; nothing is packed by us (MongoDB packs its pages):
+//
+//	{ _id: "Observation/9", t: "Observation", v: 3, at: 1709287200000000, m: "PUT", c: 6917…,
+//	  json: "{\"resourceType\":\"Observation\",…}",
+//	  x: ["_in=Patient/1", "category=vital-signs", "category|http://…|vital-signs", "code=8867-4", …],
+//	  has: ["category", "code", "date", …],
+//	  r: [{p: "date", lo: 1709287200000000, hi: 1709287201000000}, {p: "value-quantity", lo: "c08001…", hi: …, u: ["|/min"]}],
+//	  k: [">1d"?, "Patient/1 category=vital-signs", "Patient/1 code=8867-4", "_in=Patient/1", "category=vital-signs",
+//	      "code=8867-4", "shape=0a1b2c3d4e5f", …],
+//	  o: BinData }
+//
+// x, has and r say all that a search can ask: x the terms as "parameter=text", with another sign between for other forms
+// ("|" system and code, ":id=" a bare id, …), has which parameters have a value at all, r the intervals of dates
+// (microseconds since 1970) and numbers (bytes that compare as the numbers do, in hexadecimal). None of them is indexed
+// but r. A tombstone has neither of them, and gone: true.
+//
+// k is what the main index holds, and nothing else: of the terms those that narrow a search, each once; the tokens again
+// behind each patient whose chart holds the resource; one key for the set of parameters that have a value (shape.go).
+// o is the default order: the main date, then a hash of the id. So the index (t, k, o) is a list in order for each key,
+// and a page of what a key finds is the first entries of its list. Terms that no list is needed for are left out of k:
+// system and code are looked at among what the code finds, a reference to a patient among the chart's.
+//
+// # Searching
+//
+// A plan becomes a filter on x, has and r, which says what is found (filter.go), and paths, which say how to get there
+// (path.go): a condition on k, o, r or _id, each of which is in one index. The database is not left to choose: with two
+// conditions on k it would try one of them, and it was seen to choose a list of 2,400 where one of 4 was there. Which of
+// several lists is the shortest is estimated from counts in the index. A range of the main date is a span of o, with the
+// few documents apart whose date is wider than a day, or of which there are several (keyWide, keyOdd).
+//
+// Client text is only ever the value of a comparison: never a field's name, never a pattern.
+//
+// A snapshot is a snapshot session: all reads of a request are at one time of the cluster. It lasts as long as the
+// server keeps history (minSnapshotHistoryWindowInSeconds, five minutes unless set).
+//
+// # Writing
+//
+// A create is one insertion. Everything else is one transaction with snapshot reads and majority writes: versions that
+// are relied on are in the filter of what replaces them, or, of what is not written, are written to (fieldLock), so that
+// two commits that rely on what the other one writes meet; what is relied on not to exist is inserted and removed.
+// Conditions are searched again inside. MongoDB's snapshots alone would let two commits with the same condition both
+// find nothing and both write: so a commit whose condition looks at a type that it also writes counts up that type's
+// document in locks, and one of the two is undone and looks again. What this leaves open is what needs two commits
+// with conditions on types that they do not write themselves, each on what the other one writes.
+// Commits of one process wait for each other in a queue instead of undoing each other.
+//
+// Every document carries the random number of its commit (c). If the answer to a commit is lost it is looked up by that
+// number, and tried again only if it is not there; since versions are in the filters, a second one cannot be applied
+// after a first one. What cannot be settled within Options.Patience is fhir.KindTransient: 503.
+//
+// # Several servers
+//
+// Nothing is cached but shapes, which only grow and are in the database before any document that has them, and estimates,
+// which are in no answer. So all servers on a database see every acknowledged write at once, whichever took it.
+// The one bound is that of the database itself: a primary that is cut off answers reads from before the cut until it
+// notices, ten seconds with the default election timeout.
+//
+// # Limits
+//
+// A resource with its index entries has 16 MB at most, which is what MongoDB gives a document: above it is refused with
+// fhir.KindTooLong. A commit has to be done within a minute (transactionLifetimeLimitSeconds).
+//
+// What never belongs here: query syntax, authorization, anything that a plan does not say.
+//
+//	s, err := mongo.Open(ctx, mongo.Options{URI: uri, Mode: "serve", Indexer: &index.Indexer{Base: base}})
+//	err = s.Commit(ctx, store.Commit{Writes: …, Reads: …})   // on a majority of members, in their journals
+//	snap, err := s.Snapshot(ctx)                             // a plan.Source
+package mongo

@@ -191,7 +191,7 @@ func History(ctx context.Context, src Source, p Plan, t Times, w Window) (Page, 
 // finds several.
 func NewCondition(p Plan, found []string) Condition {
 	found = slices.Clone(found)
-	return Condition{types: types(p.typ, p.node), holds: func(ctx context.Context, src Source) (bool, error) {
+	return Condition{types: typesIn(p.typ, p.node), holds: func(ctx context.Context, src Source) (bool, error) {
 		b, err := bind(ctx, src, p.typ, p.node)
 		if err != nil {
 			return false, err
@@ -207,8 +207,8 @@ func NewCondition(p Plan, found []string) Condition {
 	}}
 }
 
-// types are those of a node on a type and of the joins in it, sorted.
-func types(typ string, n Node) []string {
+// typesIn are those of a node on a type and of the joins in it, sorted.
+func typesIn(typ string, n Node) []string {
 	list := []string{typ}
 	var walk func(Node)
 	walk = func(n Node) {

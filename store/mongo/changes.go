@@ -136,12 +136,14 @@ func (src *source) open(ctx context.Context, in *mongo.Collection, name string, 
 	if c.Since() != 0 {
 		at = append(at, bson.E{Key: "$gte", Value: c.Since()})
 	}
-	if from != nil {
-		at = append(at, bson.E{Key: towards(d, true), Value: from.at})
-		f = append(f, behind3(sort, from, w.At)...)
+	if c.Until() != 0 {
+		at = append(at, bson.E{Key: "$lt", Value: c.Until()})
 	}
 	if at != nil {
 		f = append(f, bson.E{Key: fieldAt, Value: at})
+	}
+	if from != nil {
+		f = append(f, bson.E{Key: "$and", Value: bson.A{field(fieldAt, field(towards(d, true), from.at)), behind3(sort, from, w.At)}})
 	}
 	if in == src.s.resources {
 		sort = sort[:2]

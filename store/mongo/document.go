@@ -34,6 +34,7 @@ const (
 	fieldTerms  = "x"   // ["category=vital-signs", …]
 	fieldHas    = "has" // codes of the parameters that have a value
 	fieldRanges = "r"   // [{p: "date", lo: …, hi: …, u: [units]}, …]
+	fieldTexts  = "w"   // words of all texts, and what names and addresses are made of
 	fieldKeys   = "k"   // what is indexed of the terms
 	fieldOrder  = "o"
 )
@@ -71,6 +72,7 @@ func (s *schema) appendIndex(dst []byte, id string, e *index.Entries, shape stri
 	dst = appendStrings(dst, fieldTerms, s.terms(e))
 	dst = appendStrings(dst, fieldHas, s.has(e))
 	dst = s.appendRanges(dst, e)
+	dst = appendStrings(dst, fieldTexts, s.texts(e))
 	dst = appendStrings(dst, fieldKeys, s.keys(e, shape))
 	o := newOrder(e.Order, s.main != nil && hasParam(e, s.main.Num), id)
 	return bsoncore.AppendBinaryElement(dst, fieldOrder, 0, o[:])
@@ -99,7 +101,18 @@ func appendStrings(dst []byte, name string, list []string) []byte {
 func (s *schema) terms(e *index.Entries) []string {
 	out := make([]string, 0, len(e.Terms))
 	for _, t := range e.Terms {
-		if t.Form != index.FormPresent && t.Form != index.FormPrefix {
+		if t.Form != index.FormPresent && t.Form != index.FormPrefix && !textual(t.Form) {
+			out = append(out, s.word(t))
+		}
+	}
+	return out
+}
+
+// texts are the terms of texts.
+func (s *schema) texts(e *index.Entries) []string {
+	var out []string
+	for _, t := range e.Terms {
+		if textual(t.Form) {
 			out = append(out, s.word(t))
 		}
 	}
@@ -128,22 +141,26 @@ func (s *schema) appendRanges(dst []byte, e *index.Entries) []byte {
 	for n := 0; len(list) > 0; n++ {
 		r, units := list[0], []string(nil)
 		for len(list) > 0 && list[0].Num == r.Num && list[0].Low == r.Low && list[0].High == r.High {
-			if list[0].Unit != "" {
-				units = append(units, list[0].Unit)
-			}
+			units = append(units, list[0].Unit)
 			list = list[1:]
 		}
 		at, d := bsoncore.AppendDocumentElementStart(dst, strconv.Itoa(n))
 		d = bsoncore.AppendStringElement(d, "p", s.name(r.Num))
 		d = s.appendKey(d, "lo", r.Num, r.Low)
 		d = s.appendKey(d, "hi", r.Num, r.High)
-		if units != nil {
+		if s.measured(r.Num) {
 			d = appendStrings(d, "u", units)
 		}
 		dst, _ = bsoncore.AppendDocumentEnd(d, at)
 	}
 	dst, _ = bsoncore.AppendArrayEnd(dst, start)
 	return dst
+}
+
+// measured says whether the ranges of a parameter have units, one of which is none.
+func (s *schema) measured(num uint16) bool {
+	p := s.params[num]
+	return p == nil || p.Type != r4.Date && p.Type != r4.Number
 }
 
 // ordered says whether keys of a parameter are stored as times; all others are, in hexadecimal, in the order of bytes.

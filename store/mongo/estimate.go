@@ -38,7 +38,8 @@ func (q *query) estimate(p *path) int {
 	if len(p.keys) > manyKeys || p.whole() {
 		return many
 	}
-	name, e := q.sch.typ+" "+strings.Join(p.keys, "\n")+p.prefix, &q.src.s.estimates
+	name := strings.Join([]string{q.sch.typ, p.index(), strings.Join(p.keys, "\n"), p.prefix, strings.Join(p.texts, "\n"), p.start}, " ")
+	e := &q.src.s.estimates
 	if p.match != nil {
 		b, err := bson.Marshal(p.match)
 		if err != nil {

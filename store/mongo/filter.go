@@ -15,7 +15,7 @@ var nothing = bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: bson.A{}}}}}
 
 func field(name string, value any) bson.D { return bson.D{{Key: name, Value: value}} }
 
-// filter is a node as a filter on fieldTerms, fieldHas and fieldRanges, none of which is indexed by itself: it says what
+// filter is a node as a filter on fieldTerms, fieldTexts, fieldHas and fieldRanges: it says what
 // is found and never how (that is a branch). With a Verify in it the filter is wider than the node: exact is false, and
 // each document must be tested. Client text is only ever the value of a comparison.
 func (s *schema) filter(n plan.Node) (f bson.D, exact bool, err error) {
@@ -95,7 +95,7 @@ func (s *schema) termFilter(t index.Term) bson.D {
 	case t.Num == idNum && t.Form == index.FormCode:
 		return field("_id", s.typ+"/"+t.Text)
 	}
-	return field(fieldTerms, s.word(t))
+	return field(home(t.Form), s.word(t))
 }
 
 func (s *schema) termsFilter(ts plan.Terms) bson.D {
@@ -114,7 +114,7 @@ func (s *schema) termsFilter(ts plan.Terms) bson.D {
 	case ts[0].Num == idNum && f == index.FormCode:
 		return field("_id", bson.D{{Key: "$in", Value: s.names(ts)}})
 	}
-	return field(fieldTerms, bson.D{{Key: "$in", Value: s.words(ts)}})
+	return field(home(ts[0].Form), bson.D{{Key: "$in", Value: s.words(ts)}})
 }
 
 // names are the instances of terms of _id.
@@ -155,11 +155,14 @@ func (s *schema) prefixFilter(t index.Term) bson.D {
 	case t.Num == idNum && t.Form == index.FormCode:
 		return field("_id", beginning(s.typ+"/"+t.Text))
 	}
-	return field(fieldTerms, bson.D{{Key: "$elemMatch", Value: beginning(s.word(t))}})
+	return field(home(t.Form), bson.D{{Key: "$elemMatch", Value: beginning(s.word(t))}})
 }
 
 // beginning is the condition that a text begins with a prefix, as a comparison.
 func beginning(prefix string) bson.D {
+	if prefix == "" {
+		return bson.D{{Key: "$gte", Value: ""}}
+	}
 	return bson.D{{Key: "$gte", Value: prefix}, {Key: "$lt", Value: above(prefix)}}
 }
 
@@ -198,8 +201,11 @@ func (s *schema) rangeMatch(r plan.Range) (bson.D, error) {
 			m = append(m, bson.E{Key: side.name, Value: c})
 		}
 	}
-	if r.Unit != "" {
+	switch {
+	case s.measured(r.Num):
 		m = append(m, bson.E{Key: "u", Value: r.Unit})
+	case r.Unit != "":
+		m = append(m, bson.E{Key: "u", Value: r.Unit}) // no such range has one
 	}
 	return m, nil
 }

@@ -208,6 +208,7 @@ var layout = []collection{
 		{name: byKey, keys: bson.D{up(fieldType), up(fieldKeys), down(fieldOrder)}},
 		{name: byOrder, keys: bson.D{up(fieldType), down(fieldOrder)}},
 		{name: byRange, keys: bson.D{up(fieldType), up(fieldRanges + ".p"), up(fieldRanges + ".lo"), up(fieldRanges + ".hi")}},
+		{name: byText, keys: bson.D{up(fieldType), up(fieldTexts)}},
 		{name: byTime, keys: bson.D{up(fieldType), down(fieldAt), down("_id")}},
 	}},
 	{name: "history", packed: true, indexes: []indexOf{

@@ -1,9 +1,11 @@
 package mongo
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -22,7 +24,8 @@ type ordering struct {
 	computed bson.D // sort keys, by expressions; nil: none
 	flags    bson.D // what follows from them
 	after    bson.D // condition on them: behind the position
-	position func(last bson.Raw) []byte
+	position func(doc bson.Raw) []byte
+	keys     func(doc bson.Raw) []index.Key // of Window.Sort; nil where there are none
 }
 
 // part is a part of an order: a span of the default order, or what another condition holds for.
@@ -50,7 +53,7 @@ func (q *query) ordering(w plan.Window) (*ordering, error) {
 	if len(keys) == 1 {
 		switch p, main := keys[0].P, q.sch.main; {
 		case main != nil && p.Num == main.Num && keys[0].Desc:
-			keys = nil
+			return byDefault(w)
 		case main != nil && p.Num == main.Num && q.sch.dated():
 			return q.byDate(w)
 		case p.Num == idNum:
@@ -84,11 +87,27 @@ func byDefault(w plan.Window) (*ordering, error) {
 	return &ordering{
 		parts:  []part{{within: within, sort: bson.D{{Key: fieldOrder, Value: direction(true, w.Back)}}}},
 		fields: []string{fieldOrder},
-		position: func(last bson.Raw) []byte {
-			_, b := last.Lookup(fieldOrder).Binary()
-			return append([]byte{kindDefault}, b...)
+		position: func(doc bson.Raw) []byte {
+			o := orderOf(doc)
+			return append([]byte{kindDefault}, o[:]...)
 		},
+		keys: dateKey,
 	}, nil
+}
+
+func orderOf(doc bson.Raw) order {
+	_, b := doc.Lookup(fieldOrder).Binary()
+	o, _ := readOrder(b)
+	return o
+}
+
+// dateKey is the main date as the order has it.
+func dateKey(doc bson.Raw) []index.Key {
+	at, ok := orderOf(doc).time()
+	if !ok {
+		return []index.Key{""}
+	}
+	return []index.Key{index.DateKey(at)}
 }
 
 // behindOrder is the span behind the position of a window.
@@ -137,9 +156,8 @@ func (q *query) byDate(w plan.Window) (*ordering, error) {
 		return q.byKeys(w)
 	}
 	dated, undated := orders{undated().next(), allOrders.to}, orders{order{}, undated()}
-	o := &ordering{fields: []string{fieldOrder}, position: func(last bson.Raw) []byte {
-		_, b := last.Lookup(fieldOrder).Binary()
-		o, _ := readOrder(b)
+	o := &ordering{fields: []string{fieldOrder}, keys: dateKey, position: func(doc bson.Raw) []byte {
+		o := orderOf(doc)
 		at, ok := o.time()
 		return datePosition(at, ok, o)
 	}}
@@ -239,7 +257,15 @@ func byField(w plan.Window, kind byte, fields ...string) (*ordering, error) {
 		}
 	}
 	o.parts = []part{p}
-	o.position = func(last bson.Raw) []byte { return writeValues(kind, last, fields) }
+	o.position = func(doc bson.Raw) []byte { return writeValues(kind, doc, fields) }
+	o.keys = func(doc bson.Raw) []index.Key {
+		if kind == kindName {
+			_, id, _ := strings.Cut(doc.Lookup("_id").StringValue(), "/")
+			return []index.Key{index.Key(id)}
+		}
+		at := doc.Lookup(fieldAt).Int64()
+		return []index.Key{index.DateKey(at - at%1000)} // a body has milliseconds
+	}
 	return o, nil
 }
 
@@ -327,14 +353,19 @@ func (q *query) byKeys(w plan.Window) (*ordering, error) {
 		fields = append(fields, e.Key)
 	}
 	o.parts = []part{{within: allOrders, sort: sort}}
-	o.position = func(last bson.Raw) []byte { return writeValues(kindKeys, last, fields) }
+	o.position = func(doc bson.Raw) []byte { return writeValues(kindKeys, doc, fields) }
 	if byDate {
-		o.position = func(last bson.Raw) []byte {
-			_, b := last.Lookup(fieldOrder).Binary()
-			tie, _ := readOrder(b)
-			at, ok := last.Lookup("s0").AsInt64OK()
-			return datePosition(at, ok, tie)
+		o.position = func(doc bson.Raw) []byte {
+			at, ok := doc.Lookup("s0").AsInt64OK()
+			return datePosition(at, ok, orderOf(doc))
 		}
+	}
+	o.keys = func(doc bson.Raw) []index.Key {
+		out := make([]index.Key, len(w.Sort))
+		for i, k := range w.Sort {
+			out[i] = q.sch.readKey(k.P, doc.Lookup("s"+strconv.Itoa(i)))
+		}
+		return out
 	}
 	if w.After == nil {
 		return o, nil
@@ -386,7 +417,6 @@ func (s *schema) sortKey(k plan.SortKey) bson.D {
 	if k.Desc {
 		op = "$max"
 	}
-	form := plainForms[k.P.Type]
 	switch k.P.Type {
 	case r4.Date, r4.Number, r4.Quantity:
 		return field(op, field("$map", bson.D{
@@ -399,5 +429,21 @@ func (s *schema) sortKey(k plan.SortKey) bson.D {
 	case r4.Composite, r4.Special:
 		return field("$literal", nil)
 	}
-	return field(op, words(s.head(k.P.Num, index.Form(form))))
+	return field(op, words(s.head(k.P.Num, plainForms[k.P.Type])))
+}
+
+// readKey is the key that a sort key is of.
+func (s *schema) readKey(p *r4.SearchParameter, v bson.RawValue) index.Key {
+	if at, ok := v.AsInt64OK(); ok {
+		return index.DateKey(at)
+	}
+	text, ok := v.StringValueOK()
+	switch {
+	case !ok:
+		return ""
+	case p.Type == r4.Number || p.Type == r4.Quantity:
+		b, _ := hex.DecodeString(text)
+		return index.Key(b)
+	}
+	return index.Key(strings.TrimPrefix(text, s.head(p.Num, plainForms[p.Type])))
 }

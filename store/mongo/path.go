@@ -20,6 +20,8 @@ type path struct {
 	keys   []string // one of them; in the order of fieldOrder
 	prefix string   // a key that begins with it
 	match  bson.D   // an element of fieldRanges
+	texts  []string // of fieldTexts, one of them
+	start  string   // of one of fieldTexts
 	span   orders   // of fieldOrder
 }
 
@@ -29,6 +31,7 @@ const (
 	byKey   = "key"   // t, k, o
 	byOrder = "order" // t, o
 	byRange = "range" // t, r.p, r.lo, r.hi
+	byText  = "text"  // t, w
 	byTime  = "time"  // t, at, _id
 	byName  = "_id_"
 )
@@ -42,14 +45,19 @@ func (p *path) index() string {
 		return byKey
 	case p.match != nil:
 		return byRange
+	case p.texts != nil || p.start != "":
+		return byText
 	}
 	return byOrder
 }
 
 // whole says whether the path is the whole type, or a span of its order.
 func (p *path) whole() bool {
-	return p.names == nil && p.keys == nil && p.prefix == "" && p.match == nil
+	return p.index() == byOrder
 }
+
+// sorted says whether the documents come in the order of fieldOrder.
+func (p *path) sorted() bool { return p.keys != nil || p.whole() }
 
 // filter is the condition of the path and a rest.
 func (p *path) filter(typ string, rest bson.D) bson.D {
@@ -63,6 +71,10 @@ func (p *path) filter(typ string, rest bson.D) bson.D {
 		f = append(f, bson.E{Key: fieldKeys, Value: field("$elemMatch", beginning(p.prefix))})
 	case p.match != nil:
 		f = append(f, bson.E{Key: fieldRanges, Value: field("$elemMatch", p.match)})
+	case p.texts != nil:
+		f = append(f, bson.E{Key: fieldTexts, Value: oneOf(p.texts)})
+	case p.start != "":
+		f = append(f, bson.E{Key: fieldTexts, Value: field("$elemMatch", beginning(p.start))})
 	}
 	if p.span != allOrders || p.names != nil || p.whole() {
 		// A tombstone has no order, and neither keys nor ranges.
@@ -121,7 +133,7 @@ func (q *query) paths(n plan.Node) (list []path, covered []plan.Node, err error)
 	if err != nil {
 		return nil, nil, err
 	}
-	if best.names != nil || best.match != nil || best.prefix != "" {
+	if !best.sorted() {
 		return []path{best.path}, best.covers, nil
 	}
 	dates, dated := q.dates(members)
@@ -199,8 +211,8 @@ func (q *query) best(members []plan.Node) (way, error) {
 			return *w, nil
 		}
 		n := q.estimate(&w.path)
-		if w.keys == nil && n >= many {
-			continue // it would have to be sorted
+		if !w.sorted() && n >= many {
+			continue
 		}
 		if n < least || best.keys == nil && w.keys != nil && n == least {
 			best, least = *w, n
@@ -226,8 +238,15 @@ func (q *query) named(n plan.Node) []string {
 
 // way is how a member of an And can be found.
 func (q *query) way(n plan.Node) (way, bool, error) {
+	if texts := q.texts(n); texts != nil {
+		return way{path: path{texts: texts, span: allOrders}}, true, nil
+	}
 	switch n := n.(type) {
 	case plan.Prefix:
+		if textual(n.Form) {
+			ok := utf8.ValidString(n.Text) && q.sch.word(index.Term(n)) != ""
+			return way{path{start: q.sch.word(index.Term(n)), span: allOrders}, []plan.Node{n}}, ok, nil
+		}
 		p := path{prefix: q.sch.word(index.Term(n)), span: allOrders}
 		ok := utf8.ValidString(n.Text) && (n.Form == index.FormString || n.Form == index.FormURI)
 		if n.Form == index.FormReference && n.Text != "" && !strings.HasPrefix("Patient/", n.Text) && !strings.HasPrefix(n.Text, "Patient/") {
@@ -250,6 +269,46 @@ func (q *query) way(n plan.Node) (way, bool, error) {
 		w.covers = []plan.Node{n}
 	}
 	return w, true, nil
+}
+
+// texts are texts of which every document of a node has one; nil if there are none.
+func (q *query) texts(n plan.Node) []string {
+	switch n := n.(type) {
+	case plan.Term:
+		if textual(n.Form) && utf8.ValidString(n.Text) {
+			return []string{q.sch.word(index.Term(n))}
+		}
+	case plan.Terms:
+		if len(n) > 0 && textual(n[0].Form) {
+			return q.sch.words(n)
+		}
+	case plan.Or:
+		var out []string
+		for _, x := range n {
+			list := q.texts(x)
+			if list == nil {
+				return nil
+			}
+			out = append(out, list...)
+		}
+		return out
+	case plan.And:
+		var best []string
+		least := 0
+		for _, x := range n {
+			list := q.texts(x)
+			if list == nil {
+				continue
+			}
+			if n := q.estimate(&path{texts: list, span: allOrders}); best == nil || n < least {
+				best, least = list, n
+			}
+		}
+		return best
+	case plan.Verify:
+		return q.texts(n.X)
+	}
+	return nil
 }
 
 // keyset is a set of keys of which every document of a node has one.
@@ -326,7 +385,7 @@ func (q *query) termKeys(t index.Term) (k keyset, ok bool, err error) {
 	switch t.Form {
 	case index.FormCode:
 		return keyset{[]string{s.word(t)}, true, true}, t.Num != idNum, nil
-	case index.FormSystemCode, index.FormNoSystem:
+	case index.FormSystemCode, index.FormNoSystem, index.FormOfType:
 		k.token = true
 		for _, code := range codes(t.Text) {
 			k.list = append(k.list, as(index.FormCode, code))

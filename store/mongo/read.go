@@ -207,11 +207,23 @@ func (src *source) older(ctx context.Context, page *plan.Page, k plan.Key, from,
 	return cursor.Err()
 }
 
-// tester tests rows by a node, for what no filter says exactly.
-func (src *source) tester(n plan.Node) func(*plan.Row) (bool, error) {
+// tester tests rows by a node, for what no filter says exactly. Without bodies the tests are around what the filter says.
+func (src *source) tester(n plan.Node, bodies bool) func(*plan.Row) (bool, error) {
 	return func(row *plan.Row) (bool, error) {
 		c := candidate{s: src.s, row: row}
-		return c.holds(n)
+		if bodies {
+			return c.holds(n)
+		}
+		for x := n; ; {
+			v, ok := x.(plan.Verify)
+			if !ok {
+				return true, nil
+			}
+			if ok, err := v.By(row); !ok || err != nil {
+				return false, err
+			}
+			x = v.X
+		}
 	}
 }
 

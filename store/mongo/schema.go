@@ -62,7 +62,7 @@ var tags = [...]string{
 	index.FormReference: ":ref=", index.FormID: ":id=", index.FormIdentifier: ":identifier=", index.FormIdentCode: ":value=",
 	index.FormCanonical: ":canonical=", index.FormURI: ":uri=", index.FormString: ":text=", index.FormPrefix: "^",
 	index.FormExact: ":exact=", index.FormPresent: ":present=", index.FormIn: "=", index.FormOnly: "=",
-	index.FormComposite: ":composite=",
+	index.FormComposite: ":composite=", index.FormOfType: ":of-type=", index.FormGram: "~",
 }
 
 // plainForms are the forms that "name=text" stands for.
@@ -83,8 +83,25 @@ func (s *schema) head(num uint16, f index.Form) string {
 	return s.name(num) + tag
 }
 
-// word is a term as documents have it: "category=vital-signs", "category|http://…|vital-signs", "subject=Patient/1".
-func (s *schema) word(t index.Term) string { return s.head(t.Num, t.Form) + t.Text }
+// word is a term as documents have it: "category=vital-signs", "category|http://…|vital-signs", "subject=Patient/1". A word
+// of the text is itself.
+func (s *schema) word(t index.Term) string {
+	if t.Form == index.FormWord {
+		return t.Text
+	}
+	return s.head(t.Num, t.Form) + t.Text
+}
+
+// textual says whether terms of a form are in fieldTexts.
+func textual(f index.Form) bool { return f == index.FormWord || f == index.FormGram }
+
+// home is the field that terms of a form are in.
+func home(f index.Form) string {
+	if textual(f) {
+		return fieldTexts
+	}
+	return fieldTerms
+}
 
 // behind is the key of a word within the compartment of a patient ("Patient/1"). Words have no blank before the first
 // "=", "|" or "^", so that nothing else looks like it.

@@ -23,6 +23,7 @@ type query struct {
 	list    []path
 	rest    bson.D // filter of what the paths do not say
 	exact   bool   // filter and paths say it all; else each row is tested
+	bodies  bool   // by its body
 	present map[presence][]string
 	read    int
 }
@@ -44,7 +45,38 @@ func (src *source) query(ctx context.Context, b plan.Bound) (*query, error) {
 		}
 	}
 	q.rest, q.exact, err = sch.filter(leave(q.node, covered))
+	q.bodies = !bareTests(q.node)
 	return q, err
+}
+
+// bareTests says whether a row without its body is enough to test it: the tests are around all the rest, which the
+// filter says.
+func bareTests(n plan.Node) bool {
+	for {
+		v, ok := n.(plan.Verify)
+		if !ok {
+			return !verifies(n)
+		}
+		if !v.Bare {
+			return false
+		}
+		n = v.X
+	}
+}
+
+// verifies says whether there is a test in a node.
+func verifies(n plan.Node) bool {
+	switch n := n.(type) {
+	case plan.And:
+		return slices.ContainsFunc(n, verifies)
+	case plan.Or:
+		return slices.ContainsFunc(n, verifies)
+	case plan.Not:
+		return verifies(n.X)
+	case plan.Verify:
+		return true
+	}
+	return false
 }
 
 // leave is a node without the members that a path says.
@@ -190,7 +222,10 @@ func (q *query) counted() (int, error) {
 
 // page adds a page of what is found.
 func (q *query) page(page *plan.Page, w plan.Window) error {
-	page.Rows, page.Next = nil, nil
+	page.Rows, page.Next, page.Places = nil, nil, nil
+	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return k.Of != nil }) {
+		return q.sorted(page, w)
+	}
 	o, err := q.ordering(w)
 	if err != nil {
 		return err
@@ -213,8 +248,12 @@ func (q *query) page(page *plan.Page, w plan.Window) error {
 				page.Next = last
 				return false, nil
 			}
-			if page.Rows = append(page.Rows, *row); len(page.Rows) == w.Limit {
+			page.Rows = append(page.Rows, *row)
+			if len(page.Rows) == w.Limit || w.Place {
 				last = o.position(doc)
+			}
+			if w.Place {
+				page.Places = append(page.Places, plan.Place{Keys: o.keys(doc), At: last})
 			}
 			return true, nil
 		})
@@ -227,7 +266,7 @@ func (q *query) page(page *plan.Page, w plan.Window) error {
 
 // each calls f for what passes a filter, in an order or in none, until it is false; limit 0 is no limit.
 func (q *query) each(o *ordering, filter bson.D, sort bson.D, limit int, bare bool, f func(bson.Raw, *plan.Row) (bool, error)) error {
-	bare = bare && q.exact
+	bare = bare && (q.exact || !q.bodies)
 	if !q.exact {
 		limit = 0
 	}
@@ -237,7 +276,7 @@ func (q *query) each(o *ordering, filter bson.D, sort bson.D, limit int, bare bo
 	}
 	ctx := q.src.with(q.ctx)
 	defer cursor.Close(ctx)
-	test := q.src.tester(q.node)
+	test := q.src.tester(q.node, q.bodies)
 	for cursor.Next(ctx) {
 		q.read++
 		row, err := readRow(cursor.Current)
@@ -333,7 +372,9 @@ func (src *source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParame
 			return true
 		}
 		if q.exact {
-			return q.targets(p, take)
+			all, err := q.targets(p, 8*max+4000, take)
+			more = more || !all
+			return err
 		}
 		f, _ := q.filter(allOrders)
 		return q.each(nil, f, nil, 0, false, func(_ bson.Raw, row *plan.Row) (bool, error) {
@@ -352,34 +393,37 @@ func (src *source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParame
 	return refs, more, err
 }
 
-// targets calls take for each distinct reference by a parameter, until it is false.
-func (q *query) targets(p *r4.SearchParameter, take func(string) bool) error {
+// targets calls take for references by a parameter until it is false, or until it has looked at so many documents that
+// there may be more: then all is false.
+func (q *query) targets(p *r4.SearchParameter, most int, take func(string) bool) (all bool, err error) {
 	f, ok := q.filter(allOrders)
 	if !ok {
-		return nil
+		return true, nil
 	}
 	head := q.sch.head(p.Num, index.FormReference)
-	opts := options.Aggregate()
+	opts := options.Find().SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: fieldTerms, Value: words(head)}}).SetLimit(int64(most))
 	if h := q.hint(); h != "" {
 		opts.SetHint(h)
 	}
 	ctx := q.src.with(q.ctx)
-	cursor, err := q.src.s.resources.Aggregate(ctx, bson.A{
-		field("$match", f),
-		field("$project", bson.D{{Key: "_id", Value: 0}, {Key: fieldTerms, Value: words(head)}}),
-		field("$unwind", "$"+fieldTerms),
-		field("$group", field("_id", "$"+fieldTerms)),
-	}, opts)
+	cursor, err := q.src.s.resources.Find(ctx, f, opts)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer cursor.Close(ctx)
-	for cursor.Next(ctx) {
-		if !take(cursor.Current.Lookup("_id").StringValue()[len(head):]) {
-			return nil
+	n := 0
+	for ; cursor.Next(ctx); n++ {
+		list, err := cursor.Current.Lookup(fieldTerms).Array().Values()
+		if err != nil {
+			return false, err
+		}
+		for _, v := range list {
+			if !take(v.StringValue()[len(head):]) {
+				return true, nil
+			}
 		}
 	}
-	return cursor.Err()
+	return n < most, cursor.Err()
 }
 
 // words is the expression of the terms that begin with a head.

@@ -1,7 +1,7 @@
 // Package store is what every storage engine offers: snapshots to read (plan.Source), a commit that checks what the
 // write relied on and applies it as one atomic, durable step, and small records (KV).
 //
-// Engines: store/embedded (Pebble), store/storetest.Memory (the oracle). The suite of store/storetest holds for all.
+// Engines: store/embedded (Pebble), store/mongo (MongoDB), store/storetest.Memory (the oracle). The suite of store/storetest holds for all.
 //
 // What never belongs here: HTTP, authorization (reads come as guarded plans), query syntax.
 //

@@ -30,6 +30,8 @@ type commit struct {
 
 // Commit implements store.Store.
 func (s *Store) Commit(ctx context.Context, c store.Commit) error {
+	s.using.RLock()
+	defer s.using.RUnlock()
 	w := &commit{Commit: c, s: s}
 	if err := w.prepare(ctx); err != nil {
 		return err
@@ -85,17 +87,18 @@ func (w *commit) prepare(ctx context.Context) error {
 
 // document makes the document of a write.
 func (w *commit) document(ctx context.Context, x *store.Write) error {
-	sch := w.s.schemas[x.Type]
+	ix := w.s.indexing.Load()
+	sch := ix.schemas[x.Type]
 	var e index.Entries
 	shape := ""
 	if !x.Deleted {
-		e = w.s.opts.Indexer.Entries(x.Resource)
+		e = ix.indexer.Entries(x.Resource)
 		var err error
 		if shape, err = w.s.shape(ctx, sch, &e); err != nil {
 			return err
 		}
 	}
-	doc, err := sch.document(x, &e, shape, w.number)
+	doc, err := sch.document(x, &e, shape, w.number, ix.params.Generation(x.Type))
 	w.docs = append(w.docs, doc)
 	return err
 }

@@ -37,13 +37,15 @@ const (
 	fieldTexts  = "w"   // words of all texts, and what names and addresses are made of
 	fieldKeys   = "k"   // what is indexed of the terms
 	fieldOrder  = "o"
+
+	fieldGeneration = "g" // of own search parameters that it is indexed by
 )
 
 // maxDocument is what a document of MongoDB may have, less what it adds in a log entry.
 const maxDocument = 16<<20 - 16<<10
 
 // document makes the document of a new current version. shape is the key of its shape.
-func (s *schema) document(w *store.Write, e *index.Entries, shape string, commit int64) (bson.Raw, error) {
+func (s *schema) document(w *store.Write, e *index.Entries, shape string, commit int64, generation uint64) (bson.Raw, error) {
 	name := w.Type + "/" + w.ID
 	start, dst := bsoncore.AppendDocumentStart(make([]byte, 0, 2*len(w.Body)+2048))
 	dst = bsoncore.AppendStringElement(dst, "_id", name)
@@ -57,6 +59,7 @@ func (s *schema) document(w *store.Write, e *index.Entries, shape string, commit
 	} else {
 		dst = bsoncore.AppendStringElement(dst, fieldBody, string(w.Body))
 		dst = s.appendIndex(dst, w.ID, e, shape)
+		dst = bsoncore.AppendInt64Element(dst, fieldGeneration, int64(generation))
 	}
 	dst, _ = bsoncore.AppendDocumentEnd(dst, start)
 	if len(dst) > maxDocument {

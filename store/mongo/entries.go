@@ -19,7 +19,7 @@ func (s *Store) entries(row *plan.Row) (index.Entries, error) {
 	if err != nil {
 		return index.Entries{}, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
 	}
-	return s.opts.Indexer.Entries(res), nil
+	return s.indexing.Load().indexer.Entries(res), nil
 }
 
 // most bounds what was within the limits when it was written.

@@ -60,6 +60,9 @@ func (s *Store) load(ctx context.Context, rebuild bool) error {
 	if err := s.collections(ctx); err != nil {
 		return err
 	}
+	if err := s.loadParameters(ctx); err != nil {
+		return err
+	}
 	return s.loadShapes(ctx)
 }
 

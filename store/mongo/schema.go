@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search/index"
 )
@@ -19,20 +20,16 @@ type schema struct {
 	member map[uint16]bool     // references to a Patient by it make the resource a member of that compartment
 }
 
-func newSchemas() map[string]*schema {
-	out := map[string]*schema{}
-	for _, typ := range r4.Resources() {
-		s := &schema{typ: typ, params: map[uint16]*r4.SearchParameter{}, member: map[uint16]bool{}}
-		s.main = r4.Lookup(typ, r4.MainDate(typ))
-		for _, p := range r4.Params(typ) {
-			s.params[p.Num] = p
-			if p.Type == r4.Reference && slices.Contains(compartments.Params("Patient", typ), p.Code) {
-				s.member[p.Num] = true
-			}
+func newSchema(typ string, params []*r4.SearchParameter) *schema {
+	s := &schema{typ: typ, params: map[uint16]*r4.SearchParameter{}, member: map[uint16]bool{}}
+	s.main = r4.Lookup(typ, r4.MainDate(typ))
+	for _, p := range params {
+		s.params[p.Num] = p
+		if p.Type == r4.Reference && !parameters.IsOwn(p) && slices.Contains(compartments.Params("Patient", typ), p.Code) {
+			s.member[p.Num] = true
 		}
-		out[typ] = s
 	}
-	return out
+	return s
 }
 
 // dated says whether the order key of a document tells where the main date begins: in all but the odd documents (keyOdd).
@@ -40,7 +37,8 @@ func (s *schema) dated() bool { return s.main != nil && s.main.Single }
 
 var idNum = r4.Lookup("", "_id").Num
 
-// name is the name of a parameter in documents.
+// name is the name of a parameter in documents. Own ones have their number in it, which is never given again: what an
+// earlier one of the same code has left is not theirs.
 func (s *schema) name(num uint16) string {
 	switch num {
 	case index.NumIn:
@@ -50,10 +48,14 @@ func (s *schema) name(num uint16) string {
 	case index.NumLink:
 		return "_link"
 	}
-	if p := s.params[num]; p != nil {
-		return p.Code
+	p := s.params[num]
+	switch {
+	case p == nil:
+		return "#" + strconv.Itoa(int(num))
+	case parameters.IsOwn(p):
+		return p.Code + "#" + strconv.Itoa(int(num))
 	}
-	return "#" + strconv.Itoa(int(num))
+	return p.Code
 }
 
 // tags stand between the name of a parameter and the text of a term. Codes of parameters have none of these signs.

@@ -30,7 +30,7 @@ type query struct {
 
 // query compiles b; nil if nothing can be found.
 func (src *source) query(ctx context.Context, b plan.Bound) (*query, error) {
-	sch := src.s.schemas[b.Type()]
+	sch := src.s.indexing.Load().schemas[b.Type()]
 	if _, none := b.Node().(plan.None); sch == nil || none {
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -21,10 +22,12 @@ import (
 
 // Store is a store.Store in one database of a replica set or sharded cluster. Any number of processes may have it open.
 type Store struct {
-	client  *mongo.Client
-	db      *mongo.Database
-	opts    Options
-	schemas map[string]*schema
+	client *mongo.Client
+	db     *mongo.Database
+	opts   Options
+
+	indexing atomic.Pointer[indexing]
+	using    sync.RWMutex // read-locked by commits: what they index by is in use until they are done
 
 	resources, history, records, locks, shapesDB, meta *mongo.Collection
 	now                                                *mongo.Collection // resources as they are, for estimates
@@ -83,7 +86,7 @@ func open(ctx context.Context, o Options, rebuild bool) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, db: client.Database(name), opts: o, schemas: newSchemas()}
+	s := &Store{client: client, db: client.Database(name), opts: o}
 	s.resources, s.history, s.records = s.db.Collection("resources"), s.db.Collection("history"), s.db.Collection("records")
 	s.locks, s.shapesDB, s.meta = s.db.Collection("locks"), s.db.Collection("shapes"), s.db.Collection("meta")
 	s.now = s.db.Collection("resources", options.Collection().SetReadConcern(readconcern.Local()))

@@ -126,6 +126,11 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, openSuite)
 }
 
+func TestParameters(t *testing.T) {
+	testURI(t)
+	storetest.RunParameters(t, openSuite, nil)
+}
+
 func TestDifferential(t *testing.T) {
 	testURI(t)
 	storetest.Differential(t, openSuite)

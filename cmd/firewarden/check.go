@@ -9,6 +9,7 @@ import (
 	"github.com/firewarden/firewarden/internal/config"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store/embedded"
+	"github.com/firewarden/firewarden/store/mongo"
 )
 
 func newCheck(f *flag.FlagSet) runner {
@@ -18,9 +19,12 @@ func newCheck(f *flag.FlagSet) runner {
 		if err != nil {
 			return err
 		}
+		if d.embedded == nil {
+			return errors.Join(errors.New("check reads stores in folders: a database is checked by its own tools, its index is mended by firewarden reindex"), d.close())
+		}
 		p := startProgress(m, 0)
 		p.noun = "instances"
-		problems, err := d.store.Check(ctx, p.set)
+		problems, err := d.embedded.Check(ctx, p.set)
 		p.stop()
 		if err = errors.Join(err, d.close()); err != nil {
 			return fmt.Errorf("check %s: %w", d.folder, err)
@@ -47,7 +51,7 @@ func newReindex(*flag.FlagSet) runner {
 		if err != nil {
 			return usageError(err.Error())
 		}
-		if !isStore(c.Store) {
+		if !config.IsMongoDB(c.Store) && !isStore(c.Store) {
 			return fmt.Errorf("there is no store in %s: name its folder with --store", c.Store)
 		}
 		x := &index.Indexer{} // without a base it gets the one of before
@@ -56,7 +60,11 @@ func newReindex(*flag.FlagSet) runner {
 		}
 		p := startProgress(m, 0)
 		p.noun = "instances"
-		err = embedded.Reindex(ctx, embedded.Options{Dir: c.Store, Indexer: x, Clock: m.Now}, p.set)
+		if config.IsMongoDB(c.Store) {
+			err = mongo.Reindex(ctx, mongo.Options{URI: c.Store, Indexer: x, Clock: m.Now}, p.set)
+		} else {
+			err = embedded.Reindex(ctx, embedded.Options{Dir: c.Store, Indexer: x, Clock: m.Now}, p.set)
+		}
 		p.stop()
 		if err != nil {
 			return whatToDo(err, c, "", x.Base)

@@ -56,7 +56,6 @@ func TestWrongUsage(t *testing.T) {
 		{"flag without value", []string{"serve", "--store"}, "a value is needed for --store"},
 		{"word too many", []string{"serve", "now"}, `serve takes no "now"`},
 		{"wrong value", []string{"serve", "--listen", "here"}, "--listen"},
-		{"MongoDB", []string{"serve", "--store", "mongodb://localhost/x"}, "not supported yet"},
 		{"scope that is none", []string{"serve", "--anonymous", "system/Obervation.rs"}, "--anonymous"},
 		{"scope without effect", []string{"serve", "--anonymous", "user/*.rs"}, "only system/ scopes open anything"},
 		{"public sandbox", []string{"sandbox", "--listen", "0.0.0.0:0", "--base-url", "http://x"}, "--public"},

@@ -151,8 +151,9 @@ type storeOrigin struct {
 	snap store.Snapshot
 }
 
-func (o *storeOrigin) types(context.Context) ([]string, error) {
-	return slices.Sorted(maps.Keys(o.data.store.Stats().Resources)), nil
+func (o *storeOrigin) types(ctx context.Context) ([]string, error) {
+	counts, err := o.data.store.Counts(ctx)
+	return slices.Sorted(maps.Keys(counts)), err
 }
 
 func (o *storeOrigin) resources(ctx context.Context, typ string, f func([]byte) error) error {

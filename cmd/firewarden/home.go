@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/auth/words"
@@ -45,7 +47,11 @@ func (s *site) home() ui.Home {
 		return h
 	}
 	h.Users, h.Clients = sandboxUsers, sandboxClients
-	h.Counts = s.data.store.Stats().Resources
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if counts, err := s.data.store.Counts(ctx); err == nil {
+		h.Counts = counts
+	}
 	if s.c.Default("admin-key") {
 		h.AdminKey = s.key.text
 	}

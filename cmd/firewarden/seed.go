@@ -45,7 +45,11 @@ func (s *site) seed(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("note that the store is seeded: %w", err)
 	}
 	n := 0
-	for _, k := range s.data.store.Stats().Resources {
+	counts, err := s.data.store.Counts(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, k := range counts {
 		n += k
 	}
 	return fmt.Sprintf("%d patients, %s resources in %.1f s", seededPatients, grouped(n), s.m.Now().Sub(begun).Seconds()), nil

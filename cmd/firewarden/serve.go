@@ -193,7 +193,7 @@ func (s *site) announce() {
 	if s.sandbox {
 		kind = "   SANDBOX, synthetic data only"
 	}
-	fmt.Fprintf(w, "firewarden %s%s   store %s", version, kind, s.c.Store)
+	fmt.Fprintf(w, "firewarden %s%s   store %s", version, kind, s.c.Place())
 	if s.seeded != "" {
 		fmt.Fprintf(w, "   %s", s.seeded)
 	}

@@ -14,7 +14,9 @@ import (
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store"
 	"github.com/firewarden/firewarden/store/embedded"
+	"github.com/firewarden/firewarden/store/mongo"
 )
 
 // The modes that a store is made by. A store of one is refused by the other.
@@ -30,28 +32,31 @@ func mode(sandbox bool) string {
 	return serving
 }
 
+// engine is a store as commands use it.
+type engine interface {
+	store.Store
+	// Counts are the numbers of live resources by type.
+	Counts(context.Context) (map[string]int, error)
+}
+
+// inFolder is a store in a folder, or in memory.
+type inFolder struct{ *embedded.Store }
+
+func (s inFolder) Counts(context.Context) (map[string]int, error) { return s.Stats().Resources, nil }
+
 // data is an open store with the service on it.
 type data struct {
-	store   *embedded.Store
-	service *interaction.Service
-	folder  string // "" in memory
+	store    engine
+	embedded *embedded.Store // nil: a database
+	service  *interaction.Service
+	folder   string // "" in memory and in a database
 }
 
 // openData opens the store of a configuration. Base is the FHIR base.
 func openData(ctx context.Context, m *Main, c *config.Config, base, mode string) (*data, error) {
 	x := &index.Indexer{Base: base}
-	o := embedded.Options{Mode: mode, Indexer: x, Clock: m.Now}
 	d := &data{}
-	if c.Store == config.Memory {
-		o.Memory = true
-	} else {
-		if err := os.MkdirAll(c.Store, 0o700); err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-		o.Dir, d.folder = c.Store, c.Store
-	}
-	var err error
-	if d.store, err = embedded.Open(o); err != nil {
+	if err := d.open(ctx, m, c, x, mode); err != nil {
 		return nil, whatToDo(err, c, mode, base)
 	}
 	seal, err := interaction.OpenSeal(ctx, d.store.KV(), m.Random)
@@ -68,17 +73,47 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 	return d, nil
 }
 
+// open opens the engine that the configuration names.
+func (d *data) open(ctx context.Context, m *Main, c *config.Config, x *index.Indexer, mode string) error {
+	if config.IsMongoDB(c.Store) {
+		s, err := mongo.Open(ctx, mongo.Options{URI: c.Store, Mode: mode, Indexer: x, Clock: m.Now, Building: func(index string, done, of int64) {
+			fmt.Fprintf(m.Stderr, "firewarden: the database builds its index %s: %d of %d\n", index, done, of)
+		}})
+		d.store = s
+		return err
+	}
+	o := embedded.Options{Mode: mode, Indexer: x, Clock: m.Now}
+	if c.Store == config.Memory {
+		o.Memory = true
+	} else {
+		if err := os.MkdirAll(c.Store, 0o700); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		o.Dir, d.folder = c.Store, c.Store
+	}
+	var err error
+	d.embedded, err = embedded.Open(o)
+	d.store = inFolder{d.embedded}
+	return err
+}
+
 // whatToDo says of a store that was refused what helps.
 func whatToDo(err error, c *config.Config, mode, base string) error {
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
 		return fmt.Errorf("%w: stop that process, use its server (load --to, export --server), or name another folder with --store", err)
+	case errors.Is(err, mongo.ErrNone):
+		return fmt.Errorf("%w: firewarden serve makes one", err)
+	case errors.Is(err, mongo.ErrMode) && mode == playing:
+		return fmt.Errorf("%w: a sandbox lets everybody in; name another database in --store, or use firewarden serve", err)
+	case errors.Is(err, mongo.ErrMode):
+		return fmt.Errorf("%w: name another database in --store, or use firewarden sandbox", err)
 	case errors.Is(err, embedded.ErrMode) && mode == playing:
 		return fmt.Errorf("%w: a sandbox lets everybody in; name another folder with --store, or use firewarden serve", err)
 	case errors.Is(err, embedded.ErrMode):
 		return fmt.Errorf("%w: name another folder with --store, or use firewarden sandbox", err)
-	case errors.Is(err, embedded.ErrReindex) && base != "":
-		return fmt.Errorf("%w --store %s --base-url %s", err, c.Store, strings.TrimSuffix(base, "/fhir"))
+	case (errors.Is(err, embedded.ErrReindex) || errors.Is(err, mongo.ErrReindex)) && base != "":
+		return fmt.Errorf("%w --store %s --base-url %s", err, c.Place(), strings.TrimSuffix(base, "/fhir"))
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: %s must belong to the user who runs this", err, c.Store)
 	}
@@ -96,10 +131,14 @@ func openFolder(ctx context.Context, m *Main, in *input) (*data, error) {
 		return nil, usageError("a store in memory ends with this command: name a folder with --store")
 	}
 	base, mode := "", ""
-	if !isStore(c.Store) {
+	if !config.IsMongoDB(c.Store) && !isStore(c.Store) {
 		base, mode = baseOf(c, c.Listen)+"/fhir", serving
 	}
-	return openData(ctx, m, c, base, mode)
+	d, err := openData(ctx, m, c, base, mode)
+	if errors.Is(err, mongo.ErrNone) {
+		return openData(ctx, m, c, baseOf(c, c.Listen)+"/fhir", serving)
+	}
+	return d, err
 }
 
 // existing opens the store of the configuration for a tool that makes none.
@@ -108,7 +147,7 @@ func existing(ctx context.Context, m *Main, in *input) (*data, error) {
 	if err != nil {
 		return nil, usageError(err.Error())
 	}
-	if !isStore(c.Store) {
+	if !config.IsMongoDB(c.Store) && !isStore(c.Store) {
 		return nil, fmt.Errorf("there is no store in %s: name its folder with --store", c.Store)
 	}
 	return openData(ctx, m, c, "", "")
@@ -166,5 +205,8 @@ func (t *storeTarget) bundle(ctx context.Context, b *fhir.Resource) (*fhir.Resou
 }
 
 func (t *storeTarget) finish(ctx context.Context) error {
-	return errors.Join(t.data.store.Compact(ctx), t.data.close())
+	if t.data.embedded == nil {
+		return t.data.close()
+	}
+	return errors.Join(t.data.embedded.Compact(ctx), t.data.close())
 }

@@ -103,7 +103,6 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 		{"base URL of another scheme", flag("base-url", "ftp://x"), []string{"--base-url", "http or https"}},
 		{"base URL with /fhir", flag("base-url", "http://x/fhir/"), []string{"leave /fhir out"}},
 		{"base URL with a query", flag("base-url", "http://x?y"), []string{"query"}},
-		{"MongoDB", flag("store", "mongodb://u:p@host/db"), []string{"--store", "not supported yet"}},
 		{"other database", flag("store", "postgres://host/db"), []string{`"postgres"`}},
 		{"memory without colon", flag("store", "memory"), []string{"memory:"}},
 		{"short key", flag("admin-key", "secret"), []string{"--admin-key", "12"}},

@@ -29,7 +29,7 @@ var keys = []Key{
 		set: func(c *Config, v string) error { return address(&c.Listen, v) }},
 	{Name: "base-url", Usage: "`URL` by which clients reach the server; FHIR is at URL/fhir (default http://LISTEN)",
 		set: func(c *Config, v string) error { return base(&c.BaseURL, v) }},
-	{Name: "store", Default: "./firewarden-data", sandbox: Memory, Usage: "`folder` that keeps the data, or memory:", mask: maskURL,
+	{Name: "store", Default: "./firewarden-data", sandbox: Memory, Usage: "`folder` that keeps the data, memory:, or a replica set of MongoDB as mongodb://…", mask: maskURL,
 		set: func(c *Config, v string) error { return place(&c.Store, v) }},
 	{Name: "anonymous", Usage: "`scopes` of requests without a token, as in system/*.rs; empty: none gets in",
 		set: func(c *Config, v string) error { c.Anonymous = strings.Join(strings.Fields(v), " "); return nil }},
@@ -145,18 +145,31 @@ func base(to *string, v string) error {
 	return nil
 }
 
+// Place is where the store is, without what nobody should read of the URI of a database: credentials and options.
+func (c *Config) Place() string {
+	if !IsMongoDB(c.Store) {
+		return c.Store
+	}
+	place, _, _ := strings.Cut(c.Store, "?")
+	return maskURL(place)
+}
+
+// IsMongoDB says whether a store is the URI of a database of MongoDB.
+func IsMongoDB(store string) bool {
+	return strings.HasPrefix(store, "mongodb://") || strings.HasPrefix(store, "mongodb+srv://")
+}
+
 func place(to *string, v string) error {
 	scheme, rest, ok := strings.Cut(v, ":")
 	switch {
 	case v == "":
-		return errors.New("it is empty: write a folder, or memory:")
+		return errors.New("it is empty: write a folder, memory:, or mongodb://…")
 	case v == Memory:
-	case strings.HasPrefix(v, "mongodb://") || strings.HasPrefix(v, "mongodb+srv://"):
-		return errors.New("stores in MongoDB are not supported yet: use a folder, or memory:")
+	case IsMongoDB(v):
 	case v == "memory":
 		return errors.New("write memory: with the colon (./memory is a folder)")
 	case ok && (strings.HasPrefix(rest, "//") || scheme == "memory" || scheme == "mongodb"):
-		return fmt.Errorf("there are no stores of the kind %q: use a folder, or memory:", scheme)
+		return fmt.Errorf("there are no stores of the kind %q: use a folder, memory:, or mongodb://…", scheme)
 	}
 	*to = v
 	return nil

@@ -13,19 +13,11 @@ import (
 
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/mongo/mongotest"
 	"github.com/firewarden/firewarden/store/storetest"
 )
 
-// envURI names the replica set that tests run on. Its databases whose names begin with "firewarden-test-" are theirs.
-const envURI = "FIREWARDEN_TEST_MONGODB"
-
-func testURI(t testing.TB) string {
-	uri := os.Getenv(envURI)
-	if uri == "" {
-		t.Skipf("NOT TESTED: the store in MongoDB. Set %s to the URI of a replica set, as in mongodb://127.0.0.1:27017/?replicaSet=rs0", envURI)
-	}
-	return uri
-}
+func testURI(t testing.TB) string { return mongotest.URI(t) }
 
 // databases are those that tests have made, to be emptied and used again, and dropped at the end.
 var databases struct {
@@ -36,7 +28,7 @@ var databases struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if uri := os.Getenv(envURI); uri != "" && databases.made > 0 {
+	if uri := os.Getenv(mongotest.EnvURI); uri != "" && databases.made > 0 {
 		ctx := context.Background()
 		client, err := mongo.Connect(options.Client().ApplyURI(uri))
 		if err == nil {
@@ -91,8 +83,6 @@ func testOptions(t testing.TB, name string) Options {
 
 // openTest is an empty store.
 func openTest(t testing.TB) *Store {
-	uri := testURI(t)
-	_ = uri
 	name := testDatabase(t)
 	wipe(t, name)
 	s, err := Open(context.Background(), testOptions(t, name))

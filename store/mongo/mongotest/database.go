@@ -1,0 +1,52 @@
+package mongotest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// EnvURI names the replica set that tests run on, as mongodb://127.0.0.1:27017/?replicaSet=rs0. Databases whose names
+// begin with "firewarden-test-" are theirs.
+const EnvURI = "FIREWARDEN_TEST_MONGODB"
+
+// URI is that of the replica set. Without one the test is skipped.
+func URI(t testing.TB) string {
+	t.Helper()
+	uri := os.Getenv(EnvURI)
+	if uri == "" {
+		t.Skipf("NOT TESTED: the store in MongoDB. Set %s to the URI of a replica set, as in mongodb://127.0.0.1:27017/?replicaSet=rs0", EnvURI)
+	}
+	return uri
+}
+
+// Database is the URI of a new database, which is dropped when the test ends.
+func Database(t testing.TB) string {
+	t.Helper()
+	u, err := url.Parse(URI(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "firewarden-test-" + rand.Text()
+	u.Path = "/" + name
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		client, err := mongo.Connect(options.Client().ApplyURI(os.Getenv(EnvURI)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer client.Disconnect(ctx)
+		if err := client.Database(name).Drop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return u.String()
+}

@@ -53,6 +53,9 @@ func connect(ctx context.Context, o Options) (*mongo.Client, string, error) {
 	if opts.AppName == nil {
 		opts.SetAppName("firewarden")
 	}
+	if o.monitor != nil {
+		opts.SetMonitor(o.monitor)
+	}
 	client, err := mongo.Connect(opts)
 	if err != nil {
 		return nil, "", fmt.Errorf("connect to the database: %w", err)

@@ -148,7 +148,7 @@ func (s *schema) appendRanges(dst []byte, e *index.Entries) []byte {
 			list = list[1:]
 		}
 		at, d := bsoncore.AppendDocumentElementStart(dst, strconv.Itoa(n))
-		d = bsoncore.AppendStringElement(d, "p", s.name(r.Num))
+		d = bsoncore.AppendStringElement(d, "p", s.name(r.Num)+s.breadth(r))
 		d = s.appendKey(d, "lo", r.Num, r.Low)
 		d = s.appendKey(d, "hi", r.Num, r.High)
 		if s.measured(r.Num) {
@@ -158,6 +158,22 @@ func (s *schema) appendRanges(dst []byte, e *index.Entries) []byte {
 	}
 	dst, _ = bsoncore.AppendArrayEnd(dst, start)
 	return dst
+}
+
+// breadth is broad or nothing.
+func (s *schema) breadth(r index.Range) string {
+	if !s.ordered(r.Num) {
+		if r.Low != r.High {
+			return broad
+		}
+		return ""
+	}
+	low, _ := keyTime(r.Low)
+	high, _ := keyTime(r.High)
+	if low == fhir.MinTime || high == fhir.MaxTime || high-low > day {
+		return broad
+	}
+	return ""
 }
 
 // measured says whether the ranges of a parameter have units, one of which is none.

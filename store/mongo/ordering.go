@@ -422,7 +422,7 @@ func (s *schema) sortKey(k plan.SortKey) bson.D {
 		return field(op, field("$map", bson.D{
 			{Key: "input", Value: field("$filter", bson.D{
 				{Key: "input", Value: "$" + fieldRanges}, {Key: "as", Value: "r"},
-				{Key: "cond", Value: field("$eq", bson.A{"$$r.p", field("$literal", s.name(k.P.Num))})},
+				{Key: "cond", Value: field("$in", bson.A{"$$r.p", field("$literal", bson.A{s.name(k.P.Num), s.name(k.P.Num) + broad})})},
 			})},
 			{Key: "as", Value: "r"}, {Key: "in", Value: "$$r.lo"},
 		}))

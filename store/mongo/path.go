@@ -103,6 +103,7 @@ const (
 // way is a path that could be taken, and the members of the And that it says exactly.
 type way struct {
 	path
+	also   *path // has the others; nil: there are none
 	covers []plan.Node
 }
 
@@ -132,6 +133,12 @@ func (q *query) paths(n plan.Node) (list []path, covered []plan.Node, err error)
 	best, err := q.best(members)
 	if err != nil {
 		return nil, nil, err
+	}
+	if list, err := q.distributed(members, &best); list != nil || err != nil {
+		return list, nil, err
+	}
+	if best.also != nil {
+		return []path{best.path, *best.also}, best.covers, nil
 	}
 	if !best.sorted() {
 		return []path{best.path}, best.covers, nil
@@ -184,11 +191,48 @@ func (q *query) alternatives(or plan.Or) ([]path, error) {
 	return out, nil
 }
 
+// maxAlternatives bounds the members of an Or that is distributed.
+const maxAlternatives = 4
+
+// distributed are the paths of an And with an Or in it that has no keys, as those of the Or of Ands that it is too, if
+// they are shorter than the best way; nil if not.
+func (q *query) distributed(members []plan.Node, best *way) ([]path, error) {
+	for i, m := range members {
+		or, ok := m.(plan.Or)
+		if !ok || len(members) == 1 || len(or) > maxAlternatives || q.sch.dated() && q.mainRanges(or) != nil {
+			continue
+		}
+		if _, ok, err := q.keys(or); ok || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		rest := slices.Delete(slices.Clone(members), i, i+1)
+		var out []path
+		cost, least := 0, q.estimate(&best.path)
+		for _, x := range or {
+			list, _, err := q.paths(plan.And(append(conjuncts(x), rest...)))
+			if err != nil {
+				return nil, err
+			}
+			for j := range list {
+				cost += q.estimate(&list[j])
+			}
+			out = append(out, list...)
+		}
+		if cost < least && len(out) <= maxPaths {
+			return out, nil
+		}
+	}
+	return nil, nil
+}
+
 // best is the way with the fewest documents; the whole type if there is no other.
 func (q *query) best(members []plan.Node) (way, error) {
 	for _, m := range members {
 		if names := q.named(m); names != nil {
-			return way{path{names: names, span: allOrders}, []plan.Node{m}}, nil
+			return way{path: path{names: names, span: allOrders}, covers: []plan.Node{m}}, nil
 		}
 	}
 	if w, ok, err := q.chart(members); ok || err != nil {
@@ -211,6 +255,9 @@ func (q *query) best(members []plan.Node) (way, error) {
 			return *w, nil
 		}
 		n := q.estimate(&w.path)
+		if w.also != nil {
+			n += q.estimate(w.also)
+		}
 		if !w.sorted() && n >= many {
 			continue
 		}
@@ -245,20 +292,20 @@ func (q *query) way(n plan.Node) (way, bool, error) {
 	case plan.Prefix:
 		if textual(n.Form) {
 			ok := utf8.ValidString(n.Text) && q.sch.word(index.Term(n)) != ""
-			return way{path{start: q.sch.word(index.Term(n)), span: allOrders}, []plan.Node{n}}, ok, nil
+			return way{path: path{start: q.sch.word(index.Term(n)), span: allOrders}, covers: []plan.Node{n}}, ok, nil
 		}
 		p := path{prefix: q.sch.word(index.Term(n)), span: allOrders}
 		ok := utf8.ValidString(n.Text) && (n.Form == index.FormString || n.Form == index.FormURI)
 		if n.Form == index.FormReference && n.Text != "" && !strings.HasPrefix("Patient/", n.Text) && !strings.HasPrefix(n.Text, "Patient/") {
 			ok = utf8.ValidString(n.Text)
 		}
-		return way{p, []plan.Node{n}}, ok, nil
+		return way{path: p, covers: []plan.Node{n}}, ok, nil
 	case plan.Range:
 		if q.sch.dated() && n.Num == q.sch.main.Num {
 			return way{}, false, nil
 		}
-		m, err := q.sch.rangeMatch(n)
-		return way{path{match: m, span: allOrders}, []plan.Node{n}}, true, err
+		narrow, wide, err := q.sch.rangeMatches(n)
+		return way{path: path{match: narrow, span: allOrders}, also: &path{match: wide, span: allOrders}, covers: []plan.Node{n}}, true, err
 	}
 	keys, ok, err := q.keys(n)
 	if !ok || err != nil {

@@ -25,7 +25,8 @@ func newSchema(typ string, params []*r4.SearchParameter) *schema {
 	s.main = r4.Lookup(typ, r4.MainDate(typ))
 	for _, p := range params {
 		s.params[p.Num] = p
-		if p.Type == r4.Reference && !parameters.IsOwn(p) && slices.Contains(compartments.Params("Patient", typ), p.Code) {
+		links := p.Code == compartments.PatientImplies(typ) || slices.Contains(compartments.Params("Patient", typ), p.Code)
+		if p.Type == r4.Reference && !parameters.IsOwn(p) && links {
 			s.member[p.Num] = true
 		}
 	}
@@ -118,6 +119,10 @@ const (
 
 // day is the most that a date that is not wide spans, in microseconds.
 const day = int64(24 * 60 * 60 * 1_000_000)
+
+// broad is what the name of a parameter has behind it in an element of fieldRanges whose ends are apart: those of a
+// number differ, those of a date by more than a day. Of all others a bound of one end is a bound of the other one too.
+const broad = "~"
 
 // keyShape begins the key of documents by the parameters that they have.
 const keyShape = "shape="

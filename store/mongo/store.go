@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
@@ -55,6 +56,8 @@ type Options struct {
 	Patience time.Duration
 	// Building is told of indexes that are being built; nil: nobody wants to know.
 	Building func(index string, done, of int64)
+
+	monitor *event.CommandMonitor // of tests
 }
 
 // ErrMode says that a store was made in another mode, ErrNone that there is none and no mode to make one, ErrReindex

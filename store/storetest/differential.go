@@ -22,6 +22,7 @@ const (
 // Amounts of the short default.
 const (
 	shortWorlds    = 70
+	leastWorlds    = 5 // in whatever time
 	worldQuestions = 40
 	crowdQuestions = 12
 	crowdEvery     = 50 // of so many worlds one is a crowd
@@ -49,7 +50,7 @@ func Differential(t *testing.T, open func(t *testing.T) store.Store) {
 		if err != nil {
 			t.Fatalf("%s: %v", envTime, err)
 		}
-		seed, until = rand.Uint64()>>16, time.Now().Add(d)
+		seed, worlds, until = rand.Uint64()>>16, leastWorlds, time.Now().Add(d)
 	}
 	if text := os.Getenv(envSeed); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)

@@ -17,7 +17,7 @@ import (
 
 // authorize begins an authorization request (RFC 6749 §4.1.1), by a link or by a posted form (SMART's authorize-post).
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
-	if !s.limits.begin.take(addressOf(r)) {
+	if !s.limits.authorize.take(addressOf(r)) {
 		s.stop(w, r, errorf(slowDown, "too many requests come from this address: try again later"))
 		return
 	}

@@ -7,26 +7,40 @@ import (
 	"time"
 )
 
-// limits slow down whoever guesses. They are kept in memory, a node each: what they are for is to make guessing
-// hopeless, not to count.
-type limits struct {
-	login        *limiter // passwords for one user name from one address, whether or not there is such a user
-	name         *limiter // passwords for one user name from anywhere
-	address      *limiter // wrong passwords and secrets from one address
-	token        *limiter // requests of one address to the token endpoint
-	registration *limiter // of one address
-	begin        *limiter // authorization requests of one address
+// Limits bound what one address, or anybody, may try. A zero field means that of DefaultLimits.
+type Limits struct {
+	Login        Rate // passwords for one user name from one address, whether or not there is such a user
+	User         Rate // passwords for one user name from anywhere
+	Address      Rate // wrong passwords from one address, and as many failures to prove a client
+	Token        Rate // requests of one address to the token endpoint
+	Registration Rate // requests of one address to the registration endpoint
+	Authorize    Rate // requests of one address to the authorization endpoint
 }
 
-func newLimits(now func() time.Time) limits {
-	return limits{
-		login:        newLimiter(now, 10, 15*time.Minute),
-		name:         newLimiter(now, 50, 15*time.Minute),
-		address:      newLimiter(now, 100, 15*time.Minute),
-		token:        newLimiter(now, 60_000, time.Minute),
-		registration: newLimiter(now, 300, time.Hour),
-		begin:        newLimiter(now, 3000, time.Minute),
+// Rate is so many times within a while.
+type Rate struct {
+	Most   int
+	Within time.Duration
+}
+
+// DefaultLimits hold where a field of Options.Limits is zero.
+var DefaultLimits = Limits{Login: Rate{10, 15 * time.Minute}, User: Rate{50, 15 * time.Minute}, Address: Rate{100, 15 * time.Minute},
+	Token: Rate{60_000, time.Minute}, Registration: Rate{300, time.Hour}, Authorize: Rate{3000, time.Minute}}
+
+// limits slow down whoever guesses. They are kept in memory, a node each: what they are for is to make guessing
+// hopeless, not to count.
+type limits struct{ login, user, address, token, registration, authorize *limiter }
+
+func newLimits(now func() time.Time, o Limits) limits {
+	d := DefaultLimits
+	limit := func(given, or Rate) *limiter {
+		if given == (Rate{}) {
+			given = or
+		}
+		return newLimiter(now, given)
 	}
+	return limits{login: limit(o.Login, d.Login), user: limit(o.User, d.User), address: limit(o.Address, d.Address),
+		token: limit(o.Token, d.Token), registration: limit(o.Registration, d.Registration), authorize: limit(o.Authorize, d.Authorize)}
 }
 
 // limiter is a bucket of tokens for each key: so many, filled up again within a time.
@@ -46,8 +60,8 @@ type bucket struct {
 
 const maxBuckets = 100_000
 
-func newLimiter(now func() time.Time, most int, within time.Duration) *limiter {
-	return &limiter{now: now, most: float64(most), fill: float64(most) / within.Seconds(), buckets: map[string]*bucket{}}
+func newLimiter(now func() time.Time, r Rate) *limiter {
+	return &limiter{now: now, most: float64(r.Most), fill: float64(r.Most) / r.Within.Seconds(), buckets: map[string]*bucket{}}
 }
 
 // allows says whether there is a token left, without taking it.

@@ -62,7 +62,7 @@ const errPassword = "The user name or the password is wrong."
 // signIn checks a password. The text says why not, for people; "" is success.
 func (s *Server) signIn(ctx context.Context, r *http.Request, name, typed string) (u User, text string, err error) {
 	address := addressOf(r)
-	if !s.limits.address.allows("login "+address) || !s.limits.name.take(name) || !s.limits.login.take(name+"\n"+address) {
+	if !s.limits.address.allows("login "+address) || !s.limits.user.take(name) || !s.limits.login.take(name+"\n"+address) {
 		return u, "Too many attempts: wait some minutes and try again.", nil
 	}
 	u, _, ok, err := s.users.find(ctx, name)
@@ -81,7 +81,7 @@ func (s *Server) signIn(ctx context.Context, r *http.Request, name, typed string
 		s.limits.address.take("login " + address)
 		return u, errPassword, nil
 	}
-	s.limits.name.forget(name)
+	s.limits.user.forget(name)
 	s.limits.login.forget(name + "\n" + address)
 	return u, "", nil
 }

@@ -27,8 +27,7 @@ const (
 	invalidRedirect = "invalid_redirect_uri"
 )
 
-// register registers a client (RFC 7591 §3). The sandbox takes everybody; elsewhere an initial access token is needed,
-// or an administrator approves.
+// register registers a client (RFC 7591 §3). Options.Registration says who may.
 func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 	if !s.limits.registration.take(addressOf(r)) {
 		s.fail(w, r, errorf(slowDown, "too many registrations: try again later"))
@@ -67,8 +66,8 @@ func (s *Server) newClient(r *http.Request) (Client, error) {
 			return Client{}, err
 		}
 		c.By = t.By
-	case s.o.Sandbox:
-	case s.o.Approval:
+	case s.o.Registration == RegisterOpen:
+	case s.o.Registration == RegisterByApproval:
 		c.Pending = true
 	default:
 		return Client{}, errorf(invalidToken, "registration needs an initial access token")

@@ -122,7 +122,7 @@ func TestWhoMayRegister(t *testing.T) {
 	}
 	w.register(body, "Authorization", token).refused(t, 401, "invalid_token")
 
-	w = open(t, func(o *auth.Options) { o.Sandbox, o.Approval = false, true })
+	w = open(t, func(o *auth.Options) { o.Sandbox, o.Registration = false, auth.RegisterByApproval })
 	c := w.register(body).json(t)
 	a := &app{w: w, id: str(c, "client_id"), redirect: "https://new.example.org/cb", verifier: random()}
 	b := w.browser()

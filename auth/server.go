@@ -62,9 +62,8 @@ type Options struct {
 	Policies map[string]scope.Role
 	Sandbox  bool // hints for developers, demo users on the login page, open registration, clients may be on loopback
 
-	// Registration says who may register clients by RFC 7591: everybody in the sandbox, otherwise whoever has an initial
-	// access token; with Approval everybody, and an administrator approves.
-	Approval bool
+	// Registration says who may register clients by RFC 7591; "" is RegisterOpen in the sandbox, RegisterByToken elsewhere.
+	Registration Registration
 	// OldScopesOnly refuses scopes of SMART v2 (stores that serve v1 apps only).
 	OldScopesOnly bool
 	// DeleteNeedsScope asks for the scope cdr_fhir_delete beside a data scope that deletes.
@@ -84,6 +83,7 @@ type Options struct {
 	StyleURL string
 
 	Life   Life
+	Limits Limits
 	Reach  keys.Reach // of JWK Sets of clients; in the sandbox at least keys.Loopback
 	Logger *slog.Logger
 	Now    func() time.Time // nil is time.Now
@@ -100,7 +100,17 @@ type Life struct {
 	Login   time.Duration // a browser stays signed in
 	Flow    time.Duration // from the request of an app to the consent
 	Launch  time.Duration // a launch that an EHR has put aside
+	Key     time.Duration // a key signs, until Maintain makes a new one; 0: until an administrator does
 }
+
+// Registration says who may register clients by RFC 7591.
+type Registration string
+
+const (
+	RegisterByToken    Registration = "token"    // whoever has an initial access token
+	RegisterByApproval Registration = "approval" // everybody, and an administrator approves
+	RegisterOpen       Registration = "open"     // everybody
+)
 
 // DefaultLife holds where a field of Options.Life is zero.
 var DefaultLife = Life{Access: time.Hour, Backend: 5 * time.Minute, Code: time.Minute, Grace: 30 * time.Second,
@@ -119,6 +129,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	if o.Sandbox && o.Reach == keys.Public {
 		o.Reach = keys.Loopback
+	}
+	if o.Registration == "" {
+		o.Registration = RegisterByToken
+		if o.Sandbox {
+			o.Registration = RegisterOpen
+		}
 	}
 	o.Life = o.Life.orDefault()
 	u, err := url.Parse(o.Base)
@@ -150,7 +166,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.sealing, err = s.openSealing(ctx); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
-	s.limits = newLimits(o.Now)
+	s.limits = newLimits(o.Now, o.Limits)
 	s.bearers = newBearerCache()
 	s.engine = newEngine(s)
 	s.documents = s.makeDocuments()

@@ -80,6 +80,9 @@ func (s *Server) begin(c *fiber.Ctx, r *route) *exchange {
 
 // prepare finds what the path's row needs to know.
 func (x *exchange) prepare() error {
+	if err := x.checkHost(); err != nil {
+		return err
+	}
 	if hidesSlash(x.req.URI()) {
 		return x.unknownPath()
 	}

@@ -52,6 +52,7 @@ type Options struct {
 	// Auth is the authorization server: it gives access tokens, and says on whose behalf they speak. nil: there is none.
 	Auth     *auth.Server
 	AdminKey string         // as a bearer token: the administrator, who may do everything; "" is nobody
+	Hosts    []string       // names, with a port or without, by which it is called beside those of loopback; nil: whatever
 	Sandbox  bool           // says so on the pages
 	Pages    *ui.Pages      // nil: of Version and of the Service's Base
 	Home     func() ui.Home // what the start page tells now; nil: where things are

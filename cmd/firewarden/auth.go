@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/internal/synth"
 )
@@ -20,19 +21,26 @@ func (s *site) authorization(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c := &s.c.Auth
 	s.auth, err = auth.New(ctx, auth.Options{
 		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox, Policies: policies,
-		Logger: s.log, Now: s.m.Now, Random: s.m.Random,
+		Registration: auth.Registration(c.Registration), OldScopesOnly: c.OldScopesOnly, DeleteNeedsScope: c.DeleteNeedsScope,
+		AllAuthorities: c.AllAuthorities, Aliases: c.Aliases, OnlineIsOffline: c.OnlineIsOffline, FrameAncestors: c.FrameAncestors, StyleURL: c.StyleURL,
+		Life: auth.Life{Access: c.AccessLife, Backend: c.BackendLife, Code: c.CodeLife, Refresh: c.RefreshLife, Grace: c.RefreshGrace,
+			Login: c.LoginLife, Flow: c.FlowLife, Launch: c.LaunchLife, Key: c.KeyLife},
+		Limits: auth.Limits{Login: auth.Rate(c.LoginLimit), User: auth.Rate(c.UserLimit), Address: auth.Rate(c.AddressLimit), Token: auth.Rate(c.TokenLimit),
+			Registration: auth.Rate(c.RegistrationLimit), Authorize: auth.Rate(c.AuthorizeLimit)},
+		Reach: reaches[c.Reach], Logger: s.log, Now: s.m.Now, Random: s.m.Random,
 	})
 	if err != nil {
 		return err
 	}
 	if s.sandbox {
-		keys, err := s.sandboxKeys()
+		own, err := s.sandboxKeys()
 		if err != nil {
 			return err
 		}
-		if err := s.auth.FillSandbox(ctx, "Practitioner/practitioner-01", "Patient/"+synth.PatientID(0), "RelatedPerson/"+synth.RelatedPersonID(), keys); err != nil {
+		if err := s.auth.FillSandbox(ctx, "Practitioner/practitioner-01", "Patient/"+synth.PatientID(0), "RelatedPerson/"+synth.RelatedPersonID(), own); err != nil {
 			return err
 		}
 	}
@@ -42,6 +50,9 @@ func (s *site) authorization(ctx context.Context) error {
 	s.setup, err = s.auth.SetupLink(ctx)
 	return err
 }
+
+// reaches are the values of the key reach.
+var reaches = map[string]keys.Reach{"public": keys.Public, "loopback": keys.Loopback, "private": keys.Private}
 
 // sandboxKeys are the keys that --sandbox-jwks names.
 func (s *site) sandboxKeys() (k auth.SandboxKeys, err error) {

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/internal/config"
 )
 
-func allKeys() []string { return config.Names() }
+// keysBut are the names of all keys but these.
+func keysBut(out ...string) []string {
+	return slices.DeleteFunc(config.Names(), func(name string) bool { return slices.Contains(out, name) })
+}
 
 // load finds the configuration and refuses scopes that would not be granted: what is anonymous must not be a guess.
 func (in *input) load(sandbox bool) (*config.Config, scope.Set, error) {

@@ -2,13 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -41,33 +37,10 @@ func TestHomeTellsTheTruth(t *testing.T) {
 // signIn signs in by the page without script and gives the page behind it.
 func (r *running) signIn(t *testing.T, name, password string) string {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &http.Client{Jar: jar}
-	get := func(res *http.Response, err error) string {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		b, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	page := get(c.Get(r.url + "/auth/manage"))
-	form := regexp.MustCompile(`(?s)<form id="login"[^>]*action="([^"]+)">(.*?)</form>`).FindStringSubmatch(page)
-	if form == nil {
-		t.Fatalf("no form: %s", page)
-	}
-	values := url.Values{"name": {name}, "password": {password}}
-	for _, m := range regexp.MustCompile(`type="hidden" name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(form[2], -1) {
-		values.Set(m[1], m[2])
-	}
-	return get(c.PostForm(form[1], values))
+	p := r.person()
+	p.open(r.url + "/auth/manage")
+	p.submit("login", "name", name, "password", password)
+	return p.page
 }
 
 // A server that is no sandbox tells nobody who or what is in it.

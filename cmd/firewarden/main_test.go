@@ -93,6 +93,12 @@ type running struct {
 // start starts a server in this process on a free port and waits until it answers.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
+	return startWith(t, Main{}, args...)
+}
+
+// startWith starts a server of a Main that is set up partly.
+func startWith(t *testing.T, m Main, args ...string) *running {
+	t.Helper()
 	r := &running{t: t}
 	if args[0] == "sandbox" {
 		r.token = "sandbox-admin"
@@ -100,8 +106,8 @@ func start(t *testing.T, args ...string) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	started := make(chan Addresses, 1)
 	code := make(chan int, 1)
-	m := Main{Args: append(args, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"), Stdout: &r.out, Stderr: &r.log,
-		Started: func(a Addresses) { started <- a }}
+	m.Args, m.Stdout, m.Stderr = append(args, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"), &r.out, &r.log
+	m.Started = func(a Addresses) { started <- a }
 	go func() { code <- m.Run(ctx) }()
 	r.stop = sync.OnceValue(func() int {
 		cancel()

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -150,6 +152,7 @@ func (s *site) open(ctx context.Context) (err error) {
 		Anonymous: anonymous,
 		Auth:      s.auth,
 		AdminKey:  s.key.text,
+		Hosts:     s.hosts(),
 		Sandbox:   s.sandbox,
 		Pages:     s.pages,
 		Home:      s.home,
@@ -159,6 +162,18 @@ func (s *site) open(ctx context.Context) (err error) {
 		Now:       s.m.Now,
 	})
 	return nil
+}
+
+// hosts are the names by which a server is called that only this machine reaches; nil for one that others reach.
+func (s *site) hosts() []string {
+	if !s.c.Loopback() {
+		return nil
+	}
+	names := slices.Clone(s.c.Hosts)
+	if u, err := url.Parse(s.base); err == nil {
+		names = append(names, strings.ToLower(u.Host), strings.ToLower(u.Hostname())) // a proxy may leave the port out
+	}
+	return names
 }
 
 // close gives back what open took.

@@ -28,6 +28,8 @@ type Config struct {
 	Policies      json.RawMessage // the policies that are declared, by name; nil if there are none
 	SandboxJWKS   string          // URL or file of the keys of the sandbox's clients
 	ScopeTexts    string          // file with texts of scopes, "" if there are none
+	Hosts         []string        // host or host:port, beside those of Listen and BaseURL
+	Auth          Auth
 
 	// Notes are what looks like a mistake and is none for sure.
 	Notes []string
@@ -101,8 +103,11 @@ func Load(in Input) (*Config, error) {
 
 // together checks what depends on several keys.
 func (c *Config) together(sandbox bool) (faults []error) {
-	if loopback(c.Listen) {
-		return nil
+	if c.Auth.Registration == "open" && !sandbox {
+		faults = append(faults, fmt.Errorf("registration (%s): only a sandbox lets everybody register clients: use token or approval", c.Source("registration")))
+	}
+	if c.Loopback() {
+		return faults
 	}
 	if sandbox && !c.Public {
 		faults = append(faults, fmt.Errorf("listen (%s): %q can be reached from other machines, and a sandbox lets everybody in: say --public if you want that", c.Source("listen"), c.Listen))
@@ -112,6 +117,9 @@ func (c *Config) together(sandbox bool) (faults []error) {
 	}
 	return faults
 }
+
+// Loopback says whether only this machine reaches the server.
+func (c *Config) Loopback() bool { return loopback(c.Listen) }
 
 // Settings are the values of all keys, secrets masked.
 func (c *Config) Settings() []Setting { return c.settings }

@@ -42,7 +42,7 @@ func parseFile(name string, text []byte) ([]Setting, error) {
 		key, value := root.Content[i], root.Content[i+1]
 		near := Near(key.Value, Names())
 		text, ok := scalar(value)
-		if key.Value == "policies" && value.Kind == yaml.MappingNode {
+		if value.Kind == yaml.MappingNode && slices.ContainsFunc(keys, func(k Key) bool { return k.Name == key.Value && k.mapping }) {
 			text, ok = mapping(value)
 		}
 		switch {
@@ -65,7 +65,7 @@ func parseFile(name string, text []byte) ([]Setting, error) {
 
 // mapping is a mapping of names to entries as JSON.
 func mapping(n *yaml.Node) (string, bool) {
-	var entries map[string]map[string]any
+	var entries map[string]any
 	if n.Decode(&entries) != nil {
 		return "", false
 	}

@@ -19,12 +19,16 @@ type Key struct {
 	Usage         string // one line, its `value` named in backquotes
 	Switch        bool   // the flag needs no value
 
+	mapping bool   // the file has a mapping of names to entries
 	sandbox string // the sandbox's default, "" is Default
 	set     func(c *Config, value string) error
 	mask    func(value string) string // what may be shown of it; nil: all
 }
 
-var keys = []Key{
+var keys = slices.Concat(serverKeys, authKeys)
+
+// serverKeys are those of the server itself; authorization.go has the others.
+var serverKeys = []Key{
 	{Name: "listen", Default: "127.0.0.1:8080", Usage: "`host:port` to answer on",
 		set: func(c *Config, v string) error { return address(&c.Listen, v) }},
 	{Name: "base-url", Usage: "`URL` by which clients reach the server; FHIR is at URL/fhir (default http://LISTEN)",
@@ -68,30 +72,21 @@ var keys = []Key{
 	{Name: "log-format", Default: "text", Usage: "`form` of the log: text, or json",
 		set: func(c *Config, v string) error { return oneOf(&c.LogFormat, v, "text", "json") }},
 	{Name: "public", Default: "false", Switch: true, Usage: "let a sandbox listen where other machines reach it",
-		set: func(c *Config, v string) error {
-			var text string
-			err := oneOf(&text, v, "true", "false")
-			c.Public = text == "true"
-			return err
-		}},
+		set: func(c *Config, v string) error { return truth(&c.Public, v) }},
+	{Name: "hosts", Usage: "further `names` by which clients reach a server that listens on loopback only, as in fhir.internal dev.example.org:8443",
+		set: func(c *Config, v string) error { return hosts(&c.Hosts, v) }},
 	{Name: "clients", Usage: "clients that are there at every start, a `list` in the file", mask: count,
 		set: func(c *Config, v string) error { return list(&c.Clients, v) }},
 	{Name: "users", Usage: "users that are there at every start, a `list` in the file", mask: count,
 		set: func(c *Config, v string) error { return list(&c.Users, v) }},
-	{Name: "policies", Usage: "what users may see, names and `rules` in the file; all, self, related, care-team and readonly are built in",
+	{Name: "policies", mapping: true, Usage: "what users may see, names and `rules` in the file; all, self, related, care-team and readonly are built in",
 		set: func(c *Config, v string) error { return names(&c.Policies, v) }},
 	{Name: "sandbox-jwks", Usage: "`URL|FILE` of the public keys (JWK Set) of sandbox-key and sandbox-backend",
 		set: func(c *Config, v string) error { c.SandboxJWKS = v; return nil }},
 	{Name: "scope-texts", Usage: "`FILE` (JSON) with what scopes are called on the consent page, by language",
 		set: func(c *Config, v string) error { c.ScopeTexts = v; return nil }},
 	{Name: "stop-timeout", Default: "10s", Usage: "`time` that requests get to end when the server stops",
-		set: func(c *Config, v string) (err error) {
-			c.StopTimeout, err = time.ParseDuration(v)
-			if err != nil || c.StopTimeout < 0 {
-				return fmt.Errorf("%q is no length of time, as in 10s or 1m30s", v)
-			}
-			return nil
-		}},
+		set: func(c *Config, v string) error { return duration(&c.StopTimeout, v, 0, time.Hour) }},
 }
 
 // planned are keys of the design that do nothing yet.
@@ -199,6 +194,26 @@ func oneOf(to *string, v string, allowed ...string) error {
 		return fmt.Errorf("%q is not known: did you mean %s?", v, near)
 	}
 	return fmt.Errorf("%q is not known: use %s", v, strings.Join(allowed, " or "))
+}
+
+func truth(to *bool, v string) error {
+	var text string
+	err := oneOf(&text, v, "true", "false")
+	*to = text == "true"
+	return err
+}
+
+// duration takes a length of time between two.
+func duration(to *time.Duration, v string, least, most time.Duration) error {
+	d, err := time.ParseDuration(v)
+	switch {
+	case err != nil || d < 0:
+		return fmt.Errorf("%q is no length of time, as in 10s or 1m30s", v)
+	case d < least || d > most:
+		return fmt.Errorf("%s is not between %s and %s", d, least, most)
+	}
+	*to = d
+	return nil
 }
 
 // list takes a JSON array of objects; what is in them is for others to read.

@@ -31,6 +31,8 @@ type Claims struct {
 	PatchFormats      []string // media types, if there is patch
 	// Modifiers are those that work with a search parameter, without the colon; nil claims none.
 	Modifiers func(*r4.SearchParameter) []string
+	// Prefixes are those that the values of a search parameter take; nil claims none.
+	Prefixes func(*r4.SearchParameter) []string
 	// Searches are what a search takes besides the parameters of resources, with what it says.
 	Searches     []Search
 	Compartments []string // types whose compartments are searched
@@ -169,7 +171,7 @@ func (c *Claims) searches(typ string) (params []fhir.CapabilityStatementRestReso
 			continue
 		}
 		params = append(params, fhir.CapabilityStatementRestResourceSearchParam{
-			Name: p.Code, Definition: optional(p.URL), Type: paramTypes[p.Type], Documentation: optional(c.modifiers(p)),
+			Name: p.Code, Definition: optional(p.URL), Type: paramTypes[p.Type], Documentation: optional(c.uses(p)),
 		})
 		if p.Type == r4.Reference {
 			includes = append(includes, typ+":"+p.Code)
@@ -178,22 +180,27 @@ func (c *Claims) searches(typ string) (params []fhir.CapabilityStatementRestReso
 	return params, includes
 }
 
-// modifiers says which modifiers a parameter takes: "Modifiers: :missing :exact".
-func (c *Claims) modifiers(p *r4.SearchParameter) string {
-	if c.Modifiers == nil {
-		return ""
+// uses says how a parameter can be asked: "Modifiers: :missing. Prefixes: eq ne gt lt ge le sa eb ap."
+func (c *Claims) uses(p *r4.SearchParameter) string {
+	var modifiers, prefixes, text string
+	if c.Modifiers != nil {
+		for _, m := range c.Modifiers(p) {
+			modifiers += " :" + m
+		}
+		if len(p.Targets) > 0 {
+			modifiers += " :[type]"
+		}
 	}
-	text := ""
-	for _, m := range c.Modifiers(p) {
-		text += " :" + m
+	if c.Prefixes != nil {
+		prefixes = strings.Join(c.Prefixes(p), " ")
 	}
-	if len(p.Targets) > 0 {
-		text += " :[type]"
+	if modifiers != "" {
+		text = "Modifiers:" + modifiers + "."
 	}
-	if text == "" {
-		return ""
+	if prefixes != "" {
+		text = strings.TrimSpace(text + " Prefixes: " + prefixes + ".")
 	}
-	return "Modifiers:" + text
+	return text
 }
 
 // everywhere are the parameters of searches of every type.

@@ -62,6 +62,14 @@ func (p *parser) value(sp *r4.SearchParameter, mod Modifier, target, s string) (
 
 var prefixes = [...]string{Eq: "eq", Ne: "ne", Gt: "gt", Lt: "lt", Ge: "ge", Le: "le", Sa: "sa", Eb: "eb", Ap: "ap"}
 
+// Prefixes are the comparisons that may stand before a value of a parameter.
+func Prefixes(sp *r4.SearchParameter) []string {
+	if sp.Type == r4.Number || sp.Type == r4.Date || sp.Type == r4.Quantity {
+		return prefixes[:]
+	}
+	return nil
+}
+
 // prefix takes the comparison off an ordered value. What is no prefix stays and is then no number or date.
 func (p *parser) prefix(v *Value, s string) string {
 	for i, name := range prefixes {

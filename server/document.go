@@ -97,7 +97,7 @@ func (s *Server) capabilityStatement(table []route, date string, params *own.Set
 		Interactions: claims(table), Except: map[string][]string{"AuditEvent": {"update", "patch", "delete"}, "Binary": {"patch"}},
 		UpdateCreate: true, ConditionalCreate: true, ConditionalRead: true,
 		ConditionalUpdate: conditional(table, put), PatchFormats: patchFormats, Operations: operations(table),
-		Modifiers: search.Modifiers, Searches: searches(), Compartments: compartments.Compartments(),
+		Modifiers: search.Modifiers, Prefixes: search.Prefixes, Searches: searches(), Compartments: compartments.Compartments(),
 		Security: security, OAuth: oauth, Params: params,
 	}
 	if conditional(table, del) {

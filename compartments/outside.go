@@ -10,7 +10,7 @@ const (
 	InPatient          // can be a member of the Patient compartment: the members
 	Directory          // who and where, shared by all patients: visible
 	Subject            // outside the compartment but about a patient: visible if SubjectParam names the caller's patient
-	Linked             // visible through another visible resource only: Binary
+	Linked             // visible through another visible resource only: Binary (search.Linked)
 	Definitional       // knowledge without patients: visible
 )
 

@@ -16,7 +16,8 @@
 //	Chain(…, None) = None, Has(…, None) = None
 //	And{} and nil are None: a mistake opens nothing
 //
-// An Access set has no Chain or Has: what a caller sees may not depend on what others see.
+// An Access set has no Chain or Has: what a caller sees may not depend on what others see. Linked is the exception: Guard
+// writes it out as joins through what the same caller sees of other types (linked.go), never in a circle.
 //
 // Targets inside contained count at the last step of a chain, for callers who may search the target's type as a whole.
 //

@@ -42,8 +42,11 @@ type (
 	In struct{ Compartment fhir.Reference }
 	// InAny is membership of the compartment of some Patient of the panel.
 	InAny struct{ Panel Panel }
-	// Only is access.md D4: refers, in any element, to this Patient and to no other.
-	Only struct{ Compartment fhir.Reference }
+	// Only is access.md D4: refers, in any element, to this Patient and to no other; with OrNone also what refers to none.
+	Only struct {
+		Compartment fhir.Reference
+		OrNone      bool
+	}
 	// Sole is membership of this Patient's compartment and of no other Patient's: what new content under a patient/
 	// scope must be (access.md "Writes"). Only Match knows it: it is asked of content, never of a store.
 	Sole struct{ Compartment fhir.Reference }
@@ -61,6 +64,14 @@ type (
 		// Contained: resources of type Target inside the resource itself count too. Guard takes it away from callers who
 		// may search only a part of the type. Where X has a Chain or Has of its own it says nothing.
 		Contained bool
+	}
+	// Linked is what is visible through other resources only (access.md "Linked types"): Guard puts in its place what that
+	// means for the type. Until then nothing is in it.
+	Linked struct{}
+	// Every is what refers by P to something, and to nothing but current resources that are in Of.
+	Every struct {
+		P  *r4.SearchParameter
+		Of *Sight
 	}
 	// Has is _has:Observation:patient:code=…: some resource of type Source in X refers to this one by P.
 	Has struct {
@@ -90,6 +101,8 @@ func (Only) expr()    {}
 func (Sole) expr()    {}
 func (SoleAny) expr() {}
 func (Chain) expr()   {}
+func (Linked) expr()  {}
+func (Every) expr()   {}
 func (Has) expr()     {}
 
 func (e Const) String() string   { return printed(e) }
@@ -106,6 +119,8 @@ func (e Only) String() string    { return printed(e) }
 func (e Sole) String() string    { return printed(e) }
 func (e SoleAny) String() string { return printed(e) }
 func (e Chain) String() string   { return printed(e) }
+func (e Linked) String() string  { return printed(e) }
+func (e Every) String() string   { return printed(e) }
 func (e Has) String() string     { return printed(e) }
 
 // Modifier is the part behind the colon of a parameter's name. :missing is an Expr of its own, :[type] becomes part of

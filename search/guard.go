@@ -193,12 +193,18 @@ func guardAll(list []Expr, a Access) []Expr {
 }
 
 // allowed is the set of a, None if a gives none.
-func allowed(a Access, i Interaction, typ string) Expr {
+func allowed(a Access, i Interaction, typ string) Expr { return allowedBelow(anyHeight, a, i, typ) }
+
+// allowedBelow is allowed without what is linked at that height or above.
+func allowedBelow(below int, a Access, i Interaction, typ string) Expr {
 	if a == nil {
 		return None
 	}
 	if x := a.Allowed(i, typ); x != nil {
-		return x
+		if height(typ) == 0 {
+			return x
+		}
+		return link(x, typ, below, a)
 	}
 	return None
 }

@@ -15,6 +15,16 @@ type World struct {
 	Index *index.Indexer // how values are extracted; nil is the zero Indexer
 	// Each calls f for the current resources of a type until f returns false; nil is an empty world.
 	Each func(typ string, f func(*fhir.Resource) bool)
+	// Probe, if it is there, answers Has and Every instead of Each.
+	Probe Prober
+}
+
+// A Prober answers questions about other resources without walking over all of them.
+type Prober interface {
+	// Sees says whether there is a current resource of that type and id, and x holds it.
+	Sees(typ, id string, x Expr) bool
+	// Refers is Has of the resource of that type and id.
+	Refers(e Has, typ, id string) bool
 }
 
 // Match says whether res is in the set e: the reference semantics (search.md), straight on the values of the
@@ -63,8 +73,14 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 		}
 		return len(patients) > 0 && !slices.ContainsFunc(patients, func(r fhir.Reference) bool { return !r.Local() || !e.Panel.Has(r.ID) })
 	case Only:
+		if e.OrNone && w.indexer().NoPatient(res) {
+			return true
+		}
 		patient, ok := w.indexer().OnlyPatient(res)
 		return ok && patient == e.Compartment
+	case Every:
+		refs := w.References(e.P, res)
+		return len(refs) > 0 && !slices.ContainsFunc(refs, func(r fhir.Reference) bool { return !r.Local() || !w.sees(r, e.Of.Of(r.Type)) })
 	case Chain:
 		return w.matchChain(&e, res)
 	case Has:
@@ -142,8 +158,26 @@ func (w World) matchChain(e *Chain, res *fhir.Resource) bool {
 	return found
 }
 
+// sees says whether the current resource that r names is in x.
+func (w World) sees(r fhir.Reference, x Expr) bool {
+	found := false
+	switch {
+	case w.Probe != nil:
+		return w.Probe.Sees(r.Type, r.ID, x)
+	case w.Each != nil:
+		w.Each(r.Type, func(res *fhir.Resource) bool {
+			found = res.ID == r.ID && Match(w, x, res)
+			return !found
+		})
+	}
+	return found
+}
+
 // matchHas: some resource of type Source that is in X refers to this one by P.
 func (w World) matchHas(e *Has, res *fhir.Resource) bool {
+	if w.Probe != nil {
+		return w.Probe.Refers(*e, res.Type, res.ID)
+	}
 	found := false
 	if w.Each != nil {
 		w.Each(e.Source, func(source *fhir.Resource) bool {
@@ -179,7 +213,7 @@ func contained(res *fhir.Resource, id string) *fhir.Resource {
 	return found
 }
 
-// Joins says whether e looks at other resources: it has a Chain or a Has.
+// Joins says whether e joins other resources: it has a Chain or a Has.
 func Joins(e Expr) bool {
 	switch e := e.(type) {
 	case And:

@@ -39,7 +39,15 @@ func appendExpr(b []byte, e Expr) []byte {
 	case InAny:
 		return appendText(append(b, "in-any:"...), e.Panel.String())
 	case Only:
-		return append(append(b, "only:"...), e.Compartment.String()...)
+		b = append(append(b, "only:"...), e.Compartment.String()...)
+		if e.OrNone {
+			b = append(b, "-or-none"...)
+		}
+		return b
+	case Linked:
+		return append(b, "linked"...)
+	case Every:
+		return append(append(append(b, "(every "...), e.P.Code...), " seen)"...)
 	case Sole:
 		return append(append(b, "sole:"...), e.Compartment.String()...)
 	case SoleAny:

@@ -31,7 +31,12 @@ func TestAccess(t *testing.T) {
 		{"patient/*.rs", "1", search.Read, "Group", "(and in:Patient/1 only:Patient/1)"},
 		{"patient/*.rs", "1", search.Search, "Device", "patient=Patient/1"},
 		{"patient/*.rs?_tag=a", "1", search.Search, "Organization", "_tag=a"},
-		{"patient/*.rs", "1", search.Search, "Binary", "(or)"},
+		{"patient/*.rs", "1", search.Search, "Binary", "linked"},
+		{"user/*.cruds", "1", search.Search, "Binary", "none"}, // nobody's
+		{"system/*.rs", "1", search.Search, "Binary", "all"},
+		{"patient/*.cruds", "1", search.Create, "Binary", "none"},
+		{"patient/*.rs", "1", search.Search, "Provenance", "(or (and in:Patient/1 only:Patient/1) (and only:Patient/1-or-none linked))"},
+		{"patient/*.cruds", "1", search.Update, "Provenance", "(and in:Patient/1 only:Patient/1)"},
 		{"patient/*.rs", "1", search.Search, "Bundle", "none"},
 	} {
 		got := parse(t, c.scopes).Access(Context{Patient: c.patient}).Allowed(c.i, c.typ)

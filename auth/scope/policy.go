@@ -112,6 +112,9 @@ func panelReach(panel search.Panel, i search.Interaction, typ string) search.Exp
 		if typ == "AuditEvent" && writes(i) || typ == "Patient" && (i == search.Create || i == search.Delete) {
 			return search.None
 		}
+		if typ == "Provenance" && !writes(i) {
+			return search.Or{search.InAny{Panel: panel}, search.Linked{}}
+		}
 		return search.InAny{Panel: panel}
 	case compartments.Subject:
 		e := search.Param{P: subjectParam(typ), Any: make([]search.Value, 0, len(panel.IDs()))}
@@ -133,7 +136,7 @@ func sharedReach(i search.Interaction, typ string) search.Expr {
 	case compartments.Directory, compartments.Definitional:
 		return search.All
 	case compartments.Linked:
-		return search.Or{} // granted, but nothing is in reach: linked types are not followed yet
+		return search.Linked{}
 	}
 	return search.None
 }

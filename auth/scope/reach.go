@@ -17,6 +17,9 @@ func (a *Access) reach(l Level, i search.Interaction, typ string) search.Expr {
 		if a.ctx.User == nil || writes(i) && (typ == "AuditEvent" || changesBehaviour(typ)) { // by system/ only
 			return search.None
 		}
+		if typ == "Binary" && i != search.Create { // access.md D8
+			return search.Linked{}
+		}
 		return search.All // that the policy leaves
 	}
 	return search.None
@@ -25,7 +28,10 @@ func (a *Access) reach(l Level, i search.Interaction, typ string) search.Expr {
 // contentReach is what new content must be in.
 func (a *Access) contentReach(l Level, i search.Interaction, typ string) search.Expr {
 	e := a.reach(l, i, typ)
-	if l != Patient || e == search.None || e == search.All {
+	switch {
+	case e == search.Linked{}: // new content is linked later
+		return search.All
+	case l != Patient || e == search.None || e == search.All:
 		return e
 	}
 	if compartments.ClassOf(typ) == compartments.Subject {
@@ -58,8 +64,10 @@ func (a *Access) patientReach(i search.Interaction, typ string) search.Expr {
 		switch {
 		case typ == "AuditEvent" && writes(i), typ == "Patient" && (i == search.Create || i == search.Delete):
 			return search.None
+		case typ == "Provenance" && !writes(i):
+			return search.Or{a.alone(), search.And{search.Only{Compartment: a.patient(), OrNone: true}, search.Linked{}}}
 		case compartments.NeedsOnly(typ):
-			return search.And{search.In{Compartment: a.patient()}, search.Only{Compartment: a.patient()}}
+			return a.alone()
 		}
 		return search.In{Compartment: a.patient()}
 	case compartments.Subject:
@@ -67,6 +75,11 @@ func (a *Access) patientReach(i search.Interaction, typ string) search.Expr {
 		return search.Param{P: subjectParam(typ), Any: []search.Value{{Raw: ref.String(), Ref: ref}}}
 	}
 	return sharedReach(i, typ)
+}
+
+// alone is the compartment without what refers to any other Patient.
+func (a *Access) alone() search.Expr {
+	return search.And{search.In{Compartment: a.patient()}, search.Only{Compartment: a.patient()}}
 }
 
 func (a *Access) patient() fhir.Reference {

@@ -40,7 +40,10 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 // value takes a value from the pass.
 func (b *builder) value(l *leaf, v *Value) {
 	if l.link {
-		b.add(NumLink, FormReference, b.join(v.Ref.Type, '/', v.Ref.ID))
+		b.add(NumLink, FormPresent, "")
+		if v.Ref.Local() {
+			b.add(NumLink, FormReference, b.join(v.Ref.Type, '/', v.Ref.ID))
+		}
 		return
 	}
 	b.terms(l.p, v)

@@ -162,7 +162,7 @@ func TestLinks(t *testing.T) {
 		{`{"resourceType":"Media","content":{"url":"Binary/1/_history/2"}}`, "ref:Binary/1"},
 		{`{"resourceType":"DiagnosticReport","presentedForm":[{"url":"Binary/1"}]}`, "ref:Binary/1"},
 		{`{"resourceType":"Binary","securityContext":{"reference":"Patient/1"}}`, "ref:Patient/1"},
-		{`{"resourceType":"Binary","securityContext":{"identifier":{"value":"1"}}}`, ""},
+		{`{"resourceType":"Binary","securityContext":{"identifier":{"value":"1"}}}`, "present"},
 		{`{"resourceType":"Communication","payload":[{"contentAttachment":{"url":"Binary/1"}}]}`, ""},
 	} {
 		if got := termsOf(x.Entries(parse(t, c.body)), NumLink); got != c.want {

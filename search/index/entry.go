@@ -31,7 +31,7 @@ const (
 const (
 	NumIn   uint16 = 0xFF00 + iota // compartment membership
 	NumOnly                        // access.md D4
-	NumLink                        // Binary: attachment and securityContext references (access.md D8)
+	NumLink                        // attachments that are Binaries, and a Binary's securityContext (access.md D8)
 )
 
 // Term is an exact string under which a resource is found.

@@ -226,9 +226,6 @@ func (s *pass) reference(l *leaf, it fhirpath.Item) {
 		}
 		v.Ref = fhir.Reference{Type: it.Type, ID: it.Node.Str("id")}
 	}
-	if l.link && !v.Ref.Local() {
-		return
-	}
 	s.emit(l, &v)
 }
 

@@ -6,9 +6,20 @@ import "github.com/firewarden/firewarden/internal/fhir"
 // and extensions included (access.md D4). ok is false if there is none, if there are several, and if any reference
 // may mean another patient: a Patient of another server, a contained Patient, or one that is named by its identifier.
 func (x *Indexer) OnlyPatient(res *fhir.Resource) (patient fhir.Reference, ok bool) {
+	o := x.patients(res)
+	return fhir.Reference{Type: "Patient", ID: o.id}, o.id != "" && !o.other
+}
+
+// NoPatient says whether no reference in the resource may mean a Patient.
+func (x *Indexer) NoPatient(res *fhir.Resource) bool {
+	o := x.patients(res)
+	return o.id == "" && !o.other
+}
+
+func (x *Indexer) patients(res *fhir.Resource) only {
 	o := only{base: x.Base, root: res.Root}
 	o.walk(res.Root)
-	return fhir.Reference{Type: "Patient", ID: o.id}, o.id != "" && !o.other
+	return o
 }
 
 type only struct {

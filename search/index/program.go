@@ -146,16 +146,25 @@ func parameter(p *r4.SearchParameter, typ string) *program {
 	return g
 }
 
-// links are the elements that NumLink is made of: R4 has no search parameters for them.
-var links = map[string][]*r4.SearchParameter{
-	"DocumentReference": {link("DocumentReference.content.attachment.url")},
-	"Media":             {link("Media.content.url")},
-	"DiagnosticReport":  {link("DiagnosticReport.presentedForm.url")},
-	"Binary":            {link("Binary.securityContext")},
+// Link is the parameter of NumLink of a type: what of DocumentReference, Media and DiagnosticReport names a Binary, and the
+// securityContext of a Binary. nil for other types.
+func Link(typ string) *r4.SearchParameter {
+	if list := links[typ]; list != nil {
+		return list[0]
+	}
+	return nil
 }
 
-func link(path string) *r4.SearchParameter {
-	return &r4.SearchParameter{Num: NumLink, Type: r4.Reference, Expression: path, CaseSensitive: true}
+// links are the elements that NumLink is made of: R4 has no search parameters for them.
+var links = map[string][]*r4.SearchParameter{
+	"DocumentReference": {link("DocumentReference", "content.attachment.url")},
+	"Media":             {link("Media", "content.url")},
+	"DiagnosticReport":  {link("DiagnosticReport", "presentedForm.url")},
+	"Binary":            {link("Binary", "securityContext")},
+}
+
+func link(typ, path string) *r4.SearchParameter {
+	return &r4.SearchParameter{Code: "(" + path + ")", Num: NumLink, Type: r4.Reference, Base: typ, Expression: typ + "." + path, CaseSensitive: true}
 }
 
 func compile(typ string, params []*r4.SearchParameter) *program {

@@ -19,23 +19,28 @@ type (
 	}
 )
 
-func (ref) node()  {}
-func (back) node() {}
+func (ref) node()    {}
+func (back) node()   {}
+func (probed) node() {}
 
 // and is the intersection: flat, without All, None if a member is, the most selective members first. An And of
-// nothing but All is All. A Verify of All is put around the others, and tests what they leave.
+// nothing but All is All. A test of some node is put around all others, and tests what they leave.
 func and(list []Node) Node {
-	var tests []Verify
-	list = slices.DeleteFunc(slices.Clone(list), func(n Node) bool {
-		v, ok := n.(Verify)
-		if ok = ok && v.X == (All{}); ok {
-			tests = append(tests, v)
+	var tests []interface{ over(Node) Node }
+	list = slices.Clone(list)
+	for i, n := range list {
+		switch n := n.(type) {
+		case Verify:
+			if n.X == (All{}) {
+				tests, list[i] = append(tests, n), n.X
+			}
+		case probed:
+			tests, list[i] = append(tests, n), n.x
 		}
-		return ok
-	})
+	}
 	n := intersection(list)
-	for _, v := range tests {
-		n = v.over(n)
+	for _, t := range tests {
+		n = t.over(n)
 	}
 	return n
 }

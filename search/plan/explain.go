@@ -120,6 +120,8 @@ func (b *explainer) node(depth int, n Node) {
 		b.list(depth, "not", []Node{n.X})
 	case Verify:
 		b.list(depth, "verify", []Node{n.X})
+	case probed:
+		b.list(depth, "probe "+n.e.String(), []Node{n.x})
 	case ref:
 		b.line(depth, "refers by "+n.p.Code+" to "+n.target)
 		(&explainer{typ: n.target}).into(b, depth+1, n.of)
@@ -173,6 +175,8 @@ func (b *explainer) name(num uint16) string {
 		return "in"
 	case index.NumOnly:
 		return "only"
+	case index.NumLink:
+		return "link"
 	}
 	if p := b.param(num); p != nil {
 		return p.Code

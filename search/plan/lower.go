@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/firewarden/firewarden/conformance/r4"
-	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 )
@@ -174,11 +173,19 @@ func (l lowering) exact(e search.Expr) (Node, error) {
 	if err != nil || rest == nil {
 		return n, err
 	}
-	return verify(n, keep(l.index, rest)), nil
+	return l.tested(n, rest), nil
+}
+
+// tested is the members of n that are in rest.
+func (l lowering) tested(n Node, rest search.Expr) Node {
+	if search.Probes(rest) {
+		return probed{x: n, e: rest, index: l.index}.over(n)
+	}
+	return verify(n, keep(l.index, rest))
 }
 
 // near is a node and what remains to be tested: e is those members of the node that are in rest too; a nil rest is
-// everything. A rest has no Chain or Has.
+// everything. A rest has no Chain or Has, but perhaps an Every.
 func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 	switch e := e.(type) {
 	case search.Const:
@@ -213,7 +220,12 @@ func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 		return inAny(e.Panel), nil, nil
 	case search.Sole:
 		return Term{Num: index.NumIn, Form: index.FormIn, Text: e.Compartment.String()}, e, nil
+	case search.Every:
+		return missing(e.P.Num, false), e, nil
 	case search.Only:
+		if e.OrNone {
+			return All{}, e, nil
+		}
 		return Term{Num: index.NumOnly, Form: index.FormOnly, Text: e.Compartment.String()}, nil, nil
 	case search.Chain:
 		n, err := l.chain(e)
@@ -280,7 +292,7 @@ func (l lowering) or(e search.Or) (Node, search.Expr, error) {
 		nodes = append(nodes, n)
 		if r != nil {
 			rest = e
-			n = verify(n, keep(l.index, r))
+			n = l.tested(n, r)
 		}
 		exact = append(exact, n)
 	}
@@ -312,11 +324,8 @@ func (l lowering) chain(e search.Chain) (Node, error) {
 func keep(x *index.Indexer, e search.Expr) func(*Row) (bool, error) {
 	w := search.World{Index: x}
 	return func(r *Row) (bool, error) {
-		res, err := fhir.Parse(r.Body, fhir.Limits{})
-		if err != nil {
-			return false, fmt.Errorf("parse the stored %s/%s version %d: %w", r.Type, r.ID, r.Version, err)
-		}
-		return search.Match(w, e, res), nil
+		res, err := parsed(r)
+		return err == nil && search.Match(w, e, res), err
 	}
 }
 

@@ -51,7 +51,7 @@ func (p *Plan) sees(ctx context.Context, src Source, r *Row) (bool, error) {
 	}
 	for v := *r; ; {
 		if !v.Deleted {
-			return keep(p.index, p.allowed)(&v)
+			return matches(ctx, src, p.index, p.allowed, &v)
 		}
 		if v.Version <= 1 {
 			return false, nil

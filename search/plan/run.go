@@ -94,6 +94,8 @@ func resolve(ctx context.Context, src Source, n Node) (Node, error) {
 			return nil, err
 		}
 		return n.over(x), nil
+	case probed:
+		return n.resolve(ctx, src)
 	case ref:
 		return n.resolve(ctx, src)
 	case back:
@@ -116,7 +118,7 @@ func resolveAll(ctx context.Context, src Source, list []Node, join func([]Node) 
 	return join(out), nil
 }
 
-// joins says whether a ref or back is in n.
+// joins says whether a ref, back or probed is in n.
 func joins(n Node) bool {
 	switch n := n.(type) {
 	case And:
@@ -127,7 +129,7 @@ func joins(n Node) bool {
 		return joins(n.X)
 	case Verify:
 		return joins(n.X)
-	case ref, back:
+	case ref, back, probed:
 		return true
 	}
 	return false

@@ -100,6 +100,15 @@ func (s *Service) in(e search.Expr, res *fhir.Resource) bool {
 	return search.Match(search.World{Index: s.Indexer}, e, res)
 }
 
+// readable says whether the caller has r on a resource as it is written. What makes it visible is what was there before.
+func (s *Service) readable(ctx context.Context, src plan.Source, c Caller, res *fhir.Resource) (bool, error) {
+	p, err := plan.Lower(search.GuardRead(res.Type, res.ID, search.Read, c.Access), s.Indexer)
+	if err != nil {
+		return false, err
+	}
+	return plan.Admits(ctx, src, p, res)
+}
+
 // instance gives the current version of an instance as the letter shows it; found is false for hidden and absent.
 func (s *Service) instance(ctx context.Context, src plan.Source, c Caller, i search.Interaction, typ, id string) (plan.Row, bool, error) {
 	p, err := plan.Lower(search.GuardRead(typ, id, i, c.Access), s.Indexer)

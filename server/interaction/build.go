@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strconv"
@@ -13,14 +14,14 @@ import (
 )
 
 // build makes the new version and checks that the caller may leave it so.
-func (s *Service) build(c Caller, o *op, at time.Time, edits []fhir.Edit) error {
+func (s *Service) build(ctx context.Context, src plan.Source, c Caller, o *op, at time.Time, edits []fhir.Edit) error {
 	o.result, o.next = Result{}, nil
 	switch {
 	case o.letter == search.Delete:
 		o.delete(at)
 		return nil
 	case !o.write:
-		return s.unwritten(c, o)
+		return s.unwritten(ctx, src, c, o)
 	}
 	row := o.version(o.old, at)
 	stamp := fhir.Stamp{
@@ -49,7 +50,11 @@ func (s *Service) build(c Caller, o *op, at time.Time, edits []fhir.Edit) error 
 		return errContent
 	}
 	o.next = []store.Write{{Row: row, Resource: next, Fresh: o.id == o.fresh}}
-	o.result = Result{Row: row, Readable: s.in(c.allowed(search.Read, o.typ), next)}
+	readable, err := s.readable(ctx, src, c, next)
+	if err != nil {
+		return err
+	}
+	o.result = Result{Row: row, Readable: readable}
 	if o.old == nil || o.old.Deleted {
 		o.result.Effect = Created
 	}
@@ -95,7 +100,7 @@ func (o *op) delete(at time.Time) {
 var unlimited = fhir.Limits{Depth: math.MaxInt, Bytes: math.MaxInt, Nodes: math.MaxInt}
 
 // unwritten answers a create that writes nothing.
-func (s *Service) unwritten(c Caller, o *op) error {
+func (s *Service) unwritten(ctx context.Context, src plan.Source, c Caller, o *op) error {
 	if o.found == nil {
 		return nil // its twin answers
 	}
@@ -103,6 +108,7 @@ func (s *Service) unwritten(c Caller, o *op) error {
 	if err != nil {
 		return fmt.Errorf("parse stored %s/%s: %s", o.typ, o.found.ID, err.Error())
 	}
-	o.result = Result{Row: *o.found, Readable: s.in(c.allowed(search.Read, o.typ), have)}
-	return nil
+	readable, err := s.readable(ctx, src, c, have)
+	o.result = Result{Row: *o.found, Readable: readable}
+	return err
 }

@@ -109,7 +109,7 @@ func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, er
 		if err != nil {
 			return err
 		}
-		if err := x.build(caller, o, at, edits); err != nil {
+		if err := x.build(ctx, src, caller, o, at, edits); err != nil {
 			return o.entry.at(err)
 		}
 		return o.entry.at(x.Parameters.check(o.next))

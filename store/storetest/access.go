@@ -30,6 +30,11 @@ func (a access) Allowed(i search.Interaction, typ string) search.Expr {
 	}
 }
 
+// may is what a caller sees by a letter, as Guard has it.
+func may(a search.Access, i search.Interaction, typ string) search.Expr {
+	return search.GuardRead(typ, "", i, a).Allowed()
+}
+
 // uniform says whether r and s reach the same.
 func (a access) uniform() bool {
 	for typ := range instances {
@@ -73,6 +78,15 @@ func (m maker) access() access {
 // reach draws the set of one type.
 func (m maker) reach(typ string) search.Expr {
 	in := search.In{Compartment: fhir.Reference{Type: "Patient", ID: m.whose}}
+	if (typ == "Binary" || typ == "Provenance") && m.oneIn(2) {
+		switch m.IntN(3) {
+		case 0:
+			return search.Or{search.And{in, search.Only{Compartment: in.Compartment}}, search.And{search.Only{Compartment: in.Compartment, OrNone: true}, search.Linked{}}}
+		case 1:
+			return search.Or{search.And{search.Linked{}, m.constraint(typ)}, search.And{m.constraint(typ), search.Linked{}}}
+		}
+		return search.Linked{}
+	}
 	switch m.IntN(12) {
 	case 0:
 		return search.None
@@ -94,7 +108,7 @@ func (m maker) reach(typ string) search.Expr {
 	}
 	other := search.Expr(search.In{Compartment: fhir.Reference{Type: "Patient", ID: m.one(instances["Patient"]...)}})
 	if m.oneIn(3) {
-		other = search.Only(in)
+		other = search.Only{Compartment: in.Compartment}
 	}
 	return search.Or{search.And{other, m.constraint(typ)}, m.constraint(typ), search.And{in, m.constraint(typ)}}
 }

@@ -30,6 +30,16 @@ func (m maker) resource(typ string) object {
 		m.valueSet(o)
 	case "CodeSystem":
 		m.codeSystem(o)
+	case "DocumentReference":
+		o["status"] = "current"
+		m.set(o, "subject", m.ref("Patient"))
+		m.set(o, "type", m.concept)
+		o["content"] = m.some(func() any { return object{"attachment": object{"url": "Binary/" + pick(m, instances["Binary"])}} })
+	case "Binary":
+		o["contentType"], o["data"] = m.one("text/plain", "image/png"), "AAAA"
+		if m.oneIn(3) {
+			o["securityContext"] = m.ref("Patient", "Observation", "DocumentReference", "Provenance", "Binary")()
+		}
 	}
 	if m.oneIn(4) {
 		o["text"] = m.narrative()
@@ -201,7 +211,7 @@ func (m maker) group(o object) {
 }
 
 func (m maker) provenance(o object) {
-	o["target"] = m.some(m.ref("Patient", "Observation", "Encounter"))
+	o["target"] = m.some(m.ref("Patient", "Observation", "Observation", "Encounter", "Binary", "Provenance"))
 	o["recorded"] = m.instant()
 	o["agent"] = m.some(func() any { return object{"who": m.ref("Practitioner", "Patient")(), "type": m.concept()} })
 	switch m.IntN(3) {

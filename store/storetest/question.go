@@ -64,6 +64,8 @@ var asked = map[string][]string{
 	"RiskAssessment":    {"subject", "patient", "date", "condition", "probability", "risk"},
 	"ValueSet":          {"url", "version", "status", "reference"},
 	"CodeSystem":        {"url", "status", "code", "content-mode"},
+	"DocumentReference": {"subject", "patient", "type", "status"},
+	"Binary":            {"_id"},
 	"Location":          {"name", "identifier", "address", "address-city", "near", "partof"},
 }
 
@@ -223,7 +225,7 @@ func (m maker) among(pass func(*version) bool) *version {
 
 // param draws a parameter of a type and the values that it takes in a resource, usually one that has some.
 func (m maker) param(typ string, about *version) (*r4.SearchParameter, []index.Value) {
-	codes := append(slices.Clone(asked[typ]), everyType...)
+	codes := slices.DeleteFunc(append(slices.Clone(asked[typ]), everyType...), func(code string) bool { return r4.Lookup(typ, code) == nil })
 	if about != nil && !m.oneIn(6) {
 		for range 20 {
 			p := param(typ, pick(m, codes))

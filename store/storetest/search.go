@@ -104,7 +104,7 @@ func (s *memorySnapshot) included(found map[*version]bool, inc search.Include, a
 		if !ref.Local() || inc.Target != "" && inc.Target != ref.Type {
 			continue
 		}
-		allowed := search.Or{a.Allowed(search.Read, ref.Type), a.Allowed(search.Search, ref.Type)}
+		allowed := search.Or{may(a, search.Read, ref.Type), may(a, search.Search, ref.Type)}
 		now := s.now[instance{ref.Type, ref.ID}]
 		for _, v := range s.log {
 			if v.Type != ref.Type || v.ID != ref.ID || v.Deleted {
@@ -140,7 +140,7 @@ func (s *memorySnapshot) including(found map[*version]bool, inc search.Include, 
 		return
 	}
 	for _, v := range s.now {
-		if v.Deleted || !s.sees(a.Allowed(search.Search, v.Type), v) {
+		if v.Deleted || !s.sees(may(a, search.Search, v.Type), v) {
 			continue
 		}
 		for _, value := range s.references(inc, v) {
@@ -167,7 +167,7 @@ func (m *Memory) Visible(i search.Interaction, a search.Access) *Memory {
 	s := m.view()
 	out := NewMemory()
 	for _, v := range s.log {
-		allowed := a.Allowed(i, v.Type)
+		allowed := may(a, i, v.Type)
 		if !s.sees(allowed, v) || !s.sees(allowed, s.now[instance{v.Type, v.ID}]) {
 			continue
 		}

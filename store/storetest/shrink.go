@@ -36,7 +36,7 @@ func (d *differential) shrink(f *failure) *failure {
 		}
 		if f.q != nil {
 			f.shrinkQuestion(smaller)
-		} else {
+		} else if f.a.search != nil {
 			f.a.shrink(func(a access) bool { g := *f; g.a = a; return smaller(g) })
 		}
 		for i := range f.ops {

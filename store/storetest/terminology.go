@@ -162,8 +162,8 @@ func (s codeSet) has(c coding) bool { return s.codes[c] || s.whole[c.system] }
 func (p *plainly) visible(typ string, pass func(*version) bool) *fhir.Resource {
 	var found []*version
 	for _, v := range p.s.now {
-		may := search.Or{p.a.Allowed(search.Read, typ), p.a.Allowed(search.Search, typ)}
-		if v.Type == typ && !v.Deleted && pass(v) && search.Match(p.s.world(), may, v.res) {
+		seen := search.Or{may(p.a, search.Read, typ), may(p.a, search.Search, typ)}
+		if v.Type == typ && !v.Deleted && pass(v) && search.Match(p.s.world(), seen, v.res) {
 			found = append(found, v)
 		}
 	}
@@ -323,7 +323,7 @@ func (p *plainly) hierarchy(mod search.Modifier, of fhir.Reference) map[string]b
 	for before := 0; before != len(ids); {
 		before = len(ids)
 		for _, v := range p.s.now {
-			if v.Type != of.Type || v.Deleted || !search.Match(p.s.world(), p.a.Allowed(search.Search, v.Type), v.res) {
+			if v.Type != of.Type || v.Deleted || !search.Match(p.s.world(), may(p.a, search.Search, v.Type), v.res) {
 				continue
 			}
 			for _, whole := range p.s.world().References(search.PartOf(v.Type), v.res) {

@@ -53,12 +53,14 @@ var instances = map[string][]string{
 	"Location":          {"l1", "l2", "l3", "absent"},
 	"ValueSet":          {"s1", "s2", "s3", "absent"},
 	"CodeSystem":        {"a1", "a2", "absent"},
+	"DocumentReference": {"d1", "d2", "absent"},
+	"Binary":            {"b1", "b2", "b3", "absent"},
 }
 
 // worldTypes are the types of a world, those that are drawn more often more than once.
 var worldTypes = []string{"Patient", "Patient", "Practitioner", "Encounter", "Encounter", "Observation", "Observation",
 	"Observation", "Observation", "Condition", "MedicationRequest", "Group", "Provenance", "RiskAssessment",
-	"Location", "Location", "ValueSet", "CodeSystem"}
+	"Location", "Location", "ValueSet", "CodeSystem", "DocumentReference", "Binary", "Binary"}
 
 // world draws the writes of a world.
 func (m maker) world() []op {

@@ -1,0 +1,109 @@
+package search
+
+import (
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/search/index"
+)
+
+// Sight is what a caller sees of each type, by r or s: what Linked looks through. It looks through other linked types
+// only if they stand lower, so nothing depends on itself.
+type Sight struct {
+	access Access
+	below  int // of linked types those that stand lower
+}
+
+// Of is what is seen of a type.
+func (s *Sight) Of(typ string) Expr {
+	read, found := allowedBelow(s.below, s.access, Read, typ), allowedBelow(s.below, s.access, Search, typ)
+	if read == All || equal(read, found) {
+		return read
+	}
+	return Or{read, found}
+}
+
+// height is where a linked type stands; 0 if it is none.
+func height(typ string) int {
+	switch typ {
+	case "Binary":
+		return 1
+	case "Provenance":
+		return 2
+	}
+	return 0
+}
+
+// anyHeight is above all linked types.
+const anyHeight = 3
+
+// attaching are the types that show a Binary (access.md D8).
+var attaching = []string{"DiagnosticReport", "DocumentReference", "Media"}
+
+// linked is what Linked means for a type.
+//
+//	Binary      its securityContext is visible; without one, something visible has it as an attachment
+//	Provenance  it has targets, none is a Patient, and all are visible
+func linked(typ string, a Access) Expr {
+	sight := &Sight{a, height(typ)}
+	switch typ {
+	case "Binary":
+		context := index.Link(typ)
+		attached := Or{Missing{context, false}}
+		for _, t := range attaching {
+			attached = append(attached, Has{Source: t, P: index.Link(t), X: sight.Of(t)})
+		}
+		return And{attached, Or{Missing{context, true}, Every{context, sight}}}
+	case "Provenance":
+		return And{Missing{r4.Lookup(typ, "patient"), true}, Every{r4.Lookup(typ, "target"), sight}}
+	}
+	return None
+}
+
+// link replaces Linked in what an Access gives for a type.
+func link(e Expr, typ string, below int, a Access) Expr {
+	switch e := e.(type) {
+	case Linked:
+		if h := height(typ); h > 0 && h < below {
+			return linked(typ, a)
+		}
+		return None
+	case And:
+		return And(linkAll(e, typ, below, a))
+	case Or:
+		return Or(linkAll(e, typ, below, a))
+	case Not:
+		return Not{link(e.X, typ, below, a)}
+	}
+	return e
+}
+
+func linkAll(list []Expr, typ string, below int, a Access) []Expr {
+	out := make([]Expr, len(list))
+	for i, x := range list {
+		out[i] = link(x, typ, below, a)
+	}
+	return out
+}
+
+// Probes says whether e looks at other resources one by one: it has an Every.
+func Probes(e Expr) bool {
+	switch e := e.(type) {
+	case And:
+		return anyProbes(e)
+	case Or:
+		return anyProbes(e)
+	case Not:
+		return Probes(e.X)
+	case Every:
+		return true
+	}
+	return false
+}
+
+func anyProbes(list []Expr) bool {
+	for _, x := range list {
+		if Probes(x) {
+			return true
+		}
+	}
+	return false
+}

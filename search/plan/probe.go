@@ -1,0 +1,99 @@
+package plan
+
+import (
+	"context"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
+)
+
+// probed is the members of x that are in e, which looks at other resources one by one (search.Every): Run makes it a
+// Verify that reads them.
+type probed struct {
+	x     Node
+	e     search.Expr
+	index *index.Indexer
+}
+
+// over is the members of n that are in p.e.
+func (p probed) over(n Node) Node {
+	if _, none := n.(None); none {
+		return n
+	}
+	p.x = n
+	return p
+}
+
+func (p probed) resolve(ctx context.Context, src Source) (Node, error) {
+	x, err := resolve(ctx, src, p.x)
+	if err != nil {
+		return nil, err
+	}
+	return verify(x, func(r *Row) (bool, error) { return matches(ctx, src, p.index, p.e, r) }), nil
+}
+
+// matches says whether a row, of whatever version, is in e, by the reference semantics; what e says of other resources
+// is asked of src.
+func matches(ctx context.Context, src Source, x *index.Indexer, e search.Expr, r *Row) (bool, error) {
+	res, err := parsed(r)
+	if err != nil {
+		return false, err
+	}
+	return in(ctx, src, x, e, res)
+}
+
+func in(ctx context.Context, src Source, x *index.Indexer, e search.Expr, res *fhir.Resource) (bool, error) {
+	p := &prober{ctx: ctx, src: src, index: x}
+	ok := search.Match(search.World{Index: x, Probe: p}, e, res)
+	return ok && p.err == nil, p.err
+}
+
+// Admits says whether content, stored or not, is in the set of a GuardRead plan as far as that does not depend on its
+// id being there.
+func Admits(ctx context.Context, src Source, p Plan, content *fhir.Resource) (bool, error) {
+	switch p.allowed {
+	case search.All:
+		return true, nil
+	case nil, search.None:
+		return false, nil
+	}
+	return in(ctx, src, p.index, p.allowed, content)
+}
+
+// prober answers what a test asks of other resources. After an error nothing is there.
+type prober struct {
+	ctx   context.Context
+	src   Source
+	index *index.Indexer
+	err   error
+}
+
+// Sees implements search.Prober.
+func (p *prober) Sees(typ, id string, x search.Expr) bool {
+	if p.err != nil || search.Simplify(x) == search.None {
+		return false
+	}
+	of := Plan{typ: typ, index: p.index, allowed: search.Simplify(x)}
+	r, found, err := ReadOne(p.ctx, p.src, of.at(id))
+	p.err = err
+	return err == nil && found && !r.Deleted
+}
+
+// Refers implements search.Prober.
+func (p *prober) Refers(e search.Has, typ, id string) bool {
+	if p.err != nil {
+		return false
+	}
+	found := false
+	of, err := lowering{e.Source, p.index}.exact(search.Simplify(search.And{search.Type(e.Source), e.X}))
+	if err == nil {
+		var b Bound
+		if b, err = bind(p.ctx, p.src, e.Source, of); err == nil {
+			j := semijoin{ctx: p.ctx, src: p.src, back: back{typ: typ, source: e.Source, p: e.P}, of: b}
+			found, err = j.probe(&Row{Type: typ, ID: id})
+		}
+	}
+	p.err = err
+	return err == nil && found
+}

@@ -5,23 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search/index"
 )
-
-// The nodes of joins (ref, back) are in plans only: Run resolves them, engines never see one.
-type (
-	// ref is what refers by p to a resource of type target that is in of.
-	ref struct {
-		p      *r4.SearchParameter
-		target string
-		of     Node
-	}
-)
-
-func (ref) node()    {}
-func (back) node()   {}
-func (probed) node() {}
 
 // and is the intersection: flat, without All, None if a member is, the most selective members first. An And of
 // nothing but All is All. A test of some node is put around all others, and tests what they leave.

@@ -1,6 +1,6 @@
 // Package plan is what storage engines are asked: a small physical algebra of terms and ranges. Lower makes a Plan
 // from a search.Guarded and from nothing else; Run resolves the joins (chains, _has, includes) from the inside out
-// against a Source and hands it flat, Bound plans; a _has from a common side becomes a test of each candidate. Fields
+// against a Source and hands it flat, Bound plans; a chain or _has from a common side becomes a test of each candidate. Fields
 // of Bound and Key are unexported: nobody else can make one, and their zero values select nothing. So an unguarded
 // query cannot reach an engine.
 //

@@ -137,36 +137,36 @@ func (in *including) followCanonical(inc *include, ref fhir.Reference) error {
 		}
 		in.read[at] = true
 		url := index.Term{Num: r4.Lookup(of.typ, "url").Num, Form: index.FormURI, Text: index.CanonicalURL(ref.URL)}
-		b, err := bind(in.ctx, in.src, of.typ, verify(and([]Node{Term(url), of.node}), func(r *Row) (bool, error) {
+		err := in.addAll(of.typ, verify(and([]Node{Term(url), of.node}), func(r *Row) (bool, error) {
 			res, err := parsed(r)
 			return err == nil && index.Names(ref.URL, res), err
 		}))
-		if err != nil {
-			return err
-		}
-		if err := in.addAll(b); err != nil || in.full() {
+		if err != nil || in.full() {
 			return err
 		}
 	}
 	return nil
 }
 
-// addAll adds what b finds, as far as there is room.
-func (in *including) addAll(b Bound) error {
-	for w := (Window{Limit: MaxInclude + 1}); !in.full(); {
-		page, err := in.src.Select(in.ctx, b, w)
-		if err != nil {
-			return err
+// addAll adds what a node finds, as far as there is room.
+func (in *including) addAll(typ string, n Node) error {
+	of := Plan{typ: typ, node: n}
+	_, err := of.joined(in.ctx, in.src, func(b Bound) (page Page, err error) {
+		for w := (Window{Limit: MaxInclude + 1}); !in.full(); {
+			if page, err = in.src.Select(in.ctx, b, w); err != nil {
+				return page, err
+			}
+			in.r.Read += page.Read
+			for _, row := range page.Rows {
+				in.add(row)
+			}
+			if w.After = page.Next; page.Next == nil {
+				break
+			}
 		}
-		in.r.Read += page.Read
-		for _, row := range page.Rows {
-			in.add(row)
-		}
-		if w.After = page.Next; page.Next == nil {
-			break
-		}
-	}
-	return nil
+		return page, nil
+	})
+	return err
 }
 
 // plan is the plan of what may be included of the type of a reference; nil if that is nothing.
@@ -200,11 +200,7 @@ func (in *including) reverse(rows []Row, list []include) error {
 			if n == (None{}) {
 				continue
 			}
-			b, err := bind(in.ctx, in.src, of.typ, and([]Node{n, of.node}))
-			if err != nil {
-				return err
-			}
-			if err := in.addAll(b); err != nil {
+			if err := in.addAll(of.typ, and([]Node{n, of.node})); err != nil {
 				return err
 			}
 		}

@@ -20,6 +20,7 @@ type Plan struct {
 	includes []include
 	members  []Plan // of GuardHistory, or of a search on several types, by type
 	history  bool
+	few      int // what the first try of a join lists; 0 is fewTargets
 }
 
 // include is an _include or _revinclude with the plans of what may be included, one for each type.
@@ -309,7 +310,7 @@ func (l lowering) chain(e search.Chain) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	var n Node = ref{p: e.P, target: e.Target, of: of}
+	var n Node = ref{p: e.P, target: e.Target, of: of, index: l.index}
 	if _, none := of.(None); none {
 		n = None{}
 	}

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 )
 
@@ -33,11 +35,14 @@ type (
 	// Not is the complement within the type.
 	Not struct{ X Node }
 	// Verify is the members of X that By keeps: what terms and ranges cannot say exactly. By gets rows with their Body;
-	// with Bare it needs Type and ID only, and an engine may leave out the rest.
+	// with Bare it needs Type and ID only, and an engine may leave out the rest. Lead, if there is one, says the same of
+	// the local references that P takes in a row: an engine that knows them without a body may ask it instead.
 	Verify struct {
 		X    Node
 		By   func(*Row) (bool, error)
 		Bare bool
+		P    *r4.SearchParameter
+		Lead func([]fhir.Reference) (bool, error)
 	}
 )
 

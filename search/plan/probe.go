@@ -25,12 +25,12 @@ func (p probed) over(n Node) Node {
 	return p
 }
 
-func (p probed) resolve(ctx context.Context, src Source) (Node, error) {
-	x, err := resolve(ctx, src, p.x)
+func (j joining) probed(p probed) (Node, error) {
+	x, err := j.resolve(p.x)
 	if err != nil {
 		return nil, err
 	}
-	return verify(x, func(r *Row) (bool, error) { return matches(ctx, src, p.index, p.e, r) }), nil
+	return verify(x, func(r *Row) (bool, error) { return matches(j.ctx, j.src, p.index, p.e, r) }), nil
 }
 
 // matches says whether a row, of whatever version, is in e, by the reference semantics; what e says of other resources
@@ -88,10 +88,9 @@ func (p *prober) Refers(e search.Has, typ, id string) bool {
 	found := false
 	of, err := lowering{e.Source, p.index}.exact(search.Simplify(search.And{search.Type(e.Source), e.X}))
 	if err == nil {
-		var b Bound
-		if b, err = bind(p.ctx, p.src, e.Source, of); err == nil {
-			j := semijoin{ctx: p.ctx, src: p.src, back: back{typ: typ, source: e.Source, p: e.P}, of: b}
-			found, err = j.probe(&Row{Type: typ, ID: id})
+		s := sources{test: test{joining: joining{p.ctx, p.src, mostTargets}}, back: back{typ: typ, source: e.Source, p: e.P}}
+		if s.of, err = s.bind(e.Source, of); err == nil {
+			found, err = s.leads(&Row{Type: typ, ID: id})
 		}
 	}
 	p.err = err

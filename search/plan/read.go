@@ -192,11 +192,7 @@ func History(ctx context.Context, src Source, p Plan, t Times, w Window) (Page, 
 func NewCondition(p Plan, found []string) Condition {
 	found = slices.Clone(found)
 	return Condition{types: typesIn(p.typ, p.node), holds: func(ctx context.Context, src Source) (bool, error) {
-		b, err := bind(ctx, src, p.typ, p.node)
-		if err != nil {
-			return false, err
-		}
-		page, err := src.Select(ctx, b, Window{Limit: 2, Bare: true})
+		page, err := p.joined(ctx, src, func(b Bound) (Page, error) { return src.Select(ctx, b, Window{Limit: 2, Bare: true}) })
 		if err != nil {
 			return false, err
 		}

@@ -20,7 +20,7 @@ import (
 type log struct {
 	rows    []plan.Row
 	selects int   // calls of Select
-	targets []int // what Targets was asked for
+	lists   []int // limits of the lists for joins: of Targets, and of Select for ids of several
 }
 
 // put writes the next version of an instance.
@@ -74,6 +74,9 @@ func (l *log) Changes(_ context.Context, c plan.Changes, w plan.Window) (plan.Pa
 // Select gives the newest first.
 func (l *log) Select(_ context.Context, b plan.Bound, w plan.Window) (plan.Page, error) {
 	l.selects++
+	if w.Bare && w.Limit > 1 {
+		l.lists = append(l.lists, w.Limit)
+	}
 	return l.page(w, func(r *plan.Row) (bool, error) {
 		now, _, _ := l.Read(nil, plan.ForTest(noTest{}).Key(r.Type, r.ID))
 		if now.Version != r.Version || r.Deleted || r.Type != b.Type() {
@@ -84,7 +87,7 @@ func (l *log) Select(_ context.Context, b plan.Bound, w plan.Window) (plan.Page,
 }
 
 func (l *log) Targets(_ context.Context, b plan.Bound, p *r4.SearchParameter, max int) ([]fhir.Reference, bool, error) {
-	l.targets = append(l.targets, max)
+	l.lists = append(l.lists, max)
 	page, err := l.Select(context.Background(), b, plan.Window{Limit: 1 << 30})
 	var refs []fhir.Reference
 	for i := range page.Rows {

@@ -63,11 +63,7 @@ func (t *types) selected(m *Plan, at side, limit int) (Page, error) {
 	if w.Limit == 0 && !w.Total {
 		return Page{}, nil
 	}
-	b, err := bind(t.ctx, t.src, m.typ, m.node)
-	if err != nil {
-		return Page{}, err
-	}
-	page, err := t.src.Select(t.ctx, b, w)
+	page, err := m.joined(t.ctx, t.src, func(b Bound) (Page, error) { return t.src.Select(t.ctx, b, w) })
 	t.page.Read += page.Read
 	if t.w.Total {
 		t.page.Total += page.Total

@@ -1,6 +1,9 @@
 package plan
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Unguarded makes what otherwise only Run makes from a guarded plan. It is for the suite of engines (store/storetest),
 // which asks for every kind of node, also in shapes that Lower never writes. Its constructor wants a running test: no
@@ -18,6 +21,16 @@ func ForTest(t interface {
 
 // Bound is a flat plan over the type.
 func (Unguarded) Bound(typ string, n Node) Bound { return Bound{typ: typ, node: n} }
+
+// Joins is p with a first try of its joins that lists so few: answers must not depend on it.
+func (Unguarded) Joins(p Plan, few int) Plan {
+	p.few = few
+	p.members = slices.Clone(p.members)
+	for i := range p.members {
+		p.members[i].few = few
+	}
+	return p
+}
 
 // Key names an instance.
 func (Unguarded) Key(typ, id string) Key { return Key{typ: typ, id: id} }

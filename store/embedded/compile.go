@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 )
@@ -132,9 +133,26 @@ func (q *query) compiled(n plan.Node, patient string) (postings, error) {
 	return q.postings(s, patient)
 }
 
-// verify is the test of a plan.Verify.
+// verify is the test of a plan.Verify. What the links tell needs no body.
 func (q *query) verify(v plan.Verify) test {
+	bit := uint64(0)
+	if v.Lead != nil {
+		bit = q.sch.link(v.P.Num)
+	}
 	return func(p position) (bool, error) {
+		if bit != 0 {
+			l, err := q.look(p)
+			if err != nil {
+				return false, err
+			}
+			if l.links.whole(bit) {
+				var refs []fhir.Reference
+				for id := range l.links.patients(bit) {
+					refs = append(refs, fhir.Reference{Type: "Patient", ID: readID(id)})
+				}
+				return v.Lead(refs)
+			}
+		}
 		row, err := q.found(p, v.Bare)
 		if err != nil {
 			return false, err

@@ -164,14 +164,27 @@ func (q *query) or(n plan.Or, patient string) (set, error) {
 		return q.ranges(union)
 	}
 	parts := make([]postings, 0, len(n))
+	tested := false // a part is found by asking everything
 	for _, x := range n {
-		p, err := q.compiled(x, patient)
+		s, err := q.compile(x, patient)
+		if err != nil {
+			return set{}, err
+		}
+		tested = tested || len(s.lists) == 0 && len(s.windows) == 0 && len(s.late) > 0
+		p, err := q.postings(s, patient)
 		if err != nil {
 			return set{}, err
 		}
 		parts = append(parts, p)
 	}
-	return listed(newUnion(q.work.dir, parts)), nil
+	u := newUnion(q.work.dir, parts)
+	if tested {
+		return set{late: []test{func(p position) (bool, error) {
+			has := u.has(p)
+			return has, u.err()
+		}}}, nil
+	}
+	return listed(u), nil
 }
 
 // rangesOf are the operands of a union of ranges of one parameter and unit; nil if it is none.

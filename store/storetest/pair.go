@@ -104,6 +104,7 @@ func (p *pair) ask(q question) (why, explained string) {
 	if err != nil {
 		return fmt.Sprintf("lower: %v", err), ""
 	}
+	lowered = plan.ForTest(p.t).Joins(lowered, q.Few)
 	explained = plan.Explain(lowered)
 	want := p.memory.Search(g)
 	if want.Total > 0 {

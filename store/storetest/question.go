@@ -18,6 +18,7 @@ type question struct {
 	Pairs  []search.Pair
 	Access access
 	Limit  int // rows on a page
+	Few    int // of the inner side of a join that is listed at first; 0 is the default
 }
 
 func (q question) String() string {
@@ -25,7 +26,7 @@ func (q question) String() string {
 	for _, p := range q.Pairs {
 		parts = append(parts, p.Name+"="+p.Value)
 	}
-	return fmt.Sprintf("GET %s%s?%s, pages of %d\n%s", q.Type, strings.Join(q.Types, ","), strings.Join(parts, "&"), q.Limit, q.Access)
+	return fmt.Sprintf("GET %s%s?%s, pages of %d, joins of %d\n%s", q.Type, strings.Join(q.Types, ","), strings.Join(parts, "&"), q.Limit, q.Few, q.Access)
 }
 
 func (q question) parse() (search.Query, error) {
@@ -83,6 +84,9 @@ func (m maker) question() question {
 	}
 	if m.oneIn(3) {
 		q.Limit = 1000
+	}
+	if m.oneIn(2) {
+		q.Few = 1 + m.IntN(3)
 	}
 	if m.oneIn(8) {
 		return m.several(q)

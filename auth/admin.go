@@ -14,8 +14,10 @@ import (
 // What an administrator does: users, clients, tokens. The API (api.go), the configuration and the sandbox call it.
 
 // checkUser refuses users that could not work.
-func (s *Server) checkUser(u *User) error {
-	if _, ok := s.role(u.Policy); !ok && u.Policy != "" {
+func (s *Server) checkUser(ctx context.Context, u *User) error {
+	if _, ok, err := s.policies.find(ctx, u.Policy); err != nil {
+		return err
+	} else if !ok && u.Policy != "" {
 		return fmt.Errorf("there is no policy %q", u.Policy)
 	}
 	return u.check()
@@ -29,7 +31,7 @@ var ErrAbsent = errors.New("there is none of this name")
 
 // AddUser keeps a new user.
 func (s *Server) AddUser(ctx context.Context, u User, password string) error {
-	if err := s.checkUser(&u); err != nil {
+	if err := s.checkUser(ctx, &u); err != nil {
 		return err
 	}
 	var err error
@@ -46,7 +48,7 @@ func (s *Server) AddUser(ctx context.Context, u User, password string) error {
 // PutUser makes a user be as it is declared; the password is kept where it is the same or "", and so is what was
 // granted.
 func (s *Server) PutUser(ctx context.Context, u User, password string) error {
-	if err := s.checkUser(&u); err != nil {
+	if err := s.checkUser(ctx, &u); err != nil {
 		return err
 	}
 	old, version, ok, err := s.users.get(ctx, u.Name)

@@ -29,6 +29,11 @@ func (s *Server) API() http.Handler {
 		"GET /api/users/{name}":          s.apiUser,
 		"DELETE /api/users/{name}":       s.apiRemoveUser,
 		"PUT /api/users/{name}/password": s.apiPassword,
+		"PUT /api/users/{name}":          s.apiPutUser,
+		"GET /api/policies":              s.apiPolicies,
+		"GET /api/policies/{name}":       s.apiPolicy,
+		"PUT /api/policies/{name}":       s.apiPutPolicy,
+		"DELETE /api/policies/{name}":    s.apiRemovePolicy,
 		"GET /api/grants":                s.apiGrants,
 		"DELETE /api/grants/{id}":        s.apiRevoke,
 		"POST /api/tokens":               s.apiMint,
@@ -299,6 +304,34 @@ func (s *Server) userNamed(ctx context.Context, name string, status int) (int, a
 	}
 	u.Password = ""
 	return status, u, nil
+}
+
+// apiPutUser makes a user be as the body says; the password stays where it says none.
+func (s *Server) apiPutUser(ctx context.Context, r *http.Request) (int, any, error) {
+	var in struct {
+		User
+		Password string `json:"password"`
+	}
+	if err := body(r, &in); err != nil {
+		return 0, nil, err
+	}
+	name := r.PathValue("name")
+	if _, _, ok, err := s.users.get(ctx, name); err != nil || !ok {
+		return 0, nil, errors.Join(err, ErrAbsent)
+	}
+	if in.Name != "" && in.Name != name {
+		return 0, nil, errorf(invalidRequest, "name is not that of the path")
+	}
+	if in.Password != "" {
+		if err := checkPassword(in.Password); err != nil {
+			return 0, nil, err
+		}
+	}
+	in.User.Name = name
+	if err := s.PutUser(ctx, in.User, in.Password); err != nil {
+		return 0, nil, err
+	}
+	return s.userNamed(ctx, name, http.StatusOK)
 }
 
 func (s *Server) apiRemoveUser(ctx context.Context, r *http.Request) (int, any, error) {

@@ -76,9 +76,14 @@ type bearer struct {
 
 // compiled is a caller, and what it was made from.
 type compiled struct {
-	caller              Caller
-	grant, client, user uint64 // versions of their records
-	userName            string
+	caller Caller
+	from   []origin
+}
+
+// origin is a record that a caller was made from, as it was.
+type origin struct {
+	bucket, key string
+	version     uint64 // 0: it was not there
 }
 
 // compile gives the caller of a token as its grant, client and user are now.
@@ -87,7 +92,7 @@ func (s *Server) compile(ctx context.Context, b *bearer) (*Caller, error) {
 	found := b.found
 	b.mu.Unlock()
 	if found != nil {
-		same, err := s.same(ctx, b, found)
+		same, err := s.same(ctx, found)
 		if err != nil {
 			return nil, err
 		}
@@ -105,17 +110,14 @@ func (s *Server) compile(ctx context.Context, b *bearer) (*Caller, error) {
 	return &found.caller, nil
 }
 
-// same says whether the records are those that a caller was made from. A record that is gone has version 0.
-func (s *Server) same(ctx context.Context, b *bearer, c *compiled) (bool, error) {
-	for _, r := range []struct {
-		bucket, key string
-		version     uint64
-	}{{s.grants.bucket, b.grant, c.grant}, {s.clients.bucket, b.claims.Client, c.client}, {s.users.bucket, c.userName, c.user}} {
-		if r.version == 0 {
-			continue
+// same says whether the records are those that a caller was made from.
+func (s *Server) same(ctx context.Context, c *compiled) (bool, error) {
+	for _, o := range c.from {
+		now, ok, err := s.grants.kv.Get(ctx, o.bucket, o.key)
+		if !ok {
+			now.Version = 0
 		}
-		now, ok, err := s.grants.kv.Get(ctx, r.bucket, r.key)
-		if err != nil || !ok || now.Version != r.version {
+		if err != nil || now.Version != o.version {
 			return false, err
 		}
 	}
@@ -132,7 +134,7 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 	if !ok || g.Client != b.claims.Client {
 		return nil, ErrToken
 	}
-	out.grant = version
+	out.from = append(out.from, origin{s.grants.bucket, b.grant, version})
 	c, version, ok, err := s.clients.find(ctx, g.Client)
 	if err != nil {
 		return nil, err
@@ -140,8 +142,8 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 	if !ok {
 		return nil, ErrToken
 	}
-	out.client = version
-	context := scope.Context{Patient: g.Launch.Patient}
+	out.from = append(out.from, origin{s.clients.bucket, g.Client, version})
+	within := scope.Context{Patient: g.Launch.Patient}
 	if g.User != "" {
 		u, version, ok, err := s.users.find(ctx, g.User)
 		if err != nil {
@@ -150,17 +152,22 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 		if !ok || u.Subject != g.Subject {
 			return nil, ErrToken
 		}
-		out.user, out.userName = version, u.Name
-		context.User = s.bound(&u)
-		context.Administrator = u.Administrator
+		out.from = append(out.from, origin{s.users.bucket, g.User, version})
+		if within.User, version, err = s.bound(ctx, u.Policy, u.reference()); err != nil {
+			return nil, err
+		}
+		if _, ever := builtIn[u.Policy]; !ever && u.Policy != "" {
+			out.from = append(out.from, origin{s.policies.bucket, u.Policy, version})
+		}
+		within.Administrator = u.Administrator
 	}
 	granted, _ := scope.Parse(b.claims.Scope)
 	if ceiling, declared := s.ceilingOf(&c, &g); declared {
 		granted, _ = granted.Narrow(ceiling)
 	}
-	granted = s.meaning(granted, context.User != nil)
-	context.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: granted.Access(context), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch,
+	granted = s.meaning(granted, within.User != nil)
+	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
+	out.caller = Caller{Access: granted.Access(within), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch,
 		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
 	return out, nil
 }

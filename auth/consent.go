@@ -69,7 +69,10 @@ func (s *Server) consentPage(r *http.Request, in *running) (ConsentPage, error) 
 	p := ConsentPage{Frame: s.frame(r, in.visitor, &in.client), Cut: f.Cut, Raw: scopeWords(f.Asked), RedirectHost: hostOf(f.Redirect),
 		Remember: s.remembers(in), Ends: f.Ends, AllRights: want.Has(allAuthorities)}
 	if f.Launch.Patient != "" {
-		a := s.pickable(&in.visitor.User)
+		a, err := s.pickable(r.Context(), &in.visitor.User)
+		if err != nil {
+			return p, err
+		}
 		res, ok, err := s.chart.read(r.Context(), a, "Patient", f.Launch.Patient)
 		if err != nil {
 			return p, err

@@ -300,7 +300,10 @@ func (s *Server) settleContexts(ctx context.Context, in *running) error {
 
 // clear is the id of a context that needs no question, "" if it has to be asked for.
 func (s *Server) clear(ctx context.Context, in *running, typ string) (string, error) {
-	a := s.pickable(&in.visitor.User)
+	a, err := s.pickable(ctx, &in.visitor.User)
+	if err != nil {
+		return "", err
+	}
 	here := flow{Launch: in.visitor.Login.Context}
 	ids := []string{here.chosen(typ)}
 	if ids[0] == "" {
@@ -348,12 +351,6 @@ func (f *flow) about(typ string) []search.Pair {
 		return []search.Pair{{Name: "patient", Value: "Patient/" + f.Launch.Patient}}
 	}
 	return nil
-}
-
-// pickable is what the user may choose from: all that the user may see.
-func (s *Server) pickable(u *User) search.Access {
-	set, _ := scope.Parse("user/*.rs")
-	return set.Access(scope.Context{User: s.bound(u)})
 }
 
 // finish sends the app its code, once.

@@ -77,7 +77,10 @@ func (s *Server) granted(ctx context.Context, v Visitor, lang string) ([]GrantSu
 	slices.SortFunc(list, func(a, b Grant) int {
 		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.ID, b.ID))
 	})
-	a := s.pickable(&v.User)
+	a, err := s.pickable(ctx, &v.User)
+	if err != nil {
+		return nil, err
+	}
 	var out []GrantSummary
 	for _, g := range list {
 		if g.Subject != v.User.Subject {

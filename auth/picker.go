@@ -15,7 +15,10 @@ const shown = 20
 // showPicker asks for one resource of the type, among those that the user may see.
 func (s *Server) showPicker(w http.ResponseWriter, r *http.Request, in *running, typ, words, fault string) error {
 	ctx := r.Context()
-	a := s.pickable(&in.visitor.User)
+	a, err := s.pickable(ctx, &in.visitor.User)
+	if err != nil {
+		return err
+	}
 	p := PickerPage{Frame: s.frame(r, in.visitor, &in.client), Form: s.form(w, r, in, "pick"), Type: typ, Query: words, Error: fault,
 		Optional: !in.flow.needed(typ)}
 	if by := searchable(typ); by != "" {
@@ -124,7 +127,10 @@ func (s *Server) pick(w http.ResponseWriter, r *http.Request) {
 
 // mayChoose says whether the resource is one that the picker could have shown.
 func (s *Server) mayChoose(r *http.Request, in *running, typ, id string) (bool, error) {
-	a := s.pickable(&in.visitor.User)
+	a, err := s.pickable(r.Context(), &in.visitor.User)
+	if err != nil {
+		return false, err
+	}
 	if !fhir.ValidID(id) {
 		return false, nil
 	}

@@ -1,29 +1,115 @@
 package auth
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/store"
 )
+
+// Policy is what users may see, as administrators write it and scope.ParseRole reads it: all, none, or a search for
+// Patients in which {user} is the user's own resource; letters are those of a scope, "" is all.
+type Policy struct {
+	Patients string `json:"patients"`
+	Letters  string `json:"letters,omitempty"`
+}
 
 // builtIn are the policies that every server has, by name.
 var builtIn = scope.BuiltIn()
 
-// role is the policy of that name.
-func (s *Server) role(name string) (scope.Role, bool) {
-	if r, ok := builtIn[name]; ok {
-		return r, true
-	}
-	r, ok := s.o.Policies[name]
-	return r, ok
+// policies are those that administrators have written. A change of one counts with the next request.
+type policies struct {
+	table[Policy]
+
+	mu   sync.Mutex
+	read map[string]readPolicy // as they were read last, by name
 }
 
-// bound is what the user's policy opens. Its rules are answered with each request.
-func (s *Server) bound(u *User) scope.Bound {
-	typ, id := u.person()
-	role, _ := s.role(u.Policy) // of a policy that is gone nothing is open
-	b, err := role.For(fhir.Reference{Type: typ, ID: id})
-	if err != nil {
-		s.o.Logger.Warn("a user's policy opens nothing", "user", u.Name, "policy", u.Policy, "reason", err.Error())
+type readPolicy struct {
+	version uint64
+	role    scope.Role
+	err     error // it cannot be evaluated
+}
+
+// find gives the policy of that name, built in or written, with the version of its record; ok is false if there is
+// none. One that cannot be evaluated, as a record of another version of this program may be, has an err of its own.
+func (t *policies) find(ctx context.Context, name string) (p readPolicy, ok bool, err error) {
+	if role, ok := builtIn[name]; ok {
+		return readPolicy{role: role}, true, nil
 	}
-	return b
+	if name == "" {
+		return p, false, nil
+	}
+	written, version, ok, err := t.get(ctx, name)
+	if err != nil || !ok {
+		return p, false, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p, ok = t.read[name]; !ok || p.version != version {
+		p.version = version
+		p.role, p.err = scope.ParseRole(written.Patients, written.Letters)
+		if t.read == nil {
+			t.read = map[string]readPolicy{}
+		}
+		t.read[name] = p
+	}
+	return p, true, nil
+}
+
+// PutPolicy writes a policy, for all who have it. One that could not be evaluated is refused.
+func (s *Server) PutPolicy(ctx context.Context, name string, p Policy) error {
+	if _, taken := builtIn[name]; taken {
+		return fmt.Errorf("policy %s: it is built in, choose another name", name)
+	}
+	if name == "" || len(name) > 100 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
+		return fmt.Errorf("%q is no name of a policy", name)
+	}
+	if _, err := scope.ParseRole(p.Patients, p.Letters); err != nil {
+		return fmt.Errorf("policy %s: %w", name, err)
+	}
+	_, err := s.policies.put(ctx, name, p, store.AnyVersion, time.Time{})
+	return err
+}
+
+// RemovePolicy removes a policy. Who has it sees nothing from then on.
+func (s *Server) RemovePolicy(ctx context.Context, name string) error {
+	if _, _, ok, err := s.policies.get(ctx, name); err != nil || !ok {
+		return errors.Join(err, fmt.Errorf("policy %s: %w", name, ErrAbsent))
+	}
+	return s.policies.remove(ctx, name, store.AnyVersion)
+}
+
+// bound is what a policy opens to who is that resource, and the version of the policy's record. Of a policy that is not
+// there nothing is open, of one that cannot be evaluated neither. Its rules are answered with each request.
+func (s *Server) bound(ctx context.Context, policy string, who fhir.Reference) (scope.Bound, uint64, error) {
+	p, _, err := s.policies.find(ctx, policy)
+	if err != nil {
+		return nil, 0, fmt.Errorf("find a policy: %w", err)
+	}
+	var b scope.Bound = scope.Unavailable{}
+	if p.err == nil {
+		b, p.err = p.role.For(who)
+	}
+	if p.err != nil {
+		s.o.Logger.Warn("a policy opens nothing", "policy", policy, "kind of user", who.Type, "reason", p.err.Error())
+	}
+	return b, p.version, nil
+}
+
+// pickable is what the user may choose from: all that the user may see.
+func (s *Server) pickable(ctx context.Context, u *User) (search.Access, error) {
+	b, _, err := s.bound(ctx, u.Policy, u.reference())
+	if err != nil {
+		return nil, err
+	}
+	set, _ := scope.Parse("user/*.rs")
+	return set.Access(scope.Context{User: b}), nil
 }

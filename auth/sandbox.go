@@ -39,7 +39,7 @@ func (s *Server) FillSandbox(ctx context.Context, practitioner, patient, related
 		{Name: "relatedperson", Display: "Demo related person", FHIRUser: related, Policy: "related"},
 		{Name: "admin", Display: "Demo administrator", Policy: "all", Administrator: true},
 	} {
-		if err := s.checkUser(&u); err != nil {
+		if err := s.checkUser(ctx, &u); err != nil {
 			return fmt.Errorf("fill the sandbox: %w", err)
 		}
 		_, err := s.users.change(ctx, u.Name, func(have *User, ok bool) (bool, time.Time) {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/password"
-	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/auth/words"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store"
@@ -40,6 +39,7 @@ type Server struct {
 
 	clients  clients
 	users    users
+	policies policies
 	grants   grants
 	logins   table[Login]
 	flows    table[flow]
@@ -58,8 +58,6 @@ type Options struct {
 	Store   store.Store
 	Indexer *index.Indexer // the one that Store indexes with
 	Pages   Pages
-	// Policies are what users may see, by name, beside the built-in ones of package scope.
-	Policies map[string]scope.Role
 	Sandbox  bool // hints for developers, demo users on the login page, open registration, clients may be on loopback
 
 	// Registration says who may register clients by RFC 7591; "" is RegisterOpen in the sandbox, RegisterByToken elsewhere.
@@ -149,6 +147,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		chart:     chart{o.Store, o.Indexer, o.Base + "/fhir"},
 		clients:   clients{table[Client]{kv, "client"}},
 		users:     users{table[User]{kv, "user"}},
+		policies:  policies{table: table[Policy]{kv, "policy"}},
 		grants:    newGrants(kv),
 		logins:    table[Login]{kv, "login"},
 		flows:     table[flow]{kv, "flow"},

@@ -58,7 +58,7 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		u := User{Name: form.Get("name"), Display: form.Get("display"), Administrator: true, Policy: "all"}
 		switch {
-		case s.checkUser(&u) != nil:
+		case s.checkUser(ctx, &u) != nil:
 			p.Errors["name"] = "This is no name for a user."
 		case form.Get("password") != form.Get("again"):
 			p.Errors["again"] = "The two passwords differ."

@@ -51,6 +51,12 @@ func (u *User) person() (typ, id string) {
 	return "", ""
 }
 
+// reference is the person's resource, the zero Reference if there is none.
+func (u *User) reference() fhir.Reference {
+	typ, id := u.person()
+	return fhir.Reference{Type: typ, ID: id}
+}
+
 // display is the user for people.
 func (u *User) display() string {
 	if u.Display != "" {

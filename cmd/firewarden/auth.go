@@ -11,19 +11,15 @@ import (
 
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/auth/keys"
-	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/internal/synth"
 )
 
 // authorization puts the authorization server together, with the users and clients that are declared.
 func (s *site) authorization(ctx context.Context) error {
-	policies, err := declaredPolicies(s.c.Policies)
-	if err != nil {
-		return err
-	}
 	c := &s.c.Auth
+	var err error
 	s.auth, err = auth.New(ctx, auth.Options{
-		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox, Policies: policies,
+		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox,
 		Registration: auth.Registration(c.Registration), OldScopesOnly: c.OldScopesOnly, DeleteNeedsScope: c.DeleteNeedsScope,
 		AllAuthorities: c.AllAuthorities, Aliases: c.Aliases, OnlineIsOffline: c.OnlineIsOffline, FrameAncestors: c.FrameAncestors, StyleURL: c.StyleURL,
 		Life: auth.Life{Access: c.AccessLife, Backend: c.BackendLife, Code: c.CodeLife, Refresh: c.RefreshLife, Grace: c.RefreshGrace,
@@ -44,7 +40,7 @@ func (s *site) authorization(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := errors.Join(s.declareUsers(ctx), s.declareClients(ctx)); err != nil || s.sandbox {
+	if err := errors.Join(s.declarePolicies(ctx), s.declareUsers(ctx), s.declareClients(ctx)); err != nil || s.sandbox {
 		return err
 	}
 	s.setup, err = s.auth.SetupLink(ctx)
@@ -66,29 +62,23 @@ func (s *site) sandboxKeys() (k auth.SandboxKeys, err error) {
 	return k, nil
 }
 
-// declaredPolicies are those of the key policies.
-func declaredPolicies(declared json.RawMessage) (map[string]scope.Role, error) {
-	if declared == nil {
-		return nil, nil
+// declarePolicies writes those of the key policies.
+func (s *site) declarePolicies(ctx context.Context) error {
+	if s.c.Policies == nil {
+		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(declared))
+	d := json.NewDecoder(bytes.NewReader(s.c.Policies))
 	d.DisallowUnknownFields()
-	var entries map[string]struct{ Patients, Letters string }
+	var entries map[string]auth.Policy
 	if err := d.Decode(&entries); err != nil {
-		return nil, fmt.Errorf("policies: %w", err)
+		return fmt.Errorf("policies: %w", err)
 	}
-	roles := make(map[string]scope.Role, len(entries))
-	for name, e := range entries {
-		role, err := scope.ParseRole(e.Patients, e.Letters)
-		if _, taken := scope.BuiltIn()[name]; taken {
-			err = errors.New("it is built in: choose another name")
+	for name, p := range entries {
+		if err := s.auth.PutPolicy(ctx, name, p); err != nil {
+			return fmt.Errorf("policies: %w", err)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("policies, %s: %w", name, err)
-		}
-		roles[name] = role
 	}
-	return roles, nil
+	return nil
 }
 
 // declaredUser is an entry of the key users.

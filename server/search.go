@@ -50,12 +50,22 @@ func (x *exchange) searchBy(f func([]search.Pair, interaction.SearchOptions) (in
 	if err != nil {
 		return err
 	}
-	lenient := bytes.EqualFold(x.preference("handling"), []byte("lenient"))
-	out, err := f(params, interaction.SearchOptions{Lenient: lenient})
+	out, err := f(params, interaction.SearchOptions{Handling: x.handling()})
 	if err == nil && (out.Explanation.JSON() || out.Explanation.Text()) {
 		return x.explanation(out.Explanation)
 	}
 	return x.sendBundle(out, err)
+}
+
+// handling is what the client prefers for what is not understood.
+func (x *exchange) handling() interaction.Handling {
+	switch how := x.preference("handling"); {
+	case bytes.EqualFold(how, []byte("strict")):
+		return interaction.HandlingStrict
+	case bytes.EqualFold(how, []byte("lenient")):
+		return interaction.HandlingLenient
+	}
+	return interaction.HandlingDefault
 }
 
 // form reads the parameters of a body.

@@ -54,7 +54,7 @@ func newReindex(*flag.FlagSet) runner {
 		if !config.IsMongoDB(c.Store) && !isStore(c.Store) {
 			return fmt.Errorf("there is no store in %s: name its folder with --store", c.Store)
 		}
-		x := &index.Indexer{} // without a base it gets the one of before
+		x := &index.Indexer{NoWords: c.Search.NoTextIndex} // without a base it gets the one of before
 		if !c.Default("base-url") || !c.Default("listen") {
 			x.Base = baseOf(c, c.Listen) + "/fhir"
 		}

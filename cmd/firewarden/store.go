@@ -54,7 +54,7 @@ type data struct {
 
 // openData opens the store of a configuration. Base is the FHIR base.
 func openData(ctx context.Context, m *Main, c *config.Config, base, mode string) (*data, error) {
-	x := &index.Indexer{Base: base}
+	x := &index.Indexer{Base: base, NoWords: c.Search.NoTextIndex}
 	d := &data{}
 	if err := d.open(ctx, m, c, x, mode); err != nil {
 		return nil, whatToDo(err, c, mode, base)
@@ -64,6 +64,11 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 		return nil, errors.Join(err, d.store.Close())
 	}
 	d.service = &interaction.Service{Store: d.store, Indexer: x, Base: x.Base, Now: m.Now, Seal: seal}
+	d.service.Lenient = c.Search.Handling == "lenient"
+	d.service.Limits.Page, d.service.Limits.MaxPage = c.Search.PageSize, c.Search.MaxPageSize
+	if c.Search.ConditionalDelete == "multiple" {
+		d.service.ConditionalDelete = interaction.DeleteMultiple
+	}
 	if d.service.Parameters, err = interaction.OpenParameters(ctx, d.store); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
@@ -113,7 +118,11 @@ func whatToDo(err error, c *config.Config, mode, base string) error {
 	case errors.Is(err, embedded.ErrMode):
 		return fmt.Errorf("%w: name another folder with --store, or use firewarden sandbox", err)
 	case (errors.Is(err, embedded.ErrReindex) || errors.Is(err, mongo.ErrReindex)) && base != "":
-		return fmt.Errorf("%w --store %s --base-url %s", err, c.Place(), strings.TrimSuffix(base, "/fhir"))
+		more := ""
+		if c.Search.NoTextIndex {
+			more = " --text-index off"
+		}
+		return fmt.Errorf("%w --store %s --base-url %s%s", err, c.Place(), strings.TrimSuffix(base, "/fhir"), more)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: %s must belong to the user who runs this", err, c.Store)
 	}

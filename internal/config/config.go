@@ -29,6 +29,7 @@ type Config struct {
 	SandboxJWKS   string          // URL or file of the keys of the sandbox's clients
 	ScopeTexts    string          // file with texts of scopes, "" if there are none
 	Hosts         []string        // host or host:port, beside those of Listen and BaseURL
+	Search        Search
 	Auth          Auth
 
 	// Notes are what looks like a mistake and is none for sure.
@@ -105,6 +106,10 @@ func Load(in Input) (*Config, error) {
 func (c *Config) together(sandbox bool) (faults []error) {
 	if c.Auth.Registration == "open" && !sandbox {
 		faults = append(faults, fmt.Errorf("registration (%s): only a sandbox lets everybody register clients: use token or approval", c.Source("registration")))
+	}
+	if c.Search.PageSize > c.Search.MaxPageSize {
+		faults = append(faults, fmt.Errorf("page-size (%s) is %d and max-page-size (%s) %d: a page cannot have more than it may have",
+			c.Source("page-size"), c.Search.PageSize, c.Source("max-page-size"), c.Search.MaxPageSize))
 	}
 	if c.Loopback() {
 		return faults

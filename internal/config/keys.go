@@ -25,9 +25,9 @@ type Key struct {
 	mask    func(value string) string // what may be shown of it; nil: all
 }
 
-var keys = slices.Concat(serverKeys, authKeys)
+var keys = slices.Concat(serverKeys, searchKeys, authKeys)
 
-// serverKeys are those of the server itself; authorization.go has the others.
+// serverKeys are those of the server itself; search.go and authorization.go have the others.
 var serverKeys = []Key{
 	{Name: "listen", Default: "127.0.0.1:8080", Usage: "`host:port` to answer on",
 		set: func(c *Config, v string) error { return address(&c.Listen, v) }},

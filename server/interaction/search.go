@@ -13,9 +13,23 @@ import (
 	"github.com/firewarden/firewarden/search/plan"
 )
 
+// Handling is what becomes of what a search does not understand (R4 search.html#errors).
+type Handling uint8
+
+// The ways of handling.
+const (
+	HandlingDefault Handling = iota // what Service.Lenient says
+	HandlingStrict                  // an error
+	HandlingLenient                 // it is left out, and the Bundle says so
+)
+
+func (s *Service) lenient(h Handling) bool {
+	return h == HandlingLenient || h == HandlingDefault && s.Lenient
+}
+
 // SearchOptions are what a search request says outside of its parameters.
 type SearchOptions struct {
-	Lenient bool // Prefer: handling=lenient: what is not understood is left out, and the Bundle says so
+	Handling Handling
 }
 
 // Search runs a search on one type (R4 search.html): a searchset Bundle with self, first, previous and next links.
@@ -24,7 +38,7 @@ func (s *Service) Search(ctx context.Context, c Caller, typ string, params []sea
 	if err := c.grant(search.Search, typ); err != nil {
 		return Result{}, err
 	}
-	q, err := search.Parse(typ, params, s.options(o.Lenient))
+	q, err := search.Parse(typ, params, s.options(s.lenient(o.Handling)))
 	if err != nil {
 		return Result{}, err
 	}
@@ -35,7 +49,7 @@ func (s *Service) Search(ctx context.Context, c Caller, typ string, params []sea
 // the other, by name; with it in the order of its keys, which all of them must have. Types that the caller has no s on
 // contribute nothing; KindForbidden if there is no other.
 func (s *Service) SearchSystem(ctx context.Context, c Caller, params []search.Pair, o SearchOptions) (Result, error) {
-	return s.searchTypes(ctx, c, "", stored(r4.Resources()), params, s.options(o.Lenient), nil)
+	return s.searchTypes(ctx, c, "", stored(r4.Resources()), params, s.options(s.lenient(o.Handling)), nil)
 }
 
 // SearchCompartment runs a search among the members of a compartment (R4 http.html#vsearch): of one type, or, with typ
@@ -49,14 +63,14 @@ func (s *Service) SearchCompartment(ctx context.Context, c Caller, compartment f
 	case !fhir.ValidID(compartment.ID):
 		return Result{}, fhir.Errorf(fhir.KindInvalid, "", "%q is no id", clip(compartment.ID))
 	case typ == "*":
-		return s.searchTypes(ctx, c, path, stored(members), params, s.options(o.Lenient), &compartment)
+		return s.searchTypes(ctx, c, path, stored(members), params, s.options(s.lenient(o.Handling)), &compartment)
 	case !slices.Contains(members, typ):
 		return Result{}, fhir.Errorf(fhir.KindNotSupported, "", "%s is not in the compartment of a %s", clip(typ), compartment.Type)
 	}
 	if err := c.grant(search.Search, typ); err != nil {
 		return Result{}, err
 	}
-	q, err := search.Parse(typ, params, s.options(o.Lenient))
+	q, err := search.Parse(typ, params, s.options(s.lenient(o.Handling)))
 	if err != nil {
 		return Result{}, err
 	}

@@ -83,7 +83,7 @@ func TestSearchErrors(t *testing.T) {
 	if _, err := Pairs("a=%zz"); fhir.KindOf(err) != fhir.KindInvalid {
 		t.Errorf("broken encoding: %v", err)
 	}
-	out, err := r.Search(ctx, r.root(), "Patient", []search.Pair{{Name: "brithdate", Value: "2000"}, {Name: "gender", Value: "male"}}, SearchOptions{Lenient: true})
+	out, err := r.Search(ctx, r.root(), "Patient", []search.Pair{{Name: "brithdate", Value: "2000"}, {Name: "gender", Value: "male"}}, SearchOptions{Handling: HandlingLenient})
 	if err != nil || len(out.Warnings) != 1 {
 		t.Fatalf("%v, %v", out.Warnings, err)
 	}

@@ -23,6 +23,7 @@ type Service struct {
 	Limits     Limits
 	// ConditionalDelete is what a conditional delete does where several resources match.
 	ConditionalDelete ConditionalDelete
+	Lenient           bool  // searches that do not say how they are to be handled are lenient
 	Seal              *Seal // seals the cursors of page links; without it a result has one page
 	// Parameters are the own search parameters; nil: SearchParameter resources are stored and change nothing.
 	Parameters *Parameters

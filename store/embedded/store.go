@@ -70,11 +70,12 @@ const (
 
 // header describes a store; it is the value of keyMeta "store".
 type header struct {
-	Format int      `json:"format"`
-	Index  int      `json:"index"` // 0: being rebuilt
-	Mode   string   `json:"mode"`
-	Types  []string `json:"types"`
-	Base   string   `json:"base"` // base URL that references were resolved by
+	Format  int      `json:"format"`
+	Index   int      `json:"index"` // 0: being rebuilt
+	Mode    string   `json:"mode"`
+	Types   []string `json:"types"`
+	Base    string   `json:"base"`              // base URL that references were resolved by
+	NoWords bool     `json:"noWords,omitempty"` // index.Indexer.NoWords
 }
 
 // ErrInUse says that another process has the store open, ErrMode that it was made in another mode, ErrNone that there
@@ -180,8 +181,11 @@ func (s *Store) load(rebuild bool) error {
 			s.opts.Mode = h.Mode
 			if s.opts.Indexer.Base == "" {
 				s.opts.Indexer.Base = h.Base
-				s.use(s.indexing.Load().params) // with the base
 			}
+			if !rebuild {
+				s.opts.Indexer.NoWords = h.NoWords
+			}
+			s.use(s.indexing.Load().params) // with both
 		}
 		if err := s.check(h, rebuild); err != nil {
 			return err
@@ -210,6 +214,8 @@ func (s *Store) check(h header, rebuild bool) error {
 		return fmt.Errorf("a rebuild of its index was not finished: %w", ErrReindex)
 	case h.Index != indexVersion || !slices.Equal(h.Types, s.types):
 		return fmt.Errorf("the index has version %d, this version of firewarden reads version %d: %w", h.Index, indexVersion, ErrReindex)
+	case h.NoWords != s.opts.Indexer.NoWords:
+		return fmt.Errorf("words of texts are in its index: %t, and text-index says otherwise: %w", !h.NoWords, ErrReindex)
 	case h.Base == s.opts.Indexer.Base:
 		return nil
 	}
@@ -224,7 +230,7 @@ func (s *Store) check(h header, rebuild bool) error {
 }
 
 func (s *Store) writeHeader(index int) error {
-	b, err := json.Marshal(header{formatVersion, index, s.opts.Mode, s.types, s.opts.Indexer.Base})
+	b, err := json.Marshal(header{formatVersion, index, s.opts.Mode, s.types, s.opts.Indexer.Base, s.opts.Indexer.NoWords})
 	if err != nil {
 		return err
 	}

@@ -173,7 +173,7 @@ func Reindex(ctx context.Context, o Options, progress func(done, of int)) error 
 	defer s.Close()
 	mark := func(index int) error {
 		_, err := s.meta.UpdateOne(ctx, field("_id", headerID), field("$set", bson.D{{Key: "index", Value: index},
-			{Key: "types", Value: r4.Resources()}, {Key: "base", Value: s.opts.Indexer.Base}}))
+			{Key: "types", Value: r4.Resources()}, {Key: "base", Value: s.opts.Indexer.Base}, {Key: "noWords", Value: s.opts.Indexer.NoWords}}))
 		return fault("note the state of the index", err)
 	}
 	if err := mark(0); err != nil {

@@ -23,12 +23,13 @@ const (
 
 // header describes a store; it is the document "store" of meta.
 type header struct {
-	ID     string   `bson:"_id"`
-	Format int      `bson:"format"`
-	Index  int      `bson:"index"` // 0: being rebuilt
-	Mode   string   `bson:"mode"`
-	Types  []string `bson:"types"`
-	Base   string   `bson:"base"` // base URL that references were resolved by
+	ID      string   `bson:"_id"`
+	Format  int      `bson:"format"`
+	Index   int      `bson:"index"` // 0: being rebuilt
+	Mode    string   `bson:"mode"`
+	Types   []string `bson:"types"`
+	Base    string   `bson:"base"`              // base URL that references were resolved by
+	NoWords bool     `bson:"noWords,omitempty"` // index.Indexer.NoWords
 }
 
 const headerID = "store"
@@ -53,6 +54,9 @@ func (s *Store) load(ctx context.Context, rebuild bool) error {
 		if s.opts.Indexer.Base == "" {
 			s.opts.Indexer.Base = h.Base
 		}
+		if !rebuild {
+			s.opts.Indexer.NoWords = h.NoWords
+		}
 	}
 	if err := s.check(h, rebuild); err != nil {
 		return err
@@ -74,7 +78,7 @@ func (s *Store) header(ctx context.Context) (h header, ok bool, err error) {
 
 // writeHeader writes the header of a new store, unless another process has just done so.
 func (s *Store) writeHeader(ctx context.Context) (header, error) {
-	h := header{headerID, formatVersion, indexVersion, s.opts.Mode, r4.Resources(), s.opts.Indexer.Base}
+	h := header{headerID, formatVersion, indexVersion, s.opts.Mode, r4.Resources(), s.opts.Indexer.Base, s.opts.Indexer.NoWords}
 	if _, err := s.meta.InsertOne(ctx, h); err != nil && !mongo.IsDuplicateKeyError(err) {
 		return h, err
 	}
@@ -97,6 +101,8 @@ func (s *Store) check(h header, rebuild bool) error {
 		return fmt.Errorf("a rebuild of its index was not finished: %w", ErrReindex)
 	case h.Index != indexVersion || !slices.Equal(h.Types, r4.Resources()):
 		return fmt.Errorf("the index has version %d, this version of firewarden reads version %d: %w", h.Index, indexVersion, ErrReindex)
+	case h.NoWords != s.opts.Indexer.NoWords:
+		return fmt.Errorf("words of texts are in its index: %t, and text-index says otherwise: %w", !h.NoWords, ErrReindex)
 	case h.Base != s.opts.Indexer.Base:
 		return fmt.Errorf("the base URL was %q and is %q, which references are resolved by: %w", h.Base, s.opts.Indexer.Base, ErrReindex)
 	}

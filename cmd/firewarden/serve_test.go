@@ -217,7 +217,7 @@ func TestSIGTERM(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20_000])
+	fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20_000])
 	p.metrics = "http://127.0.0.1:" + figures
 	waitFor(t, "the request to begin", func() bool { return p.inFlight() == "1" })
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {

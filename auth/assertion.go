@@ -77,11 +77,15 @@ func (s *Server) prove(ctx context.Context, r *http.Request, form url.Values) (C
 	case posted:
 		return s.proveBySecret(ctx, form.Get("client_id"), form.Get("client_secret"))
 	}
-	c, _, ok, err := s.clients.find(ctx, form.Get("client_id"))
+	id, err := s.named(ctx, form)
+	if err != nil {
+		return Client{}, err
+	}
+	c, _, ok, err := s.clients.find(ctx, id)
 	switch {
 	case err != nil:
 		return Client{}, err
-	case form.Get("client_id") == "":
+	case id == "":
 		return Client{}, errClient().hint("there is no client_id, client_assertion or Authorization")
 	case !ok:
 		return Client{}, errClient().hint("there is no client with this id")
@@ -89,6 +93,20 @@ func (s *Server) prove(ctx context.Context, r *http.Request, form url.Values) (C
 		return Client{}, errClient().hint("this client has to authenticate by %s", c.AuthMethod)
 	}
 	return c, nil
+}
+
+// named is the client that a form without any proof is of, "" if it does not say. A public client that refreshes need
+// not name itself (RFC 6749 §6): it is the one that the refresh token was given to.
+func (s *Server) named(ctx context.Context, form url.Values) (id string, err error) {
+	if id = form.Get("client_id"); id != "" || form.Get("grant_type") != grantRefresh {
+		return id, nil
+	}
+	t, _, ok, err := s.refresh.get(ctx, digest(form.Get("refresh_token")))
+	if err != nil || !ok {
+		return "", err
+	}
+	g, _, _, err := s.grants.get(ctx, t.Grant)
+	return g.Client, err
 }
 
 func (s *Server) proveBySecret(ctx context.Context, id, secret string) (Client, error) {

@@ -200,3 +200,33 @@ func TestRefreshNarrows(t *testing.T) {
 		t.Errorf("finds %v", got)
 	}
 }
+
+// An app without a secret may refresh with the token alone, as RFC 6749 §6 has it and the usual JavaScript client does;
+// who has a secret shows it, and of a token that nobody knows nobody is.
+func TestRefreshWithoutAName(t *testing.T) {
+	w := open(t)
+	alone := func(token string) answer {
+		return w.form("/auth/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}, "Origin", "https://app.example.org")
+	}
+	if err := w.auth.PutClient(t.Context(), auth.Client{ID: "spa", Metadata: auth.Metadata{AuthMethod: "none", GrantTypes: []string{"authorization_code", "refresh_token"},
+		RedirectURIs: []string{"https://app.example.org/cb"}, Scope: "launch/patient offline_access patient/*.rs"}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	spa := &app{w: w, id: "spa", redirect: "https://app.example.org/cb", verifier: random()}
+	res := alone(str(spa.run("patient", "launch/patient patient/*.rs offline_access"), "refresh_token"))
+	next := res.json(t)
+	if res.status != 200 || res.header.Get("Access-Control-Allow-Origin") != "https://app.example.org" || w.reads(str(next, "access_token"), "Patient/a") != 200 {
+		t.Fatalf("%d %v %s", res.status, res.header, res.body)
+	}
+	if again := alone(str(next, "refresh_token")); again.status != 200 {
+		t.Errorf("a second time: %d %s", again.status, again.body)
+	}
+	secret := str(w.app("sandbox-secret").run("patient", "launch/patient patient/*.rs offline_access"), "refresh_token")
+	for _, token := range []string{secret, "x", ""} {
+		res := alone(token)
+		res.refused(t, 401, "invalid_client")
+		if res.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("an origin of nobody may read %s", res.body)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -130,8 +131,9 @@ func (s *Server) claimedClient(r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	if id := form.Get("client_id"); id != "" {
+	if id := cmp.Or(form.Get("client_id"), issuerOf(form.Get("client_assertion"))); id != "" {
 		return id
 	}
-	return issuerOf(form.Get("client_assertion"))
+	id, _ := s.named(r.Context(), form)
+	return id
 }

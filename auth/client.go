@@ -120,17 +120,20 @@ func (c *Client) redirects(uri string) bool {
 	if c.AnyLoopback && onLoopback(u) {
 		return true
 	}
-	if u.Hostname() == "localhost" || !onLoopback(u) {
-		return false // the port is free only where the address is written as a number
-	}
 	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {
 		r, err := url.Parse(registered)
-		if err != nil || r.Scheme != "http" || r.Hostname() != u.Hostname() {
+		if err != nil || !samePlace(r, u) {
 			return false
 		}
 		r.Host = u.Host
 		return r.String() == uri
 	})
+}
+
+// samePlace says whether two URLs are of an app on this machine, whatever its port: that is free only where the address
+// is written as a number (RFC 8252 §7.3 and §8.3).
+func samePlace(a, b *url.URL) bool {
+	return a.Scheme == "http" && b.Scheme == "http" && a.Hostname() == b.Hostname() && a.Hostname() != "localhost" && onLoopback(a)
 }
 
 // calls says whether pages of the origin are the client's.
@@ -145,7 +148,10 @@ func (c *Client) calls(origin string) bool {
 	if c.AnyLoopback && (u.Scheme == "http" || u.Scheme == "https") && onLoopback(u) {
 		return true
 	}
-	return slices.ContainsFunc(c.RedirectURIs, func(r string) bool { return originOf(r) == origin })
+	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {
+		r, err := url.Parse(registered)
+		return err == nil && (originOf(registered) == origin || samePlace(r, u))
+	})
 }
 
 // originOf is scheme://host[:port] of a URL of http or https, "" of others.

@@ -212,13 +212,14 @@ func TestS4_23_UDAP(t *testing.T) {
 func TestCORS(t *testing.T) {
 	w := open(t)
 	if err := w.auth.PutClient(t.Context(), auth.Client{ID: "spa", Metadata: auth.Metadata{AuthMethod: "none", GrantTypes: []string{"authorization_code", "refresh_token"},
-		RedirectURIs: []string{"https://app.example.org/cb"}, Origins: []string{"https://other.example.org"}, Scope: "openid patient/*.rs offline_access"}}, ""); err != nil {
+		RedirectURIs: []string{"https://app.example.org/cb", "http://127.0.0.1/cb"}, Origins: []string{"https://other.example.org"}, Scope: "openid patient/*.rs offline_access"}}, ""); err != nil {
 		t.Fatal(err)
 	}
 	a := &app{w: w, id: "spa", redirect: "https://app.example.org/cb", verifier: random()}
 	answer := a.run("patient", "openid patient/*.rs offline_access")
 	for origin, want := range map[string]string{"https://app.example.org": "https://app.example.org", "https://other.example.org": "https://other.example.org",
-		"https://evil.example.org": "", "http://app.example.org": "", "null": "", "http://localhost:3000": ""} {
+		"http://127.0.0.1:4000": "http://127.0.0.1:4000", // of any port, as its redirect URI
+		"http://127.0.0.2:4000": "", "https://127.0.0.1:4000": "", "https://evil.example.org": "", "http://app.example.org": "", "null": "", "http://localhost:3000": ""} {
 		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "client_id": {"spa"}}
 		for path, res := range map[string]answer_{
 			"token":    {w.form("/auth/token", form, "Origin", origin), t},

@@ -7,8 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -34,9 +32,5 @@ func keyPair(t *testing.T, alg string) (private json.RawMessage, public string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	public = filepath.Join(t.TempDir(), "jwks.json")
-	if err := os.WriteFile(public, set, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return private, public
+	return private, file(t, "jwks.json", string(set))
 }

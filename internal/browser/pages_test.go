@@ -1,8 +1,6 @@
 package browser
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -79,7 +77,7 @@ func TestByKeyboardWithoutScript(t *testing.T) {
 	b.tabTo("User name")
 	b.key("practitioner\t")
 	b.key("wrong\r")
-	b.until("the fault", element("a", "The user name or the password is wrong"))
+	b.until("the fault", element("li", "The user name or the password is wrong"))
 	if at := b.text("document.activeElement.className + document.activeElement.getAttribute('role')"); !strings.Contains(at, "alert") {
 		t.Errorf("the focus is on %q, not on what is wrong", at)
 	}
@@ -106,12 +104,9 @@ func TestByKeyboardWithoutScript(t *testing.T) {
 
 // TestTheirLanguage: what scopes are called is in the language of the person, as far as somebody has said it there.
 func TestTheirLanguage(t *testing.T) {
-	texts := filepath.Join(t.TempDir(), "texts.json")
-	if err := os.WriteFile(texts, []byte(`{"en": {"scopes": {"patient/Observation.rs": "See how you are doing"}},
-		"ga": {"scopes": {"patient/Observation.rs": "Féach conas atá tú"}}}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := sandbox(t, "--scope-texts", texts)
+	texts := file(t, "texts.json", `{"en": {"scopes": {"patient/Observation.rs": "See how you are doing"}},
+		"ga": {"scopes": {"patient/Observation.rs": "Féach conas atá tú"}}}`)
+	s := sandbox(t, "--config", file(t, "firewarden.yaml", "scope-texts: "+texts))
 	a := s.app("sandbox-public")
 	for languages, want := range map[string]string{"ga-IE,ga;q=0.9,en;q=0.5": "Féach conas atá tú", "en-IE": "See how you are doing", "fr": "See how you are doing"} {
 		b := chromium(t)
@@ -123,6 +118,43 @@ func TestTheirLanguage(t *testing.T) {
 		if lang, foreign := b.text(element("label", want)+".querySelector('[lang]')?.lang"), strings.HasPrefix(languages, "ga"); foreign != (lang != "") {
 			t.Errorf("%s: the text is said to be in %q", languages, lang)
 		}
+	}
+}
+
+// TestAllRights: an app that asks for everything that its user may do is warned of plainly, and gets it if it is allowed.
+func TestAllRights(t *testing.T) {
+	s := sandbox(t, "--config", file(t, "firewarden.yaml", `
+all-authorities: true
+clients:
+  - client_id: everything
+    client_name: Everything app
+    token_endpoint_auth_method: none
+    grant_types: [authorization_code, refresh_token]
+    redirect_uris: ["http://127.0.0.1/"]
+    scope: launch patient/*.rs cdr_all_user_authorities offline_access
+`))
+	a, b := s.app("everything"), chromium(t)
+	launch := func(scopes string) {
+		b.open(a.launched(scopes, map[string]any{"user": "practitioner", "patient": "patient-001"}))
+	}
+	launch("launch patient/Patient.rs cdr_all_user_authorities")
+	b.signIn()
+	b.heading("Allow")
+	b.until("the warning", element("[role=note]", "This app asks for everything that you may do yourself."))
+	b.press("Allow")
+	b.ready()
+	if n := b.text("client.request('Patient?_summary=count').then(s => s.total)"); n != "12" {
+		t.Errorf("with all rights of the practitioner the app sees %s patients", n)
+	}
+	launch("launch patient/Patient.rs")
+	b.heading("Allow")
+	if b.text("document.querySelectorAll('[role=note]').length") != "0" {
+		t.Error("an app that asks for little is warned of")
+	}
+	b.press("Allow")
+	b.ready()
+	if n := b.text("client.request('Patient?_summary=count').then(s => s.total)"); n != "1" {
+		t.Errorf("without, the app sees %s patients", n)
 	}
 }
 
@@ -150,10 +182,11 @@ func TestOwnPages(t *testing.T) {
 	b.heading("Sign in")
 	b.press("Demo admin")
 	b.heading("Register an app")
-	b.press("Register")
-	b.until("what is missing", "document.querySelector('[role=alert]')")
-	b.heading("Register an app")
 	b.write("Name", "Heart watch")
+	b.write("Redirect", "http://heart.example.org/callback")
+	b.press("Register")
+	b.until("what is wrong", "document.querySelector('[role=alert]')")
+	b.heading("Register an app")
 	b.write("Redirect", "https://heart.example.org/callback")
 	b.press("Register")
 	b.heading("")
@@ -176,7 +209,8 @@ func TestFirstStart(t *testing.T) {
 	b.open(s.url + "/auth/setup" + link)
 	b.heading("The first administrator")
 	b.write("User name", "ada")
-	b.write("Password", "short")
+	b.write("Password", "correct horse battery staple")
+	b.write("Password again", "correct horse battery stable")
 	b.press("Create")
 	b.until("what is wrong", "document.querySelector('[role=alert]')")
 	b.heading("The first administrator")

@@ -177,3 +177,13 @@ func (s *server) first(query string) string {
 	}
 	return bundle.Entry[0].Resource.ID
 }
+
+// file writes a file of a test.
+func file(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

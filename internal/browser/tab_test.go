@@ -29,7 +29,8 @@ const patience = 30 * time.Second
 type tab struct {
 	t     *testing.T
 	ctx   context.Context
-	shots int
+	shots int  // pages drawn
+	mute  bool // no script runs
 
 	mu       sync.Mutex
 	faults   []string // what the browser found wrong
@@ -222,9 +223,11 @@ func (b *tab) heading(begins string) {
 	b.picture(begins)
 }
 
-// element is an expression for the last visible element of a kind (CSS) whose text, spaces put together, begins so.
-func element(css, begins string) string {
-	return fmt.Sprintf("[...document.querySelectorAll(%s)].filter(e => e.checkVisibility() && e.innerText.replace(/\\s+/g, ' ').trim().startsWith(%s)).at(-1)", quote(css), quote(begins))
+// element is an expression for the last visible element of a kind (CSS) whose text, spaces put together, is words, or
+// begins so if none is.
+func element(css, words string) string {
+	return fmt.Sprintf(`(() => { const all = [...document.querySelectorAll(%s)].filter(e => e.checkVisibility()).map(e => [e, e.innerText.replace(/\s+/g, ' ').trim()]);
+		return (all.findLast(([, t]) => t === %[2]s) ?? all.findLast(([, t]) => t.startsWith(%[2]s)))?.[0] })()`, quote(css), quote(words))
 }
 
 // press clicks on a button or a link, as a person does: with the mouse, where it is.
@@ -284,6 +287,7 @@ func (b *tab) tabTo(begins string) {
 // withoutScript lets no page run a script of its own, or lets it again.
 func (b *tab) withoutScript(off bool) {
 	b.t.Helper()
+	b.mute = off
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off})
 }
 

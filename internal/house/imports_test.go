@@ -26,7 +26,7 @@ var floors = []struct {
 	{"store", 5},
 	{"auth", 6},
 	{"server", 7},
-	{"internal/config", 1}, {"internal/synth", 1}, {"internal/bench", 8},
+	{"internal/config", 1}, {"internal/synth", 1}, {"internal/bench", 8}, {"internal/browser", 9},
 	{"cmd", 8},
 }
 
@@ -39,6 +39,7 @@ var rooms = []struct {
 	{"github.com/valyala/fasthttp", []string{"server"}},
 	{"github.com/ory/fosite", []string{"auth"}},
 	{"go.mongodb.org/mongo-driver", []string{"store/mongo"}},
+	{"github.com/chromedp/", []string{"internal/browser"}},
 	{"github.com/cockroachdb/pebble", []string{"store/embedded"}},
 	{"github.com/samply/golang-fhir-models", []string{"conformance", "server", "server/interaction"}},
 }

@@ -22,7 +22,7 @@ func (s *Server) showPicker(w http.ResponseWriter, r *http.Request, in *running,
 	p := PickerPage{Frame: s.frame(r, in.visitor, &in.client), Form: s.form(w, r, in, "pick"), Type: typ, Query: words, Error: fault,
 		Optional: !in.flow.needed(typ)}
 	if by := searchable(typ); by != "" {
-		p.Search, p.SearchHidden = s.url("flow"), []Field{{"request", s.sign("flow", in.id)}}
+		p.Search, p.SearchHidden, p.ByDate = s.url("flow"), []Field{{"request", s.sign("flow", in.id)}}, by == "date"
 	}
 	found := map[string]bool{}
 	for _, pairs := range queries(typ, words) {
@@ -54,23 +54,27 @@ func (s *Server) showPicker(w http.ResponseWriter, r *http.Request, in *running,
 
 // searchable is the parameter that words are searched by, "" if the type has none.
 func searchable(typ string) string {
-	for _, code := range []string{"name", "title"} {
-		if p := r4.Lookup(typ, code); p != nil && p.Type == r4.String {
-			return code
+	for _, by := range []struct {
+		code string
+		typ  r4.ParamType
+	}{{"name", r4.String}, {"title", r4.String}, {"date", r4.Date}} {
+		if p := r4.Lookup(typ, by.code); p != nil && p.Type == by.typ {
+			return by.code
 		}
 	}
 	return ""
 }
 
-// queries are the searches that words mean: by name, each word; of patients also by identifier, birth date and id.
+// queries are the searches that words mean: by name or date, each word; of patients also by identifier, birth date and id.
 func queries(typ, words string) [][]search.Pair {
 	fields := strings.Fields(words)
 	by := searchable(typ)
 	if len(fields) == 0 || by == "" || len(words) > 200 {
 		return [][]search.Pair{nil}
 	}
-	switch typ {
-	case "Patient", "Practitioner", "RelatedPerson", "Person": // each part of their names counts by its beginning
+	switch {
+	case by == "date":
+	case typ == "Patient", typ == "Practitioner", typ == "RelatedPerson", typ == "Person": // each part of their names counts by its beginning
 	default:
 		by += ":contains"
 	}

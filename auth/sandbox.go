@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -33,12 +32,15 @@ func (s *Server) FillSandbox(ctx context.Context, practitioner, patient, related
 	if err != nil {
 		return fmt.Errorf("fill the sandbox: %w", err)
 	}
-	for _, u := range []User{
-		{Name: "practitioner", Display: "Demo practitioner", FHIRUser: practitioner, Policy: "all"},
-		{Name: "patient", Display: "Demo patient", FHIRUser: patient, Policy: "self"},
-		{Name: "relatedperson", Display: "Demo related person", FHIRUser: related, Policy: "related"},
-		{Name: "admin", Display: "Demo administrator", Policy: "all", Administrator: true},
-	} {
+	as := map[string]User{
+		"practitioner":  {FHIRUser: practitioner, Policy: "all"},
+		"patient":       {FHIRUser: patient, Policy: "self"},
+		"relatedperson": {FHIRUser: related, Policy: "related"},
+		"admin":         {Policy: "all", Administrator: true},
+	}
+	for _, d := range DemoUsers() {
+		u := as[d.Name]
+		u.Name, u.Display = d.Name, d.Display
 		if err := s.checkUser(ctx, &u); err != nil {
 			return fmt.Errorf("fill the sandbox: %w", err)
 		}
@@ -118,13 +120,20 @@ func (s *Server) sandboxKeys(ctx context.Context, c *Client, k SandboxKeys) erro
 	return nil
 }
 
-// demo are the users whose password is no secret, for the login page of the sandbox.
-func (s *Server) demo() (list []DemoUser) {
+// DemoUsers are the users whose password is no secret: FillSandbox makes them.
+func DemoUsers() []DemoUser {
+	return []DemoUser{
+		{Name: "practitioner", Password: sandboxPassword, Display: "Demo practitioner", Role: "sees all patients"},
+		{Name: "patient", Password: sandboxPassword, Display: "Demo patient", Role: "sees the first patient, who this is"},
+		{Name: "relatedperson", Password: sandboxPassword, Display: "Demo related person", Role: "sees the patient that this person cares for"},
+		{Name: "admin", Password: sandboxPassword, Display: "Demo administrator", Role: "sees all, changes users and clients"},
+	}
+}
+
+// demo are those of the login page.
+func (s *Server) demo() []DemoUser {
 	if !s.o.Sandbox {
 		return nil
 	}
-	for _, name := range strings.Fields("practitioner patient relatedperson admin") {
-		list = append(list, DemoUser{Name: name, Password: sandboxPassword, Display: "Demo " + name, Role: name})
-	}
-	return list
+	return DemoUsers()
 }

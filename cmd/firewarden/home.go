@@ -46,7 +46,7 @@ func (s *site) home() ui.Home {
 	if !s.sandbox {
 		return h
 	}
-	h.Users, h.Clients = sandboxUsers, sandboxClients
+	h.Users, h.Clients = auth.DemoUsers(), sandboxClients
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if counts, err := s.data.store.Counts(ctx); err == nil {
@@ -58,18 +58,10 @@ func (s *site) home() ui.Home {
 	return h
 }
 
-// What every sandbox has (auth.FillSandbox); a test signs in as each.
-var (
-	sandboxUsers = []auth.DemoUser{
-		{Name: "practitioner", Password: "sandbox", Display: "Demo practitioner", Role: "sees all patients"},
-		{Name: "patient", Password: "sandbox", Display: "Demo patient", Role: "sees the first patient, who this is"},
-		{Name: "relatedperson", Password: "sandbox", Display: "Demo related person", Role: "sees the patient that this person cares for"},
-		{Name: "admin", Password: "sandbox", Display: "Demo administrator", Role: "sees all, changes users and clients"},
-	}
-	sandboxClients = []ui.DemoClient{
-		{ID: "sandbox-public", Kind: "public, PKCE"},
-		{ID: "sandbox-secret", Kind: "confidential, by a secret", Secret: "sandbox-secret"},
-		{ID: "sandbox-key", Kind: "confidential, by a key: --sandbox-jwks names it"},
-		{ID: "sandbox-backend", Kind: "backend service, by the same key"},
-	}
-)
+// sandboxClients are what every sandbox has (auth.FillSandbox).
+var sandboxClients = []ui.DemoClient{
+	{ID: "sandbox-public", Kind: "public, PKCE"},
+	{ID: "sandbox-secret", Kind: "confidential, by a secret", Secret: "sandbox-secret"},
+	{ID: "sandbox-key", Kind: "confidential, by a key: --sandbox-jwks names it"},
+	{ID: "sandbox-backend", Kind: "backend service, by the same key"},
+}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/firewarden/firewarden/auth"
 )
 
 // The start page of a sandbox tells users and clients that are there, with passwords that let them in.
@@ -18,7 +20,7 @@ func TestHomeTellsTheTruth(t *testing.T) {
 			t.Errorf("lacks %q", want)
 		}
 	}
-	for _, u := range sandboxUsers {
+	for _, u := range auth.DemoUsers() {
 		if !strings.Contains(string(home), "<code>"+u.Name+"</code>") {
 			t.Errorf("lacks the user %s", u.Name)
 		}

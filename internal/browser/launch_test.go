@@ -84,6 +84,13 @@ func TestEncounterPicker(t *testing.T) {
 	b.click("document.querySelectorAll('input[type=radio]')[2].labels[0]")
 	b.press("Continue")
 	b.heading("Choose an encounter")
+	b.write("Search by year", "2022")
+	b.press("Search")
+	b.until("encounters of that year", "document.querySelector('td[data-label=From]')?.innerText.startsWith('2022') && document.querySelectorAll('input[type=radio]').length > 1")
+	if other := b.text("[...document.querySelectorAll('td[data-label=From]')].map(e => e.innerText).find(t => !t.startsWith('2022'))"); other != "" {
+		t.Errorf("a search for 2022 shows %s", other)
+	}
+	b.heading("Choose an encounter")
 	chosen := b.text("document.querySelectorAll('input[type=radio]')[1].value")
 	b.click("document.querySelectorAll('input[type=radio]')[1].labels[0]")
 	b.press("Continue")

@@ -38,9 +38,12 @@ func (c cell) Short() bool { return len(c.Value) <= 24 }
 
 func pickerView(page auth.PickerPage, t words.Texts) picker {
 	all, _ := t.Type(page.Type, "en")
-	v := picker{PickerPage: page, Faults: one(page.Error), One: apart(page.Type), All: words.Capital(all), Article: "a", Ask: "Search"}
-	if page.Type == "Patient" {
+	v := picker{PickerPage: page, Faults: one(page.Error), One: apart(page.Type), All: words.Capital(all), Article: "a", Ask: "Search by name"}
+	switch {
+	case page.Type == "Patient":
 		v.All, v.Ask = "Patients", "Search by name, birth date or identifier"
+	case page.ByDate:
+		v.Ask = "Search by year, month or day, as in 2026-06"
 	}
 	if strings.ContainsAny(v.One[:min(1, len(v.One))], "aeio") {
 		v.Article = "an"

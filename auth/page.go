@@ -69,7 +69,7 @@ type PickerPage struct {
 	Patient      string // whose Encounter it is, in words; "" with other types
 	Search       string // URL; "" if there is nothing to search by
 	SearchHidden []Field
-	ByDate       bool // the search is by date: 2026, 2026-06 or 2026-06-15
+	ByDate       bool   // the search is by date: 2026, 2026-06 or 2026-06-15
 	Query        string // what was searched for
 	Choices      []Choice
 	More         bool // there are more than are shown: narrow the search

@@ -58,7 +58,7 @@ type Options struct {
 	Store   store.Store
 	Indexer *index.Indexer // the one that Store indexes with
 	Pages   Pages
-	Sandbox  bool // hints for developers, demo users on the login page, open registration, clients may be on loopback
+	Sandbox bool // hints for developers, demo users on the login page, open registration, clients may be on loopback
 
 	// Registration says who may register clients by RFC 7591; "" is RegisterOpen in the sandbox, RegisterByToken elsewhere.
 	Registration Registration

@@ -72,7 +72,9 @@ func TestSearchIsConfigured(t *testing.T) {
 		t.Errorf("words are looked up that are not there:\n%s", explained)
 	}
 	var claims struct {
-		Rest []struct{ Resource []struct{ ConditionalDelete string } }
+		Rest []struct {
+			Resource []struct{ ConditionalDelete string }
+		}
 	}
 	if err := json.Unmarshal(r.get("/fhir/metadata"), &claims); err != nil || claims.Rest[0].Resource[0].ConditionalDelete != "multiple" {
 		t.Errorf("conditional delete is claimed as %+v %v", claims.Rest[0].Resource[0], err)

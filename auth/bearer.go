@@ -10,6 +10,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth/launch"
 	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 )
 
@@ -19,38 +20,51 @@ type Caller struct {
 	// Identity is the same for every token of a client that opens the same to the same user: what one has begun to read
 	// in pages another may go on with.
 	Identity string
+	Issuer   string // of a token that is not ours; "" is this server
 	Client   string
-	User     string // name, "" for a backend service
+	User     string // name, "" for a backend service and with an outside issuer
 	Scopes   scope.Set
 	Launch   launch.Context
+	Expires  int64
 }
 
 // ErrToken is every access token that opens nothing, whatever is wrong with it.
 var ErrToken error = errorf(invalidToken, "the access token is not valid")
 
-// Bearer finds on whose behalf an access token speaks. A token whose grant was revoked, whose client or user is gone,
+// Bearer finds on whose behalf an access token speaks, one of ours or of an outside issuer that is trusted. A token whose grant was revoked, whose client or user is gone,
 // opens nothing with the next request; a change of the client's registration or the user's policy counts as soon. What
 // it gives is shared: do not change it.
 func (s *Server) Bearer(ctx context.Context, token string) (*Caller, error) {
 	key := sha256.Sum256([]byte(token))
 	b := s.bearers.get(key)
-	if b == nil {
-		b = &bearer{}
-		id, err := s.verify(ctx, token, &b.claims)
-		if err != nil {
-			return nil, ErrToken
+	if b == nil || b.stale(s.o.Now()) {
+		var err error
+		if b, err = s.admit(ctx, token); err != nil {
+			return nil, err
 		}
-		b.key = id
-		b.grant, _, _ = strings.Cut(b.claims.ID, ".")
 		s.bearers.put(key, b)
 	}
 	if s.o.Now().Unix() >= b.claims.Expires {
 		return nil, ErrToken
 	}
-	if signed, err := s.ring.Has(ctx, b.key); err != nil || !signed { // the key may be withdrawn
-		return nil, cmp.Or(err, ErrToken)
+	if b.outside == nil {
+		if signed, err := s.ring.Has(ctx, b.key); err != nil || !signed { // the key may be withdrawn
+			return nil, cmp.Or(err, ErrToken)
+		}
 	}
 	return s.compile(ctx, b)
+}
+
+// admit validates a token that was not seen lately.
+func (s *Server) admit(ctx context.Context, token string) (*bearer, error) {
+	b := &bearer{}
+	id, err := s.verify(ctx, token, &b.claims)
+	if err != nil {
+		return s.admitOutside(ctx, token)
+	}
+	b.key = id
+	b.grant, _, _ = strings.Cut(b.claims.ID, ".")
+	return b, nil
 }
 
 // verify reads the claims of an access token of ours that is for this FHIR server; it may be expired or revoked.
@@ -69,6 +83,8 @@ type bearer struct {
 	claims tokenClaims
 	key    string // id of the key that signed it
 	grant  string // id
+
+	outside *outside // of a token that is not ours; of claims only Expires holds then
 
 	mu    sync.Mutex
 	found *compiled
@@ -110,6 +126,15 @@ func (s *Server) compile(ctx context.Context, b *bearer) (*Caller, error) {
 	return &found.caller, nil
 }
 
+// bind gives what a policy opens, and remembers which it was.
+func (c *compiled) bind(ctx context.Context, s *Server, policy string, who fhir.Reference) (scope.Bound, error) {
+	b, version, err := s.bound(ctx, policy, who)
+	if _, ever := builtIn[policy]; !ever && policy != "" {
+		c.from = append(c.from, origin{s.policies.bucket, policy, version})
+	}
+	return b, err
+}
+
 // same says whether the records are those that a caller was made from.
 func (s *Server) same(ctx context.Context, c *compiled) (bool, error) {
 	for _, o := range c.from {
@@ -126,6 +151,9 @@ func (s *Server) same(ctx context.Context, c *compiled) (bool, error) {
 
 // find makes the caller of a token from the records.
 func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
+	if b.outside != nil {
+		return s.findOutside(ctx, b)
+	}
 	out := &compiled{}
 	g, version, ok, err := s.grants.live(ctx, b.grant)
 	if err != nil {
@@ -153,11 +181,8 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 			return nil, ErrToken
 		}
 		out.from = append(out.from, origin{s.users.bucket, g.User, version})
-		if within.User, version, err = s.bound(ctx, u.Policy, u.reference()); err != nil {
+		if within.User, err = out.bind(ctx, s, u.Policy, u.reference()); err != nil {
 			return nil, err
-		}
-		if _, ever := builtIn[u.Policy]; !ever && u.Policy != "" {
-			out.from = append(out.from, origin{s.policies.bucket, u.Policy, version})
 		}
 		within.Administrator = u.Administrator
 	}
@@ -167,7 +192,7 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 	}
 	granted = s.meaning(granted, within.User != nil)
 	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: granted.Access(within), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch,
+	out.caller = Caller{Access: granted.Access(within), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch, Expires: b.claims.Expires,
 		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
 	return out, nil
 }

@@ -2,13 +2,10 @@ package auth
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // maxForm bounds the body of a request to the authorization server.
@@ -67,20 +64,4 @@ func (s *Server) peek(r *http.Request) (url.Values, error) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return url.ParseQuery(string(body))
-}
-
-// issuerOf is the iss of a JWT that nobody has verified, "" if it is none.
-func issuerOf(token string) string {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return ""
-	}
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	var claimed struct {
-		Issuer string `json:"iss"`
-	}
-	if err != nil || json.Unmarshal(text, &claimed) != nil {
-		return ""
-	}
-	return claimed.Issuer
 }

@@ -38,7 +38,7 @@ func (s *Server) introspection(ctx context.Context, c *Client, token string) (ma
 	inactive := map[string]any{"active": false}
 	caller, err := s.Bearer(ctx, token)
 	if err == nil {
-		if !c.Introspects && caller.Client != c.ID {
+		if caller.Issuer != "" || !c.Introspects && caller.Client != c.ID {
 			return inactive, nil
 		}
 		var claims tokenClaims

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/firewarden/firewarden/auth/issuer"
 )
 
 // ServeHTTP answers everything under /auth and the discovery documents.
@@ -119,7 +121,7 @@ func (s *Server) claimedClient(r *http.Request) string {
 		return ""
 	}
 	if _, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
-		if caller, err := s.Bearer(r.Context(), token); err == nil {
+		if caller, err := s.Bearer(r.Context(), token); err == nil && caller.Issuer == "" {
 			return caller.Client
 		}
 		return ""
@@ -131,7 +133,8 @@ func (s *Server) claimedClient(r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	if id := cmp.Or(form.Get("client_id"), issuerOf(form.Get("client_assertion"))); id != "" {
+	claimed, _ := issuer.Claimed(form.Get("client_assertion"))
+	if id := cmp.Or(form.Get("client_id"), claimed); id != "" {
 		return id
 	}
 	id, _ := s.named(r.Context(), form)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firewarden/firewarden/auth/issuer"
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/password"
 	"github.com/firewarden/firewarden/auth/words"
@@ -35,6 +36,7 @@ type Server struct {
 	documents documents
 	sealing   []byte // key of tokens against forgery and of signed URLs
 	bearers   bearerCache
+	issuers   []*issuer.Issuer
 	limits    limits
 
 	clients  clients
@@ -82,10 +84,12 @@ type Options struct {
 
 	Life   Life
 	Limits Limits
-	Reach  keys.Reach // of JWK Sets of clients; in the sandbox at least keys.Loopback
-	Logger *slog.Logger
-	Now    func() time.Time // nil is time.Now
-	Random io.Reader        // nil is crypto/rand
+	// Issuers are the outside issuers that are trusted.
+	Issuers []issuer.Config
+	Reach   keys.Reach // of JWK Sets of clients and documents of issuers; in the sandbox at least keys.Loopback
+	Logger  *slog.Logger
+	Now     func() time.Time // nil is time.Now
+	Random  io.Reader        // nil is crypto/rand
 }
 
 // Life are how long things live. A zero field means that of DefaultLife.
@@ -163,6 +167,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if s.sealing, err = s.openSealing(ctx); err != nil {
+		return nil, fmt.Errorf("authorization server: %w", err)
+	}
+	if s.issuers, err = s.openIssuers(); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	s.limits = newLimits(o.Now, o.Limits)

@@ -17,9 +17,9 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Fetcher gets JWK Sets of clients by URL. What a client registers decides where we send a request to, so a Fetcher
-// never follows it into networks that only this server reaches (RFC 9700 §4.9, RFC 7591 §5). Its methods may be called
-// by several goroutines. NewFetcher makes one.
+// Fetcher gets JWK Sets of clients by URL, and what outside issuers answer. What a client registers decides where we
+// send a request to, so a Fetcher never follows it into networks that only this server reaches (RFC 9700 §4.9, RFC 7591
+// §5). Its methods may be called by several goroutines. NewFetcher makes one.
 type Fetcher struct {
 	reach  Reach
 	now    func() time.Time
@@ -39,7 +39,7 @@ const (
 )
 
 const (
-	maxSet     = 256 << 10        // bytes of a JWK Set
+	maxSet     = 256 << 10        // bytes of an answer
 	maxTime    = 5 * time.Second  // of one request, redirects together
 	maxHops    = 2                // redirects
 	maxCached  = 1000             // sets
@@ -72,6 +72,9 @@ func NewFetcher(reach Reach, now func() time.Time) *Fetcher {
 			if len(via) > maxHops {
 				return errors.New("too many redirects")
 			}
+			if via[0].Method != http.MethodGet {
+				return errors.New("what is posted is not sent on elsewhere")
+			}
 			return f.Check(r.URL.String())
 		},
 	}
@@ -83,13 +86,13 @@ func (f *Fetcher) Check(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
-		return errors.New("it is no URL of a JWK Set, as in https://app.example.org/jwks.json")
+		return errors.New("it is no URL, as in https://app.example.org/jwks.json")
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme == "http" && (f.reach == Private || f.reach == Loopback && loopback(u.Hostname())):
 		return nil
 	}
-	return errors.New("a JWK Set is fetched by https only")
+	return errors.New("it is fetched by https only")
 }
 
 func loopback(host string) bool {
@@ -184,22 +187,31 @@ func (f *Fetcher) fetch(ctx context.Context, url string) (set jose.JSONWebKeySet
 		return set, err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	res, err := f.client.Do(req)
+	body, err := f.Send(req)
 	if err != nil {
 		return set, fmt.Errorf("fetch a JWK Set: %w", err)
 	}
+	return ParseSet(body)
+}
+
+// Send sends a request within the bounds of the Fetcher and gives the body of an answer of status 200.
+func (f *Fetcher) Send(r *http.Request) ([]byte, error) {
+	if err := f.Check(r.URL.String()); err != nil {
+		return nil, err
+	}
+	res, err := f.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return set, fmt.Errorf("fetch a JWK Set: status %d", res.StatusCode)
+		return nil, fmt.Errorf("status %d", res.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxSet+1))
-	switch {
-	case err != nil:
-		return set, fmt.Errorf("fetch a JWK Set: %w", err)
-	case len(body) > maxSet:
-		return set, errors.New("fetch a JWK Set: it is too large")
+	if err == nil && len(body) > maxSet {
+		err = errors.New("the answer is too large")
 	}
-	return ParseSet(body)
+	return body, err
 }
 
 // ParseSet reads a JWK Set. Keys of kinds that are not known are left out, as RFC 7517 §5 asks; private and symmetric

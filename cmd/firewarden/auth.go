@@ -10,14 +10,19 @@ import (
 	"strings"
 
 	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/auth/issuer"
 	"github.com/firewarden/firewarden/auth/keys"
+	"github.com/firewarden/firewarden/internal/config"
 	"github.com/firewarden/firewarden/internal/synth"
 )
 
 // authorization puts the authorization server together, with the users and clients that are declared.
 func (s *site) authorization(ctx context.Context) error {
 	c := &s.c.Auth
-	var err error
+	issuers, err := declaredIssuers(s.c)
+	if err != nil {
+		return err
+	}
 	s.auth, err = auth.New(ctx, auth.Options{
 		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox,
 		Registration: auth.Registration(c.Registration), OldScopesOnly: c.OldScopesOnly, DeleteNeedsScope: c.DeleteNeedsScope,
@@ -26,7 +31,7 @@ func (s *site) authorization(ctx context.Context) error {
 			Login: c.LoginLife, Flow: c.FlowLife, Launch: c.LaunchLife, Key: c.KeyLife},
 		Limits: auth.Limits{Login: auth.Rate(c.LoginLimit), User: auth.Rate(c.UserLimit), Address: auth.Rate(c.AddressLimit), Token: auth.Rate(c.TokenLimit),
 			Registration: auth.Rate(c.RegistrationLimit), Authorize: auth.Rate(c.AuthorizeLimit)},
-		Reach: reaches[c.Reach], Logger: s.log, Now: s.m.Now, Random: s.m.Random,
+		Issuers: issuers, Reach: reaches[c.Reach], Logger: s.log, Now: s.m.Now, Random: s.m.Random,
 	})
 	if err != nil {
 		return err
@@ -60,6 +65,15 @@ func (s *site) sandboxKeys() (k auth.SandboxKeys, err error) {
 		return k, fmt.Errorf("sandbox-jwks: %w", err)
 	}
 	return k, nil
+}
+
+// declaredIssuers are those of the key issuers.
+func declaredIssuers(c *config.Config) (list []issuer.Config, err error) {
+	err = declared(c.Auth.Issuers, "issuers", func(i issuer.Config) error {
+		list = append(list, i)
+		return i.Check()
+	})
+	return list, err
 }
 
 // declarePolicies writes those of the key policies.

@@ -17,7 +17,8 @@ func keysBut(out ...string) []string {
 	return slices.DeleteFunc(config.Names(), func(name string) bool { return slices.Contains(out, name) })
 }
 
-// load finds the configuration and refuses scopes that would not be granted: what is anonymous must not be a guess.
+// load finds the configuration and refuses scopes that would not be granted, and issuers that are not validated: what
+// opens data must not be a guess.
 func (in *input) load(sandbox bool) (*config.Config, scope.Set, error) {
 	in.Sandbox = sandbox
 	c, err := config.Load(in.Input)
@@ -34,7 +35,8 @@ func (in *input) load(sandbox bool) (*config.Config, scope.Set, error) {
 	for _, other := range anonymous.Other() {
 		faults = append(faults, fmt.Errorf("anonymous (%s): %q opens no data: only scopes like system/*.rs do", c.Source("anonymous"), other))
 	}
-	return c, anonymous, errors.Join(faults...)
+	_, err = declaredIssuers(c)
+	return c, anonymous, errors.Join(append(faults, err)...)
 }
 
 func newConfigPrint(f *flag.FlagSet) runner {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/firewarden/firewarden/auth/launch"
 	"github.com/firewarden/firewarden/auth/scope"
@@ -33,7 +34,7 @@ var ErrToken error = errorf(invalidToken, "the access token is not valid")
 
 // Bearer finds on whose behalf an access token speaks, one of ours or of an outside issuer that is trusted. A token whose grant was revoked, whose client or user is gone,
 // opens nothing with the next request; a change of the client's registration or the user's policy counts as soon. What
-// it gives is shared: do not change it.
+// another server on the store has changed counts after Options.Recheck. What it gives is shared: do not change it.
 func (s *Server) Bearer(ctx context.Context, token string) (*Caller, error) {
 	key := sha256.Sum256([]byte(token))
 	b := s.bearers.get(key)
@@ -86,8 +87,10 @@ type bearer struct {
 
 	outside *outside // of a token that is not ours; of claims only Expires holds then
 
-	mu    sync.Mutex
-	found *compiled
+	mu      sync.Mutex
+	found   *compiled
+	checked time.Time // when the records were read last
+	changes uint64    // changed, before they were
 }
 
 // compiled is a caller, and what it was made from.
@@ -104,24 +107,30 @@ type origin struct {
 
 // compile gives the caller of a token as its grant, client and user are now.
 func (s *Server) compile(ctx context.Context, b *bearer) (*Caller, error) {
+	now, changes := s.o.Now(), s.changed.count.Load()
 	b.mu.Lock()
-	found := b.found
+	found, age, known := b.found, now.Sub(b.checked), b.changes == changes
 	b.mu.Unlock()
 	if found != nil {
+		if known && age >= 0 && age < s.o.Recheck {
+			return &found.caller, nil
+		}
 		same, err := s.same(ctx, found)
 		if err != nil {
 			return nil, err
 		}
-		if same {
-			return &found.caller, nil
+		if !same {
+			found = nil
 		}
 	}
-	found, err := s.find(ctx, b)
-	if err != nil {
-		return nil, err
+	if found == nil {
+		var err error
+		if found, err = s.find(ctx, b); err != nil {
+			return nil, err
+		}
 	}
 	b.mu.Lock()
-	b.found = found
+	b.found, b.checked, b.changes = found, now, changes
 	b.mu.Unlock()
 	return &found.caller, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/firewarden/firewarden/store"
@@ -97,6 +98,33 @@ func (t table[T]) each(ctx context.Context, prefix string, f func(key string, v 
 		if len(list) < page {
 			return nil
 		}
+	}
+}
+
+// changed is a KV that counts what this server changes of the records that access tokens depend on.
+type changed struct {
+	store.KV
+	count atomic.Uint64
+}
+
+// Put implements store.KV. A grant that is new is none that a token was found by.
+func (c *changed) Put(ctx context.Context, r store.Record, ifVersion uint64) (uint64, error) {
+	if ifVersion != 0 || r.Bucket != "grant" {
+		defer c.note(r.Bucket)
+	}
+	return c.KV.Put(ctx, r, ifVersion)
+}
+
+// Delete implements store.KV.
+func (c *changed) Delete(ctx context.Context, bucket, key string, ifVersion uint64) error {
+	defer c.note(bucket)
+	return c.KV.Delete(ctx, bucket, key, ifVersion)
+}
+
+func (c *changed) note(bucket string) {
+	switch bucket {
+	case "grant", "client", "user", "policy":
+		c.count.Add(1)
 	}
 }
 

@@ -37,6 +37,7 @@ type Server struct {
 	sealing   []byte // key of tokens against forgery and of signed URLs
 	bearers   bearerCache
 	issuers   []*issuer.Issuer
+	changed   *changed
 	limits    limits
 
 	clients  clients
@@ -81,6 +82,10 @@ type Options struct {
 	Texts words.Texts
 	// StyleURL is smart_style_url where a launch has none of its own.
 	StyleURL string
+
+	// Recheck is how long what was found of an access token holds before its records are read again: what another server
+	// on the store revokes is dead here by then. What this one revokes is at once. 0: they are read for each request.
+	Recheck time.Duration
 
 	Life   Life
 	Limits Limits
@@ -143,9 +148,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil || u.Host == "" || strings.HasSuffix(o.Base, "/") {
 		return nil, fmt.Errorf("authorization server: %q is no base URL", o.Base)
 	}
-	kv := o.Store.KV()
+	kv := &changed{KV: o.Store.KV()}
 	s := &Server{
-		o: o, fhir: o.Base + "/fhir", path: u.Path, secure: u.Scheme == "https",
+		changed: kv, o: o, fhir: o.Base + "/fhir", path: u.Path, secure: u.Scheme == "https",
 		fetcher:   keys.NewFetcher(o.Reach, o.Now),
 		passwords: password.New(2),
 		chart:     chart{o.Store, o.Indexer, o.Base + "/fhir"},

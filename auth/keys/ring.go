@@ -46,7 +46,7 @@ const bucket = "signing-key"
 const (
 	announced = 24 * time.Hour // from when a key is published to when it signs: what others cache a JWK Set for
 	kept      = 48 * time.Hour // from when a key signs no more to when it is gone: longer than what it signed lives
-	reload    = time.Minute    // how long another server's new key may stay unknown
+	reload    = time.Second    // how long a key that another server has withdrawn counts here
 )
 
 // record is a key as it is kept.
@@ -91,6 +91,9 @@ func (r *Ring) Rotate(ctx context.Context, atOnce bool) error {
 	from := r.o.Now()
 	if !atOnce {
 		from = from.Add(announced)
+	}
+	if err := r.load(ctx); err != nil { // other servers may have made some
+		return err
 	}
 	r.mu.RLock()
 	old := slices.Clone(r.keys)
@@ -304,8 +307,8 @@ func (r *Ring) Verify(ctx context.Context, token, typ string, claims any) (id st
 	}
 	h := signed.Signatures[0].Protected
 	k := r.find(h.KeyID)
-	if k == nil {
-		if err := r.refresh(ctx); err != nil {
+	if k == nil { // another server may just have made it
+		if err := r.load(ctx); err != nil {
 			return "", err
 		}
 		if k = r.find(h.KeyID); k == nil {

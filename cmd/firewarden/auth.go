@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/auth/issuer"
@@ -23,6 +24,10 @@ func (s *site) authorization(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	recheck := time.Duration(0)
+	if s.data.embedded == nil { // other servers may be on the database, and to ask it takes as long as to read a resource
+		recheck = 400 * time.Millisecond
+	}
 	s.auth, err = auth.New(ctx, auth.Options{
 		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox,
 		Registration: auth.Registration(c.Registration), OldScopesOnly: c.OldScopesOnly, DeleteNeedsScope: c.DeleteNeedsScope,
@@ -31,7 +36,7 @@ func (s *site) authorization(ctx context.Context) error {
 			Login: c.LoginLife, Flow: c.FlowLife, Launch: c.LaunchLife, Key: c.KeyLife},
 		Limits: auth.Limits{Login: auth.Rate(c.LoginLimit), User: auth.Rate(c.UserLimit), Address: auth.Rate(c.AddressLimit), Token: auth.Rate(c.TokenLimit),
 			Registration: auth.Rate(c.RegistrationLimit), Authorize: auth.Rate(c.AuthorizeLimit)},
-		Issuers: issuers, Reach: reaches[c.Reach], Logger: s.log, Now: s.m.Now, Random: s.m.Random,
+		Issuers: issuers, Recheck: recheck, Reach: reaches[c.Reach], Logger: s.log, Now: s.m.Now, Random: s.m.Random,
 	})
 	if err != nil {
 		return err

@@ -72,6 +72,7 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 	if d.service.Parameters, err = interaction.OpenParameters(ctx, d.store); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
+	d.service.Parameters.Now = m.Now
 	if c.Validation == "off" {
 		d.service.Validation = interaction.ValidateOff
 	}

@@ -17,8 +17,11 @@ import (
 )
 
 // Parameters keeps the own search parameters of a store as its SearchParameter resources define them, and sees to it that
-// the index follows. A nil Parameters has R4's.
+// the index follows. Of several servers on a store one builds, and the others know within a second what it has done. A nil
+// Parameters has R4's.
 type Parameters struct {
+	Now func() time.Time // that records of the store expire by; nil is time.Now
+
 	store store.Store
 	set   atomic.Pointer[own.Set]
 	asked atomic.Uint64 // Syncs
@@ -224,20 +227,29 @@ func (p *Parameters) definitions(ctx context.Context) (found []own.Definition, u
 
 const maxStored = 1 << 30
 
-// retryAfter is how long Run waits after a failure.
-const retryAfter = 5 * time.Second
+const (
+	retryAfter = 5 * time.Second        // how long Run waits after a failure
+	lookEvery  = 500 * time.Millisecond // how long what another server has done may stay unknown
+)
 
 // Run builds the index of what is not live yet, whenever there is something, until ctx ends. It goes on where an earlier
-// one, also of an earlier process, ended. failed is told of errors, which it tries again.
+// one, also of an earlier process or of another server, ended, and follows what other servers on the store define. failed
+// is told of errors, which it tries again.
 func (p *Parameters) Run(ctx context.Context, failed func(error)) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.wake:
+		case <-tick.C:
 		}
 		for {
-			err := p.build(ctx)
+			err := p.look(ctx)
+			if err == nil {
+				err = p.build(ctx)
+			}
 			if err == nil || ctx.Err() != nil {
 				break
 			}
@@ -251,7 +263,26 @@ func (p *Parameters) Run(ctx context.Context, failed func(error)) {
 	}
 }
 
-// build makes live what is building.
+// look follows what another server has defined or built.
+func (p *Parameters) look(ctx context.Context) error {
+	r, _, err := p.store.KV().Get(ctx, store.ParametersBucket, store.ParametersKey)
+	if err != nil {
+		return fmt.Errorf("read the record of search parameters: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.Version == p.version {
+		return nil
+	}
+	if err := p.read(ctx); err != nil {
+		return err
+	}
+	p.asked.Add(1)
+	p.fault = p.sync(ctx)
+	return p.fault
+}
+
+// build makes live what is building, unless another server does.
 func (p *Parameters) build(ctx context.Context) error {
 	p.mu.Lock()
 	if p.fault != nil {
@@ -260,6 +291,26 @@ func (p *Parameters) build(ctx context.Context) error {
 			return p.fault
 		}
 	}
+	building := p.record.Building()
+	p.mu.Unlock()
+	if !building {
+		return nil
+	}
+	clock := p.Now
+	if clock == nil {
+		clock = time.Now
+	}
+	_, err := store.Alone(ctx, p.store.KV(), clock, "search-parameters", func(ctx context.Context) error {
+		if err := p.look(ctx); err != nil { // it may just have been built
+			return err
+		}
+		return p.extend(ctx)
+	})
+	return err
+}
+
+func (p *Parameters) extend(ctx context.Context) error {
+	p.mu.Lock()
 	generation, building := p.record.Generation, p.record.Building()
 	p.done, p.of = 0, 0
 	p.mu.Unlock()
@@ -278,10 +329,18 @@ func (p *Parameters) build(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fault != nil {
-		return p.fault
+	for {
+		if p.fault != nil {
+			return p.fault
+		}
+		err := p.write(ctx, p.record.Done(generation))
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		if err := p.read(ctx); err != nil { // another server has defined one
+			return err
+		}
 	}
-	return p.write(ctx, p.record.Done(generation))
 }
 
 // ParameterStatus is how far an own search parameter is.

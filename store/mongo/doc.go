@@ -56,8 +56,11 @@
 //
 // # Several servers
 //
-// Nothing is cached but shapes, which only grow and are in the database before any document that has them, and estimates,
-// which are in no answer. So all servers on a database see every acknowledged write at once, whichever took it.
+// Nothing is cached but shapes, which only grow and are in the database before any document that has them, estimates,
+// which are in no answer, and by which own search parameters is indexed. So all servers on a database see every
+// acknowledged write at once, whichever took it. A server that does not know yet of a change of the search parameters
+// writes documents of an earlier generation (g); who searches by an own parameter looks in its snapshot whether there are
+// any, indexes them anew and says fhir.KindTransient: ask again.
 // The one bound is that of the database itself: a primary that is cut off answers reads from before the cut until it
 // notices, ten seconds with the default election timeout.
 //

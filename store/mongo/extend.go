@@ -13,6 +13,7 @@ import (
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
 )
 
@@ -59,8 +60,10 @@ func (s *Store) Use(params *parameters.Set) {
 // extendBatch is how many resources are extended in one step.
 const extendBatch = 200
 
-// Extend implements store.Extender. A document says by which generation it is indexed (fieldGeneration): those of another
-// one are indexed anew. What is written meanwhile is of the newest one, and stays.
+// Extend implements store.Extender. A document says by which generation it is indexed (fieldGeneration): those of an
+// earlier one are indexed anew. What is written meanwhile is of the newest one, and stays. Servers that do not know the
+// newest one yet may still write documents of an earlier one: who searches by an own parameter looks whether there are any
+// (whole).
 func (s *Store) Extend(ctx context.Context, progress func(done, of int)) error {
 	x := s.indexing.Load()
 	counts, err := s.Counts(ctx)
@@ -72,13 +75,17 @@ func (s *Store) Extend(ctx context.Context, progress func(done, of int)) error {
 		of += counts[typ]
 	}
 	for _, typ := range x.params.Types() {
-		err := s.reindex(ctx, x, typ, bson.E{Key: fieldGeneration, Value: field("$ne", int64(x.params.Generation(typ)))}, func(n int) {
+		for {
+			n, err := s.extend(ctx, x, typ)
+			if err != nil {
+				return fmt.Errorf("index %s: %w", typ, err)
+			}
+			if n == 0 {
+				break
+			}
 			if done += n; progress != nil {
 				progress(min(done, of), of)
 			}
-		})
-		if err != nil {
-			return fmt.Errorf("index %s: %w", typ, err)
 		}
 	}
 	if progress != nil {
@@ -87,15 +94,89 @@ func (s *Store) Extend(ctx context.Context, progress func(done, of int)) error {
 	return nil
 }
 
-// reindex indexes the live documents of a type anew for which a condition holds.
-func (s *Store) reindex(ctx context.Context, x *indexing, typ string, which bson.E, step func(n int)) error {
-	sch := x.schemas[typ]
+// extend indexes some documents anew that are of an earlier generation; n is how many.
+func (s *Store) extend(ctx context.Context, x *indexing, typ string) (n int, err error) {
+	before := bson.D{{Key: fieldType, Value: typ}, {Key: fieldGeneration, Value: field("$lt", int64(x.params.Generation(typ)))}}
+	cursor, err := s.resources.Find(ctx, before, options.Find().SetHint(byGeneration).SetLimit(extendBatch).SetProjection(indexed))
+	if err != nil {
+		return 0, fault("read resources", err)
+	}
+	var docs []bson.Raw
+	if err := cursor.All(ctx, &docs); err != nil {
+		return 0, fault("read resources", err)
+	}
+	return len(docs), s.rewrite(ctx, x, typ, docs)
+}
+
+// indexed are the fields that a document is indexed anew from.
+var indexed = append(bson.D{{Key: fieldCommit, Value: 1}, {Key: fieldOrder, Value: 1}}, rowFields...)
+
+// rewrite indexes documents anew.
+func (s *Store) rewrite(ctx context.Context, x *indexing, typ string, docs []bson.Raw) error {
+	var models []mongo.WriteModel
+	for _, doc := range docs {
+		again, err := s.again(ctx, x, x.schemas[typ], doc)
+		if err != nil {
+			return err
+		}
+		models = append(models, again)
+	}
+	if len(models) == 0 {
+		return nil
+	}
+	_, err := s.resources.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	return fault("write the index", err)
+}
+
+// whole sees to it that the index of a type is that of the own parameters in use, for a search by one of them: another
+// server may have written by earlier ones, for the second in which it does not know them. What is found of that is
+// indexed anew here, and the search is to be asked again, on a snapshot that has it.
+func (src *source) whole(ctx context.Context, typ string) error {
+	x := src.s.indexing.Load()
+	now := int64(x.params.Generation(typ))
+	other := bson.D{{Key: fieldType, Value: typ}, {Key: "$or", Value: bson.A{
+		field(fieldGeneration, field("$lt", now)), field(fieldGeneration, field("$gt", now))}}}
+	doc, err := src.s.resources.FindOne(src.with(ctx), other, options.FindOne().SetHint(byGeneration).SetProjection(field(fieldGeneration, 1))).Raw()
+	if ok, err := found(err); !ok {
+		return err
+	}
+	if doc.Lookup(fieldGeneration).AsInt64() < now {
+		_, err = src.s.extend(context.WithoutCancel(ctx), x, typ)
+	}
+	return &fhir.Error{Kind: fhir.KindTransient, Diagnostics: "the index follows a change of search parameters; try again", Err: err}
+}
+
+// own says whether a node asks for an own parameter.
+func own(n plan.Node) bool {
+	ours := func(num uint16) bool { return num >= parameters.FirstNum && num <= parameters.LastNum }
+	switch n := n.(type) {
+	case plan.Term:
+		return ours(n.Num)
+	case plan.Terms:
+		return len(n) > 0 && ours(n[0].Num)
+	case plan.Prefix:
+		return ours(n.Num)
+	case plan.Range:
+		return ours(n.Num)
+	case plan.And:
+		return slices.ContainsFunc(n, own)
+	case plan.Or:
+		return slices.ContainsFunc(n, own)
+	case plan.Not:
+		return own(n.X)
+	case plan.Verify:
+		return own(n.X)
+	}
+	return false
+}
+
+// reindex indexes the live documents of a type anew.
+func (s *Store) reindex(ctx context.Context, x *indexing, typ string, step func(n int)) error {
 	from := any(order{}.value())
 	op := "$gte"
 	for {
-		cursor, err := s.resources.Find(ctx, bson.D{{Key: fieldType, Value: typ}, {Key: fieldOrder, Value: field(op, from)}, which},
-			options.Find().SetSort(field(fieldOrder, 1)).SetHint(byOrder).SetLimit(extendBatch).
-				SetProjection(append(bson.D{{Key: fieldCommit, Value: 1}, {Key: fieldOrder, Value: 1}}, rowFields...)))
+		cursor, err := s.resources.Find(ctx, bson.D{{Key: fieldType, Value: typ}, {Key: fieldOrder, Value: field(op, from)}},
+			options.Find().SetSort(field(fieldOrder, 1)).SetHint(byOrder).SetLimit(extendBatch).SetProjection(indexed))
 		if err != nil {
 			return fault("read resources", err)
 		}
@@ -103,22 +184,14 @@ func (s *Store) reindex(ctx context.Context, x *indexing, typ string, which bson
 		if err := cursor.All(ctx, &docs); err != nil {
 			return fault("read resources", err)
 		}
-		var models []mongo.WriteModel
-		for _, doc := range docs {
-			again, err := s.again(ctx, x, sch, doc)
-			if err != nil {
-				return err
-			}
-			models = append(models, again)
-			from, op = doc.Lookup(fieldOrder), "$gt"
-		}
-		if len(models) == 0 {
+		if len(docs) == 0 {
 			return nil
 		}
-		if _, err := s.resources.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false)); err != nil {
-			return fault("write the index", err)
+		if err := s.rewrite(ctx, x, typ, docs); err != nil {
+			return err
 		}
-		step(len(models))
+		from, op = docs[len(docs)-1].Lookup(fieldOrder), "$gt"
+		step(len(docs))
 	}
 }
 
@@ -191,7 +264,7 @@ func Reindex(ctx context.Context, o Options, progress func(done, of int)) error 
 		if s.indexing.Load().schemas[typ] == nil {
 			continue
 		}
-		err := s.reindex(ctx, s.indexing.Load(), typ, bson.E{Key: fieldVersion, Value: field("$gt", 0)}, func(n int) {
+		err := s.reindex(ctx, s.indexing.Load(), typ, func(n int) {
 			if done += n; progress != nil {
 				progress(done, of)
 			}

@@ -153,6 +153,9 @@ func (s *Store) buildIndex(ctx context.Context, in string, x indexOf) error {
 	if x.expire {
 		o.SetExpireAfterSeconds(0)
 	}
+	if x.live {
+		o.SetPartialFilterExpression(field(fieldGeneration, field("$exists", true)))
+	}
 	built := make(chan struct{})
 	defer close(built)
 	if s.opts.Building != nil {
@@ -201,7 +204,8 @@ type collection struct {
 type indexOf struct {
 	name   string
 	keys   bson.D
-	expire bool
+	expire bool // documents are removed at its time
+	live   bool // tombstones are left out
 }
 
 func up(name string) bson.E   { return bson.E{Key: name, Value: 1} }
@@ -219,6 +223,7 @@ var layout = []collection{
 		{name: byRange, keys: bson.D{up(fieldType), up(fieldRanges + ".p"), up(fieldRanges + ".lo"), up(fieldRanges + ".hi")}},
 		{name: byText, keys: bson.D{up(fieldType), up(fieldTexts)}},
 		{name: byTime, keys: bson.D{up(fieldType), down(fieldAt), down("_id")}},
+		{name: byGeneration, keys: bson.D{up(fieldType), up(fieldGeneration)}, live: true},
 	}},
 	{name: "history", packed: true, indexes: []indexOf{
 		{name: "instance", keys: bson.D{up(fieldName), down(fieldVersion)}},

@@ -33,7 +33,10 @@ const (
 	byRange = "range" // t, r.p, r.lo, r.hi
 	byText  = "text"  // t, w
 	byTime  = "time"  // t, at, _id
-	byName  = "_id_"
+
+	byGeneration = "generation" // t, g: of those that are live
+
+	byName = "_id_"
 )
 
 // index is the index that the path goes by.

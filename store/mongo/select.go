@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
@@ -35,6 +36,11 @@ func (src *source) query(ctx context.Context, b plan.Bound) (*query, error) {
 		return nil, nil
 	}
 	q := &query{src: src, ctx: ctx, sch: sch, node: b.Node()}
+	if own(q.node) {
+		if err := src.whole(ctx, b.Type()); err != nil {
+			return nil, err
+		}
+	}
 	list, covered, err := q.paths(q.node)
 	if err != nil {
 		return nil, err
@@ -226,6 +232,11 @@ func (q *query) page(page *plan.Page, w plan.Window) error {
 	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return k.Of != nil }) {
 		return q.sorted(page, w)
 	}
+	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return parameters.IsOwn(k.P) }) {
+		if err := q.src.whole(q.ctx, q.sch.typ); err != nil {
+			return err
+		}
+	}
 	o, err := q.ordering(w)
 	if err != nil {
 		return err
@@ -356,6 +367,11 @@ func (src *source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParame
 		q, err := src.query(ctx, b)
 		if err != nil || q == nil {
 			return err
+		}
+		if parameters.IsOwn(p) {
+			if err := src.whole(ctx, b.Type()); err != nil {
+				return err
+			}
 		}
 		seen := map[fhir.Reference]bool{}
 		take := func(text string) bool {

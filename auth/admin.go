@@ -39,14 +39,17 @@ func (s *Server) AddUser(ctx context.Context, u User, password string) error {
 		return err
 	}
 	u.Subject = s.id()
+	if err := s.linkUser(ctx, &u); err != nil { // a link to nobody is harmless
+		return err
+	}
 	if _, err = s.users.put(ctx, u.Name, u, 0, time.Time{}); errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("user %s: %w", u.Name, ErrThere)
 	}
 	return err
 }
 
-// PutUser makes a user be as it is declared; the password is kept where it is the same or "", and so is what was
-// granted.
+// PutUser makes a user be as it is declared; the password is kept where it is the same or "", links where there are
+// none, and what was granted.
 func (s *Server) PutUser(ctx context.Context, u User, password string) error {
 	if err := s.checkUser(ctx, &u); err != nil {
 		return err
@@ -55,7 +58,10 @@ func (s *Server) PutUser(ctx context.Context, u User, password string) error {
 	if err != nil {
 		return err
 	}
-	u.Subject, u.Password = old.Subject, old.Password
+	u.Subject, u.Password, u.From = old.Subject, old.Password, old.From
+	if u.Links == nil {
+		u.Links = old.Links
+	}
 	if !ok {
 		u.Subject = s.id()
 	}
@@ -67,6 +73,9 @@ func (s *Server) PutUser(ctx context.Context, u User, password string) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := s.linkUser(ctx, &u); err != nil {
+		return err
 	}
 	_, err = s.users.put(ctx, u.Name, u, version, time.Time{})
 	return err

@@ -279,6 +279,7 @@ func (s *Server) apiAddUser(ctx context.Context, r *http.Request) (int, any, err
 		Policy        string `json:"policy"`
 		Password      string `json:"password"`
 		Administrator bool   `json:"administrator"`
+		Links         []Link `json:"links"`
 	}
 	if err := body(r, &in); err != nil {
 		return 0, nil, err
@@ -286,7 +287,7 @@ func (s *Server) apiAddUser(ctx context.Context, r *http.Request) (int, any, err
 	if err := checkPassword(in.Password); err != nil {
 		return 0, nil, err
 	}
-	u := User{Name: in.Name, Display: in.Display, FHIRUser: in.FHIRUser, Policy: in.Policy, Administrator: in.Administrator}
+	u := User{Name: in.Name, Display: in.Display, FHIRUser: in.FHIRUser, Policy: in.Policy, Administrator: in.Administrator, Links: in.Links}
 	if err := s.AddUser(ctx, u, in.Password); err != nil {
 		return 0, nil, err
 	}

@@ -16,6 +16,9 @@
 //	Grant    what was granted, until it ends or is revoked: the one record that every token of it depends on
 //	refresh  tokens by their hash, with their generation in the grant
 //
+// Outside issuers that the configuration trusts (auth/issuer) stand beside ours: their access tokens are callers without
+// a grant (outside.go), and users may sign in by them (upstream.go), then with our own consent and tokens.
+//
 // An access token is a JWT (RFC 9068) whose jti begins with the id of its grant: revoking the grant kills it with the
 // next request.
 //

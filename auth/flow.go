@@ -405,7 +405,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, in *running, 
 	if t := in.flow.Ticket; t != nil && name == "" && t.User != "" {
 		p.Name = t.User
 	}
-	p.Demo = s.demo()
+	p.Demo, p.Outside = s.demo(), s.outsideLogins(Field{"request", s.sign("flow", in.id)})
 	s.show(w, r, http.StatusOK, p, source(in.flow.Redirect))
 }
 

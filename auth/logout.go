@@ -54,7 +54,7 @@ func ownPath(next string) string {
 }
 
 func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, next, name, fault string) {
-	s.show(w, r, http.StatusOK, LoginPage{Frame: s.frame(r, nil, nil), Name: name, Error: fault, Demo: s.demo(),
+	s.show(w, r, http.StatusOK, LoginPage{Frame: s.frame(r, nil, nil), Name: name, Error: fault, Demo: s.demo(), Outside: s.outsideLogins(Field{"next", ownPath(next)}),
 		Form: Form{s.url("login"), []Field{{"next", ownPath(next)}, {"csrf", s.CSRF(w, r, "login")}}}})
 }
 

@@ -49,12 +49,16 @@ type Field struct{ Name, Value string }
 // name="action" value="cancel", gives up (Cancel says whether that leads anywhere).
 type LoginPage struct {
 	Frame
-	Form   Form
-	Name   string // as typed before
-	Error  string // why the last try failed, in words; never which of the two was wrong
-	Cancel bool
-	Demo   []DemoUser // of the sandbox: a form each, with name and password as hidden inputs and one button
+	Form    Form
+	Name    string // as typed before
+	Error   string // why the last try failed, in words; never which of the two was wrong
+	Cancel  bool
+	Outside []OutsideLogin // where else the person may sign in: a link each
+	Demo    []DemoUser     // of the sandbox: a form each, with name and password as hidden inputs and one button
 }
+
+// OutsideLogin is an issuer by which people sign in.
+type OutsideLogin struct{ Name, URL string }
 
 // DemoUser is a user whose password is no secret.
 type DemoUser struct{ Name, Password, Display, Role string }

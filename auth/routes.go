@@ -57,6 +57,8 @@ func (s *Server) routes() *http.ServeMux {
 	pages("POST", "/auth/flow/pick", s.pick)
 	pages("POST", "/auth/flow/consent", s.consent)
 	pages("GET, POST", "/auth/login", s.signInPage)
+	pages("GET", "/auth/outside/{issuer}", s.outside)
+	pages("GET", "/auth/outside/{issuer}/back", s.outsideBack)
 	pages("GET, POST", "/auth/logout", s.logout)
 	pages("GET, POST", "/auth/manage", s.manage)
 	pages("GET, POST", "/auth/apps/new", s.newApp)

@@ -45,7 +45,7 @@ func (s *Server) FillSandbox(ctx context.Context, practitioner, patient, related
 			return fmt.Errorf("fill the sandbox: %w", err)
 		}
 		_, err := s.users.change(ctx, u.Name, func(have *User, ok bool) (bool, time.Time) {
-			u.Subject, u.Password = have.Subject, hash
+			u.Subject, u.Password, u.Links = have.Subject, hash, have.Links
 			if !ok {
 				u.Subject = s.id()
 			}

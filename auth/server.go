@@ -40,19 +40,21 @@ type Server struct {
 	changed   *changed
 	limits    limits
 
-	clients  clients
-	users    users
-	policies policies
-	grants   grants
-	logins   table[Login]
-	flows    table[flow]
-	launches table[Ticket]
-	codes    table[code]
-	refresh  table[refreshToken]
-	consents table[consented]
-	seen     table[struct{}] // assertions of clients: issuer and jti
-	initial  table[initialToken]
-	setups   table[struct{}]
+	clients   clients
+	users     users
+	policies  policies
+	grants    grants
+	logins    table[Login]
+	flows     table[flow]
+	launches  table[Ticket]
+	codes     table[code]
+	refresh   table[refreshToken]
+	consents  table[consented]
+	seen      table[struct{}] // assertions of clients: issuer and jti
+	initial   table[initialToken]
+	setups    table[struct{}]
+	upstreams table[upstream]
+	links     table[string] // names of users
 }
 
 // Options are what a Server needs: Base, Store, Indexer and Pages are required.
@@ -167,6 +169,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		seen:      table[struct{}]{kv, "assertion"},
 		initial:   table[initialToken]{kv, "initial-token"},
 		setups:    table[struct{}]{kv, "setup"},
+		upstreams: table[upstream]{kv, "upstream"},
+		links:     table[string]{kv, "link"},
 	}
 	if s.ring, err = keys.Open(ctx, keys.Options{KV: kv, Now: o.Now}); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)

@@ -22,6 +22,10 @@ type User struct {
 	// Administrator may change clients, users and keys, and see everybody's grants.
 	Administrator bool `json:"administrator,omitempty"`
 	Disabled      bool `json:"disabled,omitempty"`
+	// Links are who the user is to outside issuers by which the user signs in; From is the issuer that has made the user
+	// and says with every sign-in who that is in the record and what the policy is.
+	Links []Link `json:"links,omitempty"`
+	From  string `json:"from,omitempty"`
 	// Contexts are what an app is launched with that asks for a context and brings none, when there is one choice.
 	Contexts []launch.Context `json:"contexts,omitempty"`
 }

@@ -8,7 +8,7 @@
 // What never belongs here: this server's own tokens, users, policies, pages.
 //
 //	i, err := issuer.New(issuer.Config{Issuer: "https://id.example.org", Tokens: &issuer.Tokens{Validate: "jwt", Scope: "patient/*.rs"}}, o)
-//	id, err := i.Token(ctx, token)       // ErrInvalid, or an Identity: Scope, Patient, FHIRUser, Roles
-//	to, pending, err := i.Begin(ctx, back, …)  // send the browser there, keep pending
-//	id, err = i.Finish(ctx, pending, back, query)
+//	id, until, err := i.Token(ctx, token)                        // ErrInvalid, or an Identity: Scope, Patient, FHIRUser, Roles
+//	to, pending, err := i.Begin(ctx, state, back, hint, since)   // send the browser there, keep pending
+//	id, err = i.Finish(ctx, pending, query)                      // it came back with state
 package issuer

@@ -1,20 +1,12 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 // trusting starts a sandbox that trusts issuers, with a clock.
@@ -124,59 +116,6 @@ func TestS4_02_NothingIsTakenUnvalidated(t *testing.T) {
 			t.Errorf("%s: %d %s", at, code, errs)
 		}
 	}
-}
-
-// tenant is an issuer as Entra is one: scopes with dots in scp, roles, fhirUser as an extension.
-type tenant struct {
-	t   *testing.T
-	url string
-	key *ecdsa.PrivateKey
-}
-
-func newTenant(t *testing.T) *tenant {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &tenant{t: t, key: key}
-	mux := http.NewServeMux()
-	srv := httptest.NewServer(mux)
-	t.Cleanup(srv.Close)
-	e.url = srv.URL + "/tenant/v2.0"
-	mux.HandleFunc("/tenant/v2.0/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, e.url, srv.URL+"/keys")
-	})
-	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Use: "sig"}}})
-	})
-	return e
-}
-
-// token is an access token of the tenant, changed; nil takes a claim away.
-func (e *tenant) token(change map[string]any) string {
-	e.t.Helper()
-	claims := map[string]any{"iss": e.url, "aud": "api://fhir", "sub": "s-1", "azp": "app", "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix(),
-		"scp": "user.all.read", "extension_fhirUser": "Patient/patient-001", "roles": []string{"Patient"}}
-	maps.Copy(claims, change)
-	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: e.key, KeyID: "k"}}, (&jose.SignerOptions{}).WithType("JWT"))
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	return text
 }
 
 // TestS4_05_ClaimsOfOtherNames: roles mean policies, fhirUser has another name, and names can be configured.

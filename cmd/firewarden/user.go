@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -28,6 +29,8 @@ func newUserAdd(f *flag.FlagSet) runner {
 	policy := f.String("policy", "", "`name` of what the user may see; without one it is nothing")
 	password := f.String("password", "", "`password`; without one it is made up")
 	administrator := f.Bool("administrator", false, "may change users, clients and keys")
+	var linked links
+	f.Var(&linked, "link", linkUsage)
 	return administer(f, func(ctx context.Context, m *Main, a *administration, args []string) error {
 		name, err := one("user add", "name", args)
 		if err != nil {
@@ -37,8 +40,23 @@ func newUserAdd(f *flag.FlagSet) runner {
 		if err != nil {
 			return err
 		}
-		return a.call(ctx, "POST", "users", map[string]any{"name": name, "display": *display, "fhirUser": *person, "policy": *policy, "password": text, "administrator": *administrator}, nil)
+		return a.call(ctx, "POST", "users", map[string]any{"name": name, "display": *display, "fhirUser": *person, "policy": *policy, "password": text, "administrator": *administrator, "links": linked}, nil)
 	})
+}
+
+const linkUsage = "`issuer=subject` by which the user signs in; may be given several times"
+
+// links are who a user is to outside issuers.
+type links []map[string]string
+
+func (l *links) String() string { return "" }
+func (l *links) Set(v string) error {
+	issuer, subject, ok := strings.Cut(v, "=")
+	if !ok {
+		return errors.New("write issuer=subject")
+	}
+	*l = append(*l, map[string]string{"issuer": issuer, "subject": subject})
+	return nil
 }
 
 func newUserSet(f *flag.FlagSet) runner {
@@ -52,6 +70,8 @@ func newUserSet(f *flag.FlagSet) runner {
 	text("display", "display", "`name` for people")
 	text("fhir-user", "fhirUser", "`reference` to the person's own resource, as in Practitioner/123")
 	text("policy", "policy", "`name` of what the user may see")
+	var linked links
+	f.Var(&linked, "link", linkUsage+"; the links from before are gone then")
 	yes("administrator", "may change users, clients and keys; --administrator=false: no more")
 	yes("disabled", "cannot sign in, and tokens open nothing; --disabled=false: can again")
 	return administer(f, func(ctx context.Context, m *Main, a *administration, args []string) error {
@@ -61,6 +81,9 @@ func newUserSet(f *flag.FlagSet) runner {
 		}
 		return a.alter(ctx, "users/"+url.PathEscape(name), name, func(u map[string]any) error {
 			maps.Copy(u, given)
+			if linked != nil {
+				u["links"] = linked
+			}
 			return nil
 		})
 	})

@@ -90,8 +90,8 @@ func (p *parser) searched(typ, code string) (*r4.SearchParameter, *fhir.Error) {
 
 // lookup finds a parameter that can be searched, sorted and included by.
 func (p *parser) lookup(typ, code string) (*r4.SearchParameter, *fhir.Error) {
-	if slices.Contains(unsupported, code) {
-		return nil, p.unknown("%s is not supported yet", code)
+	if why := refused[code]; why != "" {
+		return nil, p.unknown("%s is not supported: %s", code, why)
 	}
 	sp := p.o.Params.Lookup(typ, code)
 	if sp == nil && p.o.Params.Building(typ, code) {
@@ -101,7 +101,7 @@ func (p *parser) lookup(typ, code string) (*r4.SearchParameter, *fhir.Error) {
 		return nil, p.noParam(code, typ)
 	}
 	if sp.Type == r4.Special || sp.Expression == "" {
-		return nil, p.unknown("%s of %s is not supported yet", code, typ)
+		return nil, p.unknown("%s of %s has no values to sort by or to follow", code, typ)
 	}
 	return sp, nil
 }

@@ -18,8 +18,11 @@ const PageParam = "_page"
 var resultParams = []string{"_count", "_elements", "_explain", "_format", "_include", "_maxresults", PageParam, "_pretty", "_revinclude", "_sort",
 	"_summary", "_total", "_type"}
 
-// unsupported are parameters of the specification that are not built yet.
-var unsupported = []string{"_contained", "_containedType", "_query", "_score"}
+// refused are parameters of the specification that are refused, and why.
+var refused = map[string]string{
+	"_contained": "what is contained is found by a chain from its container", "_containedType": "what is contained is found by a chain from its container",
+	"_query": "no named query is defined here", "_score": "matches are not ranked",
+}
 
 // result reads a parameter about the result; ok is false if pair is none.
 func (p *parser) result(q *Query, pair Pair) (ok bool, err *fhir.Error) {

@@ -203,7 +203,11 @@ func (p *parser) quantity(v *Value, s string) *fhir.Error {
 	}
 	v.HasSystem, v.System, v.Code = parts[2] != "", unescape(parts[1]), unescape(parts[2])
 	if v.System == index.UCUM {
-		v.Unit, _ = ucum.Lookup(v.Code)
+		u, ok := ucum.Lookup(v.Code)
+		if !ok && !ucum.Valid(v.Code) {
+			return p.bad("%q is no unit of UCUM; number||%s compares the unit as it is written", shown(v.Code), shown(v.Code))
+		}
+		v.Unit = u
 	}
 	return nil
 }

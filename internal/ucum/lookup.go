@@ -1,6 +1,7 @@
 package ucum
 
 import (
+	"errors"
 	"strings"
 	"sync"
 )
@@ -13,6 +14,15 @@ const maxCached = 2048
 var cache struct {
 	sync.RWMutex
 	units map[string]*Unit
+}
+
+// Valid says whether a code is one of UCUM, also where it has no canonical form ([pH]).
+func Valid(code string) bool {
+	if _, ok := Lookup(code); ok {
+		return true
+	}
+	_, err := Parse(code)
+	return !errors.Is(err, errSyntax)
 }
 
 // Lookup is Parse for codes that come again and again. ok is false if the code has no canonical form.

@@ -41,7 +41,7 @@ var (
 	units  = []string{"", "mg", "g", "/min"}
 	masses = []string{"kg", "g", "mg", "ug"} // each a thousandth of the one before
 
-	codesOfUnits = []string{"mg", "g", "ug", "[lb_av]", "Cel", "[degF]", "[pH]", "nonsense"}
+	codesOfUnits = []string{"mg", "g", "ug", "[lb_av]", "Cel", "[degF]", "[pH]"}
 
 	profiles  = []string{"http://p.test/a", "http://p.test/a|1", "http://p.test/a/b", "urn:p", "http://p.test/" + long}
 	plainURIs = []string{"http://src.test/1", "http://src.test/1/2", "http://src.test/10", "urn:src"}
@@ -135,7 +135,7 @@ func (m maker) quantity() any {
 	if u := pick(m, units); u != "" {
 		o["unit"] = u
 		if m.oneIn(2) {
-			o["system"], o["code"] = m.one(ucum, ucum, "urn:a"), m.one(u, u, pick(m, codesOfUnits))
+			o["system"], o["code"] = m.one(ucum, ucum, "urn:a"), m.one(u, u, pick(m, codesOfUnits), "nonsense")
 		}
 	}
 	if m.oneIn(8) {

@@ -77,6 +77,9 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 		}
 		if p.Type == r4.Quantity {
 			unit = m.one("", "", "|"+escape(v.System)+"|"+escape(v.Code), "||"+escape(m.one(v.Code, v.Text)))
+			if v.Code == "nonsense" { // as a unit of UCUM it is refused
+				unit = "||nonsense"
+			}
 		}
 		return pick(m, prefixes) + text + strings.TrimSuffix(unit, "||")
 	case r4.String:

@@ -252,3 +252,36 @@ func TestVersionedReferences(t *testing.T) {
 		}
 	}
 }
+
+func TestPatchAndNarrative(t *testing.T) { each(t, testPatchAndNarrative) }
+
+func testPatchAndNarrative(t *testing.T, r *rig) {
+	const div = `"div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">he is alive</div>"`
+	for _, c := range []struct {
+		name, status, ops, want string // want: what stands in the result, "-" that there is no text, else the error
+	}{
+		{"made from the data", "generated", `[{"op":"add","path":"/active","value":true}]`, "-"},
+		{"made from data and extensions", "extensions", `[{"op":"remove","path":"/gender"}]`, "-"},
+		{"labels", "generated", `[{"op":"add","path":"/meta/tag","value":[{"code":"a"}]}]`, "he is alive"},
+		{"the same again", "generated", `[{"op":"replace","path":"/gender","value":"male"}]`, "he is alive"},
+		{"empty", "empty", `[{"op":"add","path":"/active","value":true}]`, "he is alive"},
+		{"written by the patch", "additional", `[{"op":"add","path":"/active","value":true},{"op":"replace","path":"/text/div","value":"<div xmlns=\"http://www.w3.org/1999/xhtml\">he was</div>"}]`, "he was"},
+		{"removed by the patch", "additional", `[{"op":"remove","path":"/gender"},{"op":"remove","path":"/text"}]`, "-"},
+		{"says more", "additional", `[{"op":"add","path":"/active","value":true}]`, "the narrative says more than the data do"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r.put(`{"resourceType":"Patient","id":"n","text":{"status":"` + c.status + `",` + div + `},"gender":"male"}`)
+			out, err := r.Patch(ctx, r.root(), "Patient", "n", r.patchOf("Patient", binary(c.ops)), WriteOptions{})
+			got := string(out.Row.Body)
+			if err != nil {
+				got = err.Error()
+				if fhir.KindOf(err) != fhir.KindProcessing || !strings.Contains(got, "Patient.text") {
+					t.Errorf("%v", err)
+				}
+			}
+			if c.want == "-" && strings.Contains(got, `"text"`) || c.want != "-" && !strings.Contains(got, c.want) {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}

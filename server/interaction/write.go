@@ -77,7 +77,13 @@ func (s *Service) DeleteWhere(ctx context.Context, c Caller, typ, where string, 
 // patch makes the op that of a PATCH.
 func (o *op) patch(p patch.Patch, l fhir.Limits) {
 	o.res, o.reads = nil, true
-	o.change = func(before *fhir.Resource) (*fhir.Resource, error) { return p.Apply(before, l) }
+	o.change = func(before *fhir.Resource) (*fhir.Resource, error) {
+		after, err := p.Apply(before, l)
+		if err != nil {
+			return nil, err
+		}
+		return narrated(before, after, l)
+	}
 }
 
 // ReadPatch reads the patch that a resource holds: Parameters are a FHIRPath Patch (R4 fhirpatch.html) for resources of

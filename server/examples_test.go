@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
@@ -31,6 +32,7 @@ type library struct {
 	byURL    map[string][]*fhir.Resource // by the canonicals that name them
 	now      time.Time
 	setsOf   map[string][]string // code system → value sets that name it
+	cache    terminology.Cache
 	official bool
 }
 
@@ -51,7 +53,7 @@ func openLibrary(t *testing.T) *library {
 			t.Fatal(err)
 		}
 		l.store = s
-		o.Service = &interaction.Service{Store: s, Indexer: l.index, Base: o.Service.Base, Seal: seal, Now: func() time.Time { return l.now }}
+		o.Service = &interaction.Service{Store: s, Indexer: l.index, Base: o.Service.Base, Seal: seal, Definitions: &l.cache, Now: func() time.Time { return l.now }}
 	})
 	var writes []store.Write
 	l.read(t, func(body []byte) {
@@ -136,7 +138,7 @@ func (l *library) matches(t *testing.T, snap plan.Source, typ string, pair searc
 	t.Helper()
 	q, err := search.Parse(typ, []search.Pair{pair}, search.Options{Base: l.index.Base, Now: l.now})
 	if err == nil {
-		q, err = plan.Resolve(t.Context(), snap, q, search.Unrestricted, l.index)
+		q, err = plan.Resolve(t.Context(), snap, q, search.Unrestricted, l.index, &l.cache)
 	}
 	if err != nil {
 		return nil, err

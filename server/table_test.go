@@ -185,7 +185,7 @@ func (l *library) planned(t *testing.T, snap plan.Source, typ string, pair searc
 	if err != nil {
 		return nil, err
 	}
-	if q, err = plan.Resolve(t.Context(), snap, q, search.Unrestricted, l.index); err != nil {
+	if q, err = plan.Resolve(t.Context(), snap, q, search.Unrestricted, l.index, &l.cache); err != nil {
 		return nil, err
 	}
 	p, err := plan.Lower(search.Guard(q, search.Unrestricted), l.index)

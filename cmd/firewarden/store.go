@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/internal/config"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -63,7 +64,7 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
-	d.service = &interaction.Service{Store: d.store, Indexer: x, Base: x.Base, Now: m.Now, Seal: seal}
+	d.service = &interaction.Service{Store: d.store, Indexer: x, Base: x.Base, Now: m.Now, Seal: seal, Definitions: &terminology.Cache{}}
 	d.service.Lenient = c.Search.Handling == "lenient"
 	d.service.Limits.Page, d.service.Limits.MaxPage = c.Search.PageSize, c.Search.MaxPageSize
 	if c.Search.ConditionalDelete == "multiple" {

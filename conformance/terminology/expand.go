@@ -10,8 +10,8 @@ import (
 // Source reads definitions that R4 does not have, as far as whoever asks may read them: nil for those that do not exist
 // and for those that may not be read. version is "" for any.
 type Source interface {
-	ValueSet(url, version string) (*fhir.Resource, error)
-	CodeSystem(url, version string) (*fhir.Resource, error)
+	ValueSet(url, version string) (*Definition, error)
+	CodeSystem(url, version string) (*Definition, error)
 }
 
 // Expander says what is in value sets and below codes. The zero Expander knows R4 only. It is for one request: what a
@@ -55,10 +55,8 @@ func (e *Expander) ValueSet(canonical string) (*Set, error) {
 	return e.expand(canonical, v)
 }
 
-// Resource is the content of a ValueSet.
-func (e *Expander) Resource(res *fhir.Resource) (*Set, error) {
-	return e.expand(res.Root.Str("url"), readValueSet(res.Root))
-}
+// Of is the content of a ValueSet.
+func (e *Expander) Of(d *Definition) (*Set, error) { return e.expand(d.name, d.set) }
 
 // valueSet finds a value set; nil if there is none.
 func (e *Expander) valueSet(url, version string) (*valueSet, error) {
@@ -68,11 +66,11 @@ func (e *Expander) valueSet(url, version string) (*valueSet, error) {
 	if e.Source == nil {
 		return nil, nil
 	}
-	res, err := e.Source.ValueSet(url, version)
-	if err != nil || res == nil {
+	d, err := e.Source.ValueSet(url, version)
+	if err != nil || d == nil {
 		return nil, err
 	}
-	return readValueSet(res.Root), nil
+	return d.set, nil
 }
 
 // Below is a code and all that it subsumes (R4 codesystem.html#subsumption). A code that its system does not have
@@ -110,12 +108,12 @@ func (e *Expander) system(url, version string) (*codeSystem, error) {
 	key := url + "|" + version
 	s, known := e.systems[key]
 	if !known {
-		res, err := e.Source.CodeSystem(url, version)
+		d, err := e.Source.CodeSystem(url, version)
 		if err != nil {
 			return nil, err
 		}
-		if res != nil && res.Root.Str("content") != "supplement" {
-			s = readSystem(res.Root)
+		if d != nil {
+			s = d.system
 		}
 		if e.systems == nil {
 			e.systems = map[string]*codeSystem{}

@@ -14,14 +14,14 @@ import (
 // stored is a Source of the resources of a test, by type and url or url|version.
 type stored map[string]string
 
-func (s stored) ValueSet(url, version string) (*fhir.Resource, error) {
+func (s stored) ValueSet(url, version string) (*Definition, error) {
 	return s.read("ValueSet", url, version)
 }
-func (s stored) CodeSystem(url, version string) (*fhir.Resource, error) {
+func (s stored) CodeSystem(url, version string) (*Definition, error) {
 	return s.read("CodeSystem", url, version)
 }
 
-func (s stored) read(typ, url, version string) (*fhir.Resource, error) {
+func (s stored) read(typ, url, version string) (*Definition, error) {
 	if version != "" {
 		url += "|" + version
 	}
@@ -32,7 +32,11 @@ func (s stored) read(typ, url, version string) (*fhir.Resource, error) {
 	if body == "fail" {
 		return nil, errBroken
 	}
-	return fhir.Parse([]byte(fmt.Sprintf(`{"resourceType":%q,"url":%q,%s}`, typ, url, body)), fhir.Limits{})
+	res, err := fhir.Parse([]byte(fmt.Sprintf(`{"resourceType":%q,"url":%q,%s}`, typ, url, body)), fhir.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	return Read(res), nil
 }
 
 var errBroken = errors.New("the disk is gone")
@@ -138,7 +142,7 @@ func TestExpansion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := text(e.Resource(res)); got != c.want {
+		if got := text(e.Of(res)); got != c.want {
 			t.Errorf("as a resource: %s\n got %s\nwant %s", c.body, got, c.want)
 		}
 	}

@@ -13,12 +13,15 @@ import (
 
 // Resolve reads what modifiers of a query look at: value sets and code systems (R4's own and those of src), and the
 // hierarchies of references. It reads only what the caller may: definitions with r or s, members of a hierarchy with s.
-// It comes before Guard.
-func Resolve(ctx context.Context, src Source, q search.Query, a search.Access, x *index.Indexer) (search.Query, error) {
+// It comes before Guard. The cache may be nil.
+func Resolve(ctx context.Context, src Source, q search.Query, a search.Access, x *index.Indexer, cache *terminology.Cache) (search.Query, error) {
 	if !q.Open() {
 		return q, nil
 	}
-	d := &definitions{ctx: ctx, src: src, access: a, index: x}
+	if cache == nil {
+		cache = &terminology.Cache{}
+	}
+	d := &definitions{ctx: ctx, src: src, access: a, index: x, cache: cache}
 	d.expander.Source = d
 	return q.Resolve(d)
 }
@@ -30,6 +33,7 @@ type definitions struct {
 	access   search.Access
 	index    *index.Indexer
 	expander terminology.Expander
+	cache    *terminology.Cache
 }
 
 // Codes implements search.Resolver.
@@ -43,27 +47,27 @@ func (d *definitions) Codes(mod search.Modifier, v *search.Value) (*terminology.
 	if v.Ref.ID == "" {
 		return d.expander.ValueSet(v.Text)
 	}
-	res, err := d.definition("ValueSet", search.ID(v.Ref.ID))
+	set, err := d.definition("ValueSet", search.ID(v.Ref.ID))
 	if err != nil {
 		return nil, err
 	}
-	if res == nil {
+	if set == nil {
 		return nil, fhir.Errorf(fhir.KindValue, "", "the value set %q is not known here", v.Text)
 	}
-	return d.expander.Resource(res)
+	return d.expander.Of(set)
 }
 
 // ValueSet implements terminology.Source.
-func (d *definitions) ValueSet(url, version string) (*fhir.Resource, error) {
+func (d *definitions) ValueSet(url, version string) (*terminology.Definition, error) {
 	return d.canonical("ValueSet", url, version)
 }
 
 // CodeSystem implements terminology.Source.
-func (d *definitions) CodeSystem(url, version string) (*fhir.Resource, error) {
+func (d *definitions) CodeSystem(url, version string) (*terminology.Definition, error) {
 	return d.canonical("CodeSystem", url, version)
 }
 
-func (d *definitions) canonical(typ, url, version string) (*fhir.Resource, error) {
+func (d *definitions) canonical(typ, url, version string) (*terminology.Definition, error) {
 	where := search.And{search.Param{P: r4.Lookup(typ, "url"), Any: []search.Value{{Raw: url, Text: url}}}}
 	if version != "" {
 		where = append(where, search.Param{P: r4.Lookup(typ, "version"), Any: []search.Value{{Raw: version, Code: version}}})
@@ -72,7 +76,7 @@ func (d *definitions) canonical(typ, url, version string) (*fhir.Resource, error
 }
 
 // definition is the latest definition that the caller may read; nil if there is none.
-func (d *definitions) definition(typ string, where search.Expr) (*fhir.Resource, error) {
+func (d *definitions) definition(typ string, where search.Expr) (*terminology.Definition, error) {
 	p, err := Lower(search.GuardDefinition(typ, where, d.access), d.index)
 	if err != nil {
 		return nil, err
@@ -83,11 +87,11 @@ func (d *definitions) definition(typ string, where search.Expr) (*fhir.Resource,
 		return nil, err
 	}
 	row := &r.Rows[0]
-	res, err := fhir.Parse(row.Body, fhir.Limits{})
+	found, err := d.cache.Read(row.Type+"/"+row.ID, row.Body)
 	if err != nil {
 		return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
 	}
-	return res, nil
+	return found, nil
 }
 
 // Hierarchy implements search.Resolver. What is above one that the caller may not see is not known; what it says is

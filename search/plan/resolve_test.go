@@ -81,7 +81,7 @@ func TestResolve(t *testing.T) {
 		l := dictionary()
 		q := where(c.typ, c.query)
 		got := ""
-		x, err := plan.Resolve(ctx, l, q, c.a, nil)
+		x, err := plan.Resolve(ctx, l, q, c.a, nil, nil)
 		var f *fhir.Error
 		switch {
 		case errors.As(err, &f):
@@ -112,7 +112,7 @@ func TestResolveInside(t *testing.T) {
 		{"Observation", "code:in=urn:v&code:not-in=urn:w", "(and code:in=urn:v code:not-in=urn:w)"},
 		{"Encounter", "location.partof:below=Location/house", "(chain location:Location partof=Location/house,Location/floor,Location/room)"},
 	} {
-		x, err := plan.Resolve(ctx, dictionary(), where(c.typ, c.query), all, nil)
+		x, err := plan.Resolve(ctx, dictionary(), where(c.typ, c.query), all, nil, nil)
 		if err != nil || x.Open() || x.Where.String() != c.want {
 			t.Errorf("%s: %v (%v), want %s", c.query, x.Where, err, c.want)
 		}

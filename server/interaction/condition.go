@@ -56,7 +56,7 @@ func (s *Service) condition(c Caller, typ, query string) (condition, error) {
 // find gives the matches, limit at most, and the claim that they still are the matches when the write is committed (of
 // two or more: that there are several). With bare the rows have type and id only.
 func (s *Service) find(ctx context.Context, src plan.Source, c Caller, when condition, limit int, bare bool) ([]plan.Row, plan.Condition, error) {
-	q, err := plan.Resolve(ctx, src, when.query, c.Access, s.Indexer)
+	q, err := plan.Resolve(ctx, src, when.query, c.Access, s.Indexer, s.Definitions)
 	if err != nil {
 		return nil, plan.Condition{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/store"
 	"github.com/firewarden/firewarden/store/storetest"
@@ -24,13 +25,13 @@ func TestNonInterference(t *testing.T) {
 
 func testNonInterference(t *testing.T, open func() store.Store) {
 	scopes := []string{
-		"patient/Observation.cruds?category=a patient/Encounter.rs?class=AMB patient/Patient.rs",
+		"patient/Observation.cruds?category=a patient/Encounter.rs?class=AMB patient/Patient.rs patient/ValueSet.rs?status=active patient/CodeSystem.r?status=active",
 		"patient/Observation.rs?category=a patient/Patient.r",
-		"system/Observation.cruds?category=a system/Encounter.rs?class=AMB",
+		"system/Observation.cruds?category=a system/Encounter.rs?class=AMB system/ValueSet.s?status=active system/CodeSystem.rs?status=active",
 		"patient/Observation.u?category=a patient/Observation.rs?category=a patient/Encounter.s?class=AMB",
-		"user/Observation.cruds?category=a user/Encounter.rs?class=AMB user/Patient.rs",
+		"user/Observation.cruds?category=a user/Encounter.rs?class=AMB user/Patient.rs user/ValueSet.r?status=active user/CodeSystem.s?status=active",
 		"user/Observation.rs?category=a user/Patient.r",
-		"user/*.s?_id:not=he1,he2,he3,h1,h2,h3 user/Observation.crud?category=a user/Encounter.r?class=AMB",
+		"user/*.s?_id:not=he1,he2,he3,h1,h2,h3,hs1,hs2,hc user/Observation.crud?category=a user/Encounter.r?class=AMB",
 		"system/Observation.cruds?category=a user/Encounter.rs?class=AMB patient/Patient.rs __user",
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -41,8 +42,9 @@ func testNonInterference(t *testing.T, open func() store.Store) {
 		requests := rapid.SliceOfN(rapid.SampledFrom(requests), 1, 10).Draw(t, "requests")
 		several := rapid.SampledFrom([]ConditionalDelete{DeleteSingle, DeleteMultiple}).Draw(t, "conditional delete")
 
-		with := answers(t, open(), granted, visible, hidden, order, requests, several)
-		without := answers(t, open(), granted, visible, nil, order, requests, several)
+		var cache terminology.Cache // what one caller's requests read is there for the next caller's
+		with := answers(t, open(), &cache, granted, visible, hidden, order, requests, several)
+		without := answers(t, open(), &cache, granted, visible, nil, order, requests, several)
 		for i := range requests {
 			if with[i] != without[i] {
 				t.Fatalf("%s: %s\nwith hidden resources: %s\nwithout: %s", granted, requests[i], with[i], without[i])
@@ -77,15 +79,40 @@ func drawResource(t *rapid.T, prefix, granted string) string {
 		subject = rapid.SampledFrom([]string{"A", "C"}).Draw(t, "subject")
 	}
 	identifier := `"meta":{"tag":[{"code":"` + rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "tag") + `","display":"` + prefix + `"}]},"identifier":[{"value":"` + rapid.SampledFrom([]string{"1", "2"}).Draw(t, "identifier") + `"}],`
+	if rapid.IntRange(0, 3).Draw(t, "definition") == 0 {
+		return drawDefinition(t, prefix, hide)
+	}
 	if rapid.Bool().Draw(t, "encounter") {
 		return strings.Replace(encounter(prefix+"e"+id[1:], subject, class), `"status"`, identifier+`"status"`, 1)
 	}
 	to := rapid.SampledFrom([]string{"ve1", "ve2", "he1", "he2"}).Draw(t, "refers to")
-	return strings.Replace(observation(id, subject, category), `"status"`,
+	code := `"code":{"coding":[{"system":"urn:cs","code":"` + rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "code") + `"}]}`
+	return strings.Replace(strings.Replace(observation(id, subject, category), `"code":{"text":"x"}`, code, 1), `"status"`,
 		identifier+`"effectiveDateTime":"202`+rapid.SampledFrom([]string{"1", "2"}).Draw(t, "year")+`","encounter":{"reference":"Encounter/`+to+`"},"status"`, 1)
 }
 
+// drawDefinition draws a value set or a code system, which the scopes with one of its type show if it is active. Both
+// have the same URLs in both worlds, so that a hidden one stands before a visible one, or is what is included.
+func drawDefinition(t *rapid.T, prefix string, hide bool) string {
+	status := map[bool]string{true: "draft", false: "active"}[hide]
+	date := rapid.SampledFrom([]string{"2020", "2021", "2022"}).Draw(t, "date")
+	code := rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "code of a set")
+	if rapid.Bool().Draw(t, "code system") {
+		return fmt.Sprintf(`{"resourceType":"CodeSystem","id":"%sc","url":"urn:cs","status":%q,"date":%q,"content":"complete","concept":[{"code":%q,"concept":[{"code":"w"},{"code":%q}]}]}`,
+			prefix, status, date, code, rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "below"))
+	}
+	n := rapid.SampledFrom([]string{"1", "2"}).Draw(t, "set")
+	include := rapid.SampledFrom([]string{
+		`{"system":"urn:cs","concept":[{"code":"` + code + `"}]}`, `{"valueSet":["urn:vs:1"]}`, `{"valueSet":["urn:vs:2"]}`,
+		`{"system":"urn:cs","filter":[{"property":"concept","op":"is-a","value":"` + code + `"}]}`,
+	}).Draw(t, "include")
+	return fmt.Sprintf(`{"resourceType":"ValueSet","id":"%ss%s","url":"urn:vs:%s","status":%q,"date":%q,"compose":{"include":[%s]}}`, prefix, n, n, status, date, include)
+}
+
 var requests = []string{
+	"search Observation code:in=urn:vs:1&_sort=_id", "search Observation code:in=urn:vs:2&_sort=_id", "search Observation code:not-in=urn:vs:1&_sort=_id", "search Observation code:in=ValueSet/hs1",
+	"search Observation code:in=ValueSet/vs1&_total=accurate", "search Observation code:below=urn:cs|x&_sort=_id", "search Observation code:above=urn:cs|y&_sort=_id",
+	"search Encounter _has:Observation:encounter:code:in=urn:vs:1&_sort=_id", "delete-where code:in=urn:vs:1", "update-where code:in=urn:vs:2 ", "search ValueSet _sort=_id",
 	"search Observation _sort=_id", "search Observation _sort=date,_id", "search Observation category=b&_sort=_id", "search Observation _summary=count",
 	"search Observation encounter.class=IMP&_total=accurate", "search Observation encounter.identifier=1&_sort=_id", "search Observation encounter.class:not=AMB",
 	"search Observation _include=Observation:encounter&_sort=_id", "search Observation _include=Observation:subject&_sort=_id",
@@ -125,9 +152,9 @@ var patches = map[string]string{
 }
 
 // answers are what the requests give, one after the other. Writes of the world have the same times in both worlds.
-func answers(t *rapid.T, st store.Store, granted string, visible, hidden []string, order []bool, requests []string, several ConditionalDelete) []string {
+func answers(t *rapid.T, st store.Store, cache *terminology.Cache, granted string, visible, hidden []string, order []bool, requests []string, several ConditionalDelete) []string {
 	r := rigOn(t, st)
-	r.ConditionalDelete = several
+	r.ConditionalDelete, r.Definitions = several, cache
 	var at time.Time
 	r.Now = func() time.Time { return at }
 	r.put(ofDoctor(patient("A"), "1"), ofDoctor(patient("B"), "2"), ofDoctor(patient("C"), "1"))

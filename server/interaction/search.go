@@ -124,7 +124,7 @@ func (s *Service) search(ctx context.Context, c Caller, path string, q search.Qu
 	if c, err = s.settle(ctx, snap, c); err != nil {
 		return Result{}, err
 	}
-	if q, err = plan.Resolve(ctx, snap, q, c.Access, s.Indexer); err != nil {
+	if q, err = plan.Resolve(ctx, snap, q, c.Access, s.Indexer, s.Definitions); err != nil {
 		return Result{}, err
 	}
 	g := search.Guard(q, c.Access)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
@@ -27,6 +28,8 @@ type Service struct {
 	Seal              *Seal // seals the cursors of page links; without it a result has one page
 	// Parameters are the own search parameters; nil: SearchParameter resources are stored and change nothing.
 	Parameters *Parameters
+	// Definitions keeps the value sets and code systems that searches have read; nil: none is kept.
+	Definitions *terminology.Cache
 }
 
 // Validation is what is checked of a resource before it is stored, beyond strict JSON.

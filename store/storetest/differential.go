@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/store"
 )
@@ -60,8 +61,9 @@ func Differential(t *testing.T, open func(t *testing.T) store.Store) {
 		seed, worlds, until = n, 1, time.Time{}
 	}
 	asked, found := 0, 0
+	definitions := &terminology.Cache{}
 	for i := 0; i < worlds || time.Now().Before(until); i++ {
-		d := differential{T: t, open: open}
+		d := differential{T: t, open: open, definitions: definitions}
 		if f := d.world(seed + uint64(i)); f != nil {
 			f = d.shrink(f)
 			t.Fatalf("%s=%d\n%s", envSeed, seed+uint64(i), f)
@@ -77,6 +79,7 @@ func Differential(t *testing.T, open func(t *testing.T) store.Store) {
 type differential struct {
 	*testing.T
 	open         func(*testing.T) store.Store
+	definitions  *terminology.Cache
 	asked, found int
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
@@ -22,10 +23,12 @@ type pair struct {
 	inside bool // some resource has contained ones
 	crowd  bool // too many for the laws that ask Match again
 	found  int  // questions that found something
+
+	definitions *terminology.Cache // of all worlds
 }
 
 func (d *differential) pair(ops []op) *pair {
-	p := &pair{t: d.T, ctx: d.Context(), memory: NewMemory(), engine: d.open(d.T), crowd: len(ops) > 200}
+	p := &pair{t: d.T, ctx: d.Context(), memory: NewMemory(), engine: d.open(d.T), crowd: len(ops) > 200, definitions: d.definitions}
 	p.memory.Indexer.NoWords = len(ops)%4 == 0 // plans of such a store hold for one that has words too
 	for _, o := range ops {
 		p.inside = p.inside || o.Body["contained"] != nil

@@ -359,7 +359,7 @@ func (p *pair) resolve(where search.Expr, a access) (resolved search.Expr, done 
 		} else if !a.uniform() && len(st.(*memorySnapshot).log) < len(s.log) {
 			continue
 		}
-		q, err := plan.Resolve(p.ctx, st, search.Query{Where: where}, a, p.memory.Indexer)
+		q, err := plan.Resolve(p.ctx, st, search.Query{Where: where}, a, p.memory.Indexer, p.definitions)
 		x := q.Where
 		if ok != (err == nil) {
 			return nil, false, fmt.Sprintf("resolve %s: %v (%v), want %v", where, x, err, plain)

@@ -33,16 +33,34 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f, err := s.begin(ctx, form, &c)
-	if err != nil {
-		s.refuse(w, r, form.Get("redirect_uri"), form.Get("state"), err)
-		return
-	}
 	id := s.id()
-	if _, err := s.flows.put(ctx, id, f, 0, f.Ends); err != nil {
-		s.refuse(w, r, form.Get("redirect_uri"), form.Get("state"), err)
+	if err == nil {
+		_, err = s.flows.put(ctx, id, f, 0, f.Ends)
+	}
+	if err != nil {
+		s.turnAway(w, r, form, &c, err)
 		return
 	}
 	see(w, s.flowURL(id))
+}
+
+// turnAway ends a request that does not begin. Whoever may register an app could lead people anywhere by a link to us
+// that goes wrong at once; so an app that no administrator vouches for is told only if somebody has signed in here, or
+// follows the link to it (RFC 9700 §4.11.2). Nobody is there to follow it where prompt is none.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, form url.Values, c *Client, err error) {
+	redirect, state := form.Get("redirect_uri"), form.Get("state")
+	_, in, fault := s.Visitor(r)
+	if s.o.Sandbox || c.Verified || fault == nil && in || form.Get("prompt") == "none" {
+		s.refuse(w, r, redirect, state, err)
+		return
+	}
+	e := oauth(err)
+	s.report(r.Context(), r.URL.Path, e)
+	page := ErrorPage{Frame: s.frame(r, nil, c), Status: e.status(), Code: e.Code, Text: sentence(e.Text)}
+	if originOf(redirect) != "" {
+		page.Back, page.BackHost = s.refusal(redirect, state, e), hostOf(redirect)
+	}
+	s.show(w, r, page.Status, page)
 }
 
 func (s *Server) flowURL(id string) string {
@@ -218,7 +236,11 @@ func (s *Server) takeLaunch(ctx context.Context, id string, f *flow) error {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, redirect, state string, err error) {
 	e := oauth(err)
 	s.report(r.Context(), r.URL.Path, e)
-	see(w, s.answer(redirect, state, url.Values{"error": {e.Code}, "error_description": {s.say(e)}}))
+	see(w, s.refusal(redirect, state, e))
+}
+
+func (s *Server) refusal(redirect, state string, e *Error) string {
+	return s.answer(redirect, state, url.Values{"error": {e.Code}, "error_description": {s.say(e)}})
 }
 
 // answer is the redirect URI with parameters; what the app has put there stays.

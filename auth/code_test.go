@@ -223,7 +223,7 @@ func TestSMART1WithoutPKCE(t *testing.T) {
 	register := func(w *site, m auth.Metadata, secret string) *app {
 		t.Helper()
 		m.RedirectURIs, m.GrantTypes, m.Scope, m.SMARTVersion = []string{"https://old.example.org/cb"}, []string{"authorization_code"}, "launch/patient patient/*.read", "1.0"
-		if err := w.auth.PutClient(t.Context(), auth.Client{ID: "old" + secret, Metadata: m}, secret); err != nil {
+		if err := w.auth.PutClient(t.Context(), auth.Client{ID: "old" + secret, Metadata: m, Verified: true}, secret); err != nil {
 			t.Fatal(err)
 		}
 		return &app{w: w, id: "old" + secret, secret: secret, redirect: m.RedirectURIs[0]}

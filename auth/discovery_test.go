@@ -244,7 +244,11 @@ func TestCORS(t *testing.T) {
 		t.Errorf("preflight: %d %v", pre.status, pre.header)
 	}
 	// Pages are for nobody's script.
-	if res := w.call("", "GET", "/auth/login", "", "Origin", "https://app.example.org"); res.header.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("login: %v", res.header)
+	for _, page := range []string{"/auth/login", "/auth/authorize?" + a.request("openid").Encode(), "/auth/manage", "/auth/logout"} {
+		for _, method := range []string{"GET", "OPTIONS"} {
+			if res := w.call("", method, page, "", "Origin", "https://app.example.org"); res.header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s %s: %v", method, page, res.header)
+			}
+		}
 	}
 }

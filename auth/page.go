@@ -130,6 +130,9 @@ type ErrorPage struct {
 	Code   string // of OAuth: invalid_request
 	Text   string // what happened, a sentence
 	Hint   string // what to do; in the sandbox, what a developer has to change
+	// Back is a link to the app with its error, for an app that nobody vouches for; "" if there is none. BackHost is
+	// where it leads.
+	Back, BackHost string
 }
 
 // ManagePage lists what the signed-in user has granted. Each grant is a form with its hidden input "grant" (its ID)

@@ -105,7 +105,8 @@ func samples() []sample {
 
 	page("error",
 		auth.ErrorPage{Frame: frame, Status: 400, Code: "invalid_request", Text: "The redirect URI is not one of those that this app has registered.", Hint: "Registered is https://growth.example.org/redirect, sent was https://growth.example.org/redirect/ (with a slash)."},
-		auth.ErrorPage{}, auth.ErrorPage{Frame: bad, Code: evil, Text: evil, Hint: evil})
+		auth.ErrorPage{Frame: frame, Status: 400, Code: "invalid_scope", Text: "Scope is missing.", Back: "https://growth.example.org/redirect?error=invalid_scope", BackHost: "growth.example.org"},
+		auth.ErrorPage{}, auth.ErrorPage{Frame: bad, Code: evil, Text: evil, Hint: evil, Back: evil, BackHost: evil})
 
 	page("manage",
 		auth.ManagePage{Frame: signed, Form: form, SignOut: form, Done: "Growth Notes may do nothing in your name any more.", Grants: []auth.GrantSummary{

@@ -18,6 +18,8 @@
 // The parameters of a type are compiled, when first needed, into one trie of paths (fhirpath.Set): Entries walks the
 // resource once.
 //
+// Composites of a code and a quantity (of Observation) also give pairs: see Pair.
+//
 // What never belongs here: query syntax (search), plans (search/plan), bytes on disk (store).
 //
 //	x := &index.Indexer{Base: "http://127.0.0.1:8080/fhir"}

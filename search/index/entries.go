@@ -32,6 +32,7 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 	}
 	b.out.Terms = arrange(b.out.Terms, func(t *Term) uint32 { return uint32(t.Num)<<8 | uint32(t.Form) }, compareTerms)
 	b.out.Ranges = arrange(b.out.Ranges, func(r *Range) uint32 { return uint32(r.Num) }, compareRanges)
+	b.out.Pairs = arrangePairs(b.out.Pairs)
 	slices.Sort(b.out.Compartments)
 	b.out.Compartments = slices.Compact(b.out.Compartments)
 	return b.out

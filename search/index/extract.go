@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -58,7 +59,7 @@ func (s *pass) emit(l *leaf, v *Value) {
 	switch c := &s.inside; {
 	case c.parts != nil && !c.collect:
 		c.have |= 1 << c.at
-	case c.parts != nil && s.entries == nil:
+	case c.parts != nil && (s.entries == nil || c.paired != nil):
 		c.values[c.at] = append(c.values[c.at], *v)
 	case c.parts != nil:
 		c.texts[c.at] = s.entries.part(c.texts[c.at], v)
@@ -241,6 +242,14 @@ func (s *pass) composite(l *leaf, it fhirpath.Item) {
 	if c.have == 1<<len(p.leaves)-1 {
 		c.collect = true
 		switch {
+		case p.paired != nil && s.entries != nil:
+			c.values = slices.Grow(c.values[:0], len(p.leaves))[:len(p.leaves)]
+			for i := range c.values {
+				c.values[i] = c.values[i][:0]
+			}
+			s.components(it)
+			s.entries.pairs(l.p, p.paired, c.values[0], c.values[1])
+			s.entries.add(l.p.Num, FormPresent, "")
 		case s.entries == nil:
 			c.values = make([][]Value, len(p.leaves))
 			s.components(it)

@@ -36,9 +36,10 @@ type eval struct {
 type parts struct {
 	leaves []leaf // of each component
 	set    fhirpath.Set
-	of     []int    // component of each path of set
-	evals  []evalOf // expressions that are no paths
-	joined bool     // all of them are tokens or references: there are terms for all together
+	of     []int               // component of each path of set
+	evals  []evalOf            // expressions that are no paths
+	joined bool                // all of them are tokens or references: there are terms for all together
+	paired *r4.SearchParameter // the parameter of the codes, where there are pairs
 }
 
 type evalOf struct {
@@ -233,7 +234,7 @@ func components(p *r4.SearchParameter, x *fhirpath.Expr) map[string]*parts {
 	}
 	out := map[string]*parts{}
 	for _, typ := range x.Types() {
-		c := &parts{joined: true}
+		c := &parts{joined: true, paired: PairCode(p)}
 		for i, component := range p.Components {
 			if p.URL == swapped {
 				component.Expression = p.Components[1-i].Expression

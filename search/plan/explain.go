@@ -119,7 +119,11 @@ func (b *explainer) node(depth int, n Node) {
 	case Not:
 		b.list(depth, "not", []Node{n.X})
 	case Verify:
-		b.list(depth, "verify", []Node{n.X})
+		head := "verify"
+		if n.Pairs != nil {
+			head = "pairs, or verify"
+		}
+		b.list(depth, head, []Node{n.X})
 	case probed:
 		b.list(depth, "probe "+n.e.String(), []Node{n.x})
 	case ref:

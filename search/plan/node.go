@@ -36,13 +36,22 @@ type (
 	Not struct{ X Node }
 	// Verify is the members of X that By keeps: what terms and ranges cannot say exactly. By gets rows with their Body;
 	// with Bare it needs Type and ID only, and an engine may leave out the rest. Lead, if there is one, says the same of
-	// the local references that P takes in a row: an engine that knows them without a body may ask it instead.
+	// the local references that P takes in a row: an engine that knows them without a body may ask it instead. And what
+	// has one of Pairs, if there are any, is all of the Verify, for an engine that keeps pairs.
 	Verify struct {
 		X    Node
 		By   func(*Row) (bool, error)
 		Bare bool
 		P    *r4.SearchParameter
 		Lead func([]fhir.Reference) (bool, error)
+
+		Pairs []Pair
+	}
+	// Pair is the resources of which one and the same index.Pair of a composite has the term and a range in one of Any.
+	Pair struct {
+		Num uint16 // the composite's
+		Of  index.Term
+		Any []Range // of one Unit; their Num is of no account
 	}
 )
 

@@ -292,11 +292,38 @@ func uri(num uint16, mod search.Modifier, s string) Node {
 }
 
 // composite: where all parts are tokens or references with their text in full there is a term for all of them
-// together; else what each part finds for itself has more than the composite.
+// together, and of a code and a quantity there may be pairs; else what each part finds for itself has more than the
+// composite.
 func (l lowering) composite(p *r4.SearchParameter, v *search.Value) (n Node, exact bool, err error) {
 	if text, ok := joined(p, v); ok {
 		return Term{Num: p.Num, Form: index.FormComposite, Text: text}, true, nil
 	}
+	if pairs := pairsOf(p, v); pairs != nil {
+		n, _, err := l.parts(p, v)
+		if err != nil {
+			return nil, false, err
+		}
+		one := search.Param{P: p, Any: []search.Value{*v}}
+		return Verify{X: n, By: keep(l.index, one), Pairs: pairs}, true, nil
+	}
+	return l.parts(p, v)
+}
+
+// pairsOf are the pairs that a composite finds, nil if it is not as simple.
+func pairsOf(p *r4.SearchParameter, v *search.Value) (out []Pair) {
+	for _, of := range index.Pairs(p) {
+		n, exact := token(index.PairCode(of), &v.Parts[0])
+		t, ok := n.(Term)
+		if !ok || !exact || t.Form == index.FormSystem {
+			return nil
+		}
+		out = append(out, Pair{of.Num, index.Term(t), ranges(number(of.Num, unit(&v.Parts[1]), &v.Parts[1]))})
+	}
+	return out
+}
+
+// parts is what each part of a composite finds for itself.
+func (l lowering) parts(p *r4.SearchParameter, v *search.Value) (n Node, exact bool, err error) {
 	// (The expressions of an own composite may select what the components' parameters do not.)
 	nodes := []Node{missing(p.Num, false)}
 	for i, c := range p.Components {

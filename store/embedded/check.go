@@ -173,8 +173,9 @@ func (c *checking) has(key, want []byte, problem func(string)) error {
 // totals compares what there is with what the documents account for: with nothing missing, more is stray.
 func (c *checking) totals() error {
 	names := map[byte]string{keyID: "entries", keyOld: "older versions", keyChange: "changes", keyAll: "documents listed",
-		keyMember: "documents by shape", keyTerm: "terms", keyPatient: "terms behind patients", keyRange: "ranges", keyWide: "wide dates", keySeveral: "several dates"}
-	for _, kind := range []byte{keyID, keyOld, keyChange, keyAll, keyMember, keyTerm, keyPatient, keyRange, keyWide, keySeveral} {
+		keyMember: "documents by shape", keyTerm: "terms", keyPatient: "terms behind patients", keyRange: "ranges", keyWide: "wide dates", keySeveral: "several dates",
+		keyPair: "pairs"}
+	for _, kind := range []byte{keyID, keyOld, keyChange, keyAll, keyMember, keyTerm, keyPatient, keyRange, keyWide, keySeveral, keyPair} {
 		n := 0
 		err := scan(c.r, []byte{kind}, func(_, _ []byte) error {
 			if n++; n&0xFFFF == 0 {

@@ -16,6 +16,7 @@ type query struct {
 	src     source
 	sch     *schema
 	work    work
+	whole   bool               // all that is found is wanted, not the first rows
 	open    []*pebble.Iterator // closed by close
 	spare   []*pebble.Iterator // of postings that are no longer needed, to be used again
 	every   *list              // keyAll, for look
@@ -49,6 +50,7 @@ type set struct {
 	lists   []postings
 	windows []postings     // dense: they say yes to most positions, documents or not, and so can only follow a list
 	ranges  [][]plan.Range // each a union
+	pairs   [][]plan.Pair  // each a union
 	tests   []test
 	late    []test // those that read bodies
 	within  bool   // a list holds only documents of the patient's compartment
@@ -60,6 +62,7 @@ func (s *set) add(o set) {
 	s.lists = append(s.lists, o.lists...)
 	s.windows = append(s.windows, o.windows...)
 	s.ranges = append(s.ranges, o.ranges...)
+	s.pairs = append(s.pairs, o.pairs...)
 	s.tests = append(s.tests, o.tests...)
 	s.late = append(s.late, o.late...)
 	s.within = s.within || o.within
@@ -67,6 +70,14 @@ func (s *set) add(o set) {
 
 // postings finishes a set. patient is that of compile.
 func (q *query) postings(s set, patient string) (postings, error) {
+	listed := len(s.lists) > 0
+	for _, union := range s.pairs {
+		p, err := q.paired(union, patient, listed)
+		if err != nil {
+			return nil, err
+		}
+		s.lists = append(s.lists, p)
+	}
 	for _, r := range s.ranges {
 		p, t, err := q.ranged(r, len(s.lists) > 0, patient != "")
 		if err != nil {
@@ -117,6 +128,9 @@ func (q *query) compile(n plan.Node, patient string) (set, error) {
 	case plan.Not:
 		return q.not(n.X, patient)
 	case plan.Verify:
+		if q.allPairs(n.Pairs) {
+			return q.pairs(n.Pairs, patient), nil
+		}
 		s, err := q.compile(n.X, patient)
 		s.late = append(s.late, q.verify(n))
 		return s, err

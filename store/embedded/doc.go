@@ -32,6 +32,10 @@
 // through the list of all documents, which holds their intervals. Any other order is made by looking at the keys of all
 // matches, or, if they are many, by walking the index in that order.
 //
+// A code and a quantity of one element (index.Pair) lie together, both ways: the quantities in their order under each code
+// (keyPair), and beside each posting of a code the quantities that it has, as its value. A range with few members is
+// listed; of one with many the first are found along the code.
+//
 // Totals of what is in one list, or in several at once, are kept in memory once they took a walk (counts): commits keep
 // them right, and each snapshot gets the one of its own time.
 //

@@ -10,18 +10,19 @@ import (
 
 // document is a live resource as its index keys see it.
 type document struct {
-	schema    *schema
-	pos       position
-	several   bool // main dates
-	shape     uint16
-	terms     []index.Term
-	intervals []interval
-	patients  []string // ids of the patients whose compartment holds it
+	schema     *schema
+	pos        position
+	several    bool // main dates
+	shape      uint16
+	terms      []index.Term
+	intervals  []interval
+	quantities []quantities
+	patients   []string // ids of the patients whose compartment holds it
 }
 
 // newDocument places a resource of a document number. The shape is not set yet.
 func newDocument(sch *schema, doc uint64, e *index.Entries) document {
-	d := document{schema: sch, terms: e.Terms, intervals: sch.intervals(e.Ranges)}
+	d := document{schema: sch, terms: e.Terms, intervals: sch.intervals(e.Ranges), quantities: sch.quantities(e.Pairs)}
 	d.pos = position{ordMissing, doc}
 	if e.Order != fhir.MinTime {
 		d.pos.ord = ordOf(e.Order)
@@ -93,14 +94,24 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 	behind := d.schema.behind[num]
 	others := newShared(types, terms)
 	// put emits the posting of a term that is encoded behind the type, and again behind the patients.
-	put := func(patients bool, term func([]byte) []byte) {
-		key = d.pos.append(term(append(key[:0], keyTerm, typ)))
-		emit(key, nil)
-		if !patients {
-			return
+	put := func(patients bool, term func([]byte) []byte, pairs ...interval) {
+		var val []byte
+		for i := range pairs {
+			val = pairs[i].append(val)
 		}
-		for _, p := range d.patients {
-			key = d.pos.append(term(append(appendID(append(key[:0], keyPatient), p), typ)))
+		key = d.pos.append(term(append(key[:0], keyTerm, typ)))
+		emit(key, val)
+		if patients {
+			for _, p := range d.patients {
+				key = d.pos.append(term(append(appendID(append(key[:0], keyPatient), p), typ)))
+				emit(key, val)
+			}
+		}
+		var space [96]byte
+		for i := range pairs {
+			// The same term, under the composite's number.
+			key = append(appendNum(append(key[:0], keyPair, typ), pairs[i].num), term(space[:0])[2:]...)
+			key = d.pos.append(pairs[i].appendEnds(key))
 			emit(key, nil)
 		}
 	}
@@ -112,12 +123,12 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 		switch t.Form {
 		case index.FormSystemCode:
 			if system, code, ok := splitToken(t.Text); ok && (!severalBars(t.Text) || has(terms, index.FormCode, code)) {
-				put(behind, func(dst []byte) []byte { return appendToken(dst, num, system, code) })
+				put(behind, func(dst []byte) []byte { return appendToken(dst, num, system, code) }, d.beside(t)...)
 				continue
 			}
 		case index.FormNoSystem:
 			if code, ok := strings.CutPrefix(t.Text, "|"); ok {
-				put(behind, func(dst []byte) []byte { return append(appendCode(dst, num, code), tagNoSystem) })
+				put(behind, func(dst []byte) []byte { return append(appendCode(dst, num, code), tagNoSystem) }, d.beside(t)...)
 				continue
 			}
 		case index.FormCode:
@@ -125,7 +136,7 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 				continue
 			}
 			code := t.Text
-			put(behind, func(dst []byte) []byte { return append(appendCode(dst, num, code), tagAlone) })
+			put(behind, func(dst []byte) []byte { return append(appendCode(dst, num, code), tagAlone) }, d.beside(t)...)
 			continue
 		case index.FormReference, index.FormIn, index.FormOnly:
 			if ref, id, ok := types.splitReference(t.Text); ok {

@@ -14,7 +14,7 @@ func flatten(n plan.And, out []plan.Node, late []plan.Verify) ([]plan.Node, []pl
 	for _, x := range n {
 		for {
 			v, ok := x.(plan.Verify)
-			if !ok {
+			if !ok || v.Pairs != nil {
 				break
 			}
 			late, x = append(late, v), v.X
@@ -49,6 +49,10 @@ func (q *query) and(n plan.And, patient string) (set, error) {
 				return out, err
 			}
 		}
+	}
+	if union, rest, ok := q.bothOf(nodes); ok {
+		nodes = rest
+		out.add(q.pairs(union, patient))
 	}
 	var member bool      // In(patient) is asked for
 	var whole []postings // everything that refers to the patient: long, so the last to be asked
@@ -170,7 +174,7 @@ func (q *query) or(n plan.Or, patient string) (set, error) {
 		if err != nil {
 			return set{}, err
 		}
-		tested = tested || len(s.lists) == 0 && len(s.windows) == 0 && len(s.late) > 0
+		tested = tested || len(s.late) > 0 && len(s.lists)+len(s.windows)+len(s.pairs)+len(s.ranges) == 0
 		p, err := q.postings(s, patient)
 		if err != nil {
 			return set{}, err

@@ -148,8 +148,11 @@ func hasUnit(units, unit []byte) bool {
 	return false
 }
 
-func (v *interval) append(dst []byte) []byte {
-	dst = append(append(appendNum(dst, v.num), v.units...), v.class)
+func (v *interval) append(dst []byte) []byte { return v.appendEnds(appendNum(dst, v.num)) }
+
+// appendEnds appends all but the number of the parameter.
+func (v *interval) appendEnds(dst []byte) []byte {
+	dst = append(append(dst, v.units...), v.class)
 	dst = append(appendEscaped(dst, v.low), 0x00, 0x01)
 	shared := 0
 	for shared < len(v.low) && shared < len(v.high) && v.low[shared] == v.high[shared] {
@@ -167,11 +170,19 @@ func (v *interval) read(b []byte) (n int) {
 		return -1
 	}
 	v.num = binary.BigEndian.Uint16(b)
-	m := unitsLen(b[2:])
-	if m < 0 || len(b) <= 2+m {
+	if n = v.readEnds(b[2:]); n < 0 {
 		return -1
 	}
-	v.units, n = b[2:2+m], 2+m
+	return 2 + n
+}
+
+// readEnds reads what appendEnds appends.
+func (v *interval) readEnds(b []byte) (n int) {
+	m := unitsLen(b)
+	if m < 0 || len(b) <= m {
+		return -1
+	}
+	v.units, n = b[:m], m
 	v.class = b[n]
 	n++
 	if m = textLen(b[n:]); m < 0 {

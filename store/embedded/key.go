@@ -22,12 +22,13 @@ const (
 	keyCount   = 0x21 // type, shape → number of documents
 	keyAll     = 0x22 // type, position → shape, links, intervals
 	keyMember  = 0x23 // type, shape, position
-	keyTerm    = 0x24 // type, term, position
-	keyPatient = 0x25 // patient, type, term, position
+	keyTerm    = 0x24 // type, term, position → nothing, or the pairs of a code
+	keyPatient = 0x25 // patient, type, term, position → the same
 	keyRange   = 0x26 // type, parameter, units, class, low, high, position
 	keyWide    = 0x27 // type, position
 	keySeveral = 0x28 // type, position: several main dates
-	keyEnd     = 0x29
+	keyPair    = 0x29 // type, composite, code, units, class, low, high, position
+	keyEnd     = 0x2A
 )
 
 // inline is how much of a text goes into a key. Of a longer one it is followed by 16 bytes of SHA-256: nobody can make

@@ -154,13 +154,17 @@ func (q *query) scan(union []plan.Range, f func(position) bool) (whole bool, err
 }
 
 func (q *query) scanOne(r plan.Range, f func(position) bool) (whole bool, err error) {
-	start := appendNum([]byte{keyRange, q.sch.number}, r.Num)
+	return q.scanRange(appendNum([]byte{keyRange, q.sch.number}, r.Num), &r, f)
+}
+
+// scanRange is scan of the keys that have units and ends behind start.
+func (q *query) scanRange(start []byte, r *plan.Range, f func(position) bool) (whole bool, err error) {
 	it, err := q.iterator(start)
 	if err != nil {
 		return false, err
 	}
 	unit := appendText(nil, r.Unit)
-	one := []plan.Range{r}
+	one := []plan.Range{*r}
 	var v interval
 	for ok := it.First(); ok; {
 		// One turn is one set of units.
@@ -171,7 +175,7 @@ func (q *query) scanOne(r plan.Range, f func(position) bool) (whole bool, err er
 		units := append([]byte(nil), it.Key()[:len(start)+n]...)
 		if hasUnit(units[len(start):], unit) {
 			for class := byte(classPoint); class <= classAny; class++ {
-				low := classSpan(class, &r)
+				low := classSpan(class, r)
 				from := append(append([]byte(nil), units...), class)
 				to := after(from)
 				if low.Max != "" {
@@ -184,14 +188,14 @@ func (q *query) scanOne(r plan.Range, f func(position) bool) (whole bool, err er
 					if err := q.work.step(); err != nil {
 						return false, err
 					}
-					n := v.read(it.Key()[2:])
+					n := v.readEnds(it.Key()[len(start):])
 					if n < 0 {
 						return false, errRecord
 					}
 					if !v.in(one) {
 						continue
 					}
-					p, ok := readPosition(it.Key()[2+n:])
+					p, ok := readPosition(it.Key()[len(start)+n:])
 					if !ok {
 						return false, errRecord
 					}

@@ -84,7 +84,7 @@ func (q *query) selected(n plan.Node, w plan.Window) (page plan.Page, err error)
 	if w.Back {
 		dir ^= backwards
 	}
-	q.work.dir = dir
+	q.work.dir, q.whole = dir, w.Total || !ordered
 	found, err := q.compiled(n, "")
 	if err != nil {
 		return plan.Page{Total: -1}, err

@@ -102,6 +102,9 @@ func (m maker) question() question {
 		}
 		q.Pairs = append(q.Pairs, search.Pair{Name: name, Value: value})
 	}
+	if typ == "Observation" && m.oneIn(4) {
+		q.Pairs = append(q.Pairs, m.measured(about)...)
+	}
 	if m.oneIn(2) {
 		q.Pairs = append(q.Pairs, search.Pair{Name: "_sort", Value: m.sort(typ)})
 	}
@@ -118,6 +121,23 @@ func (m maker) question() question {
 		q.Pairs[n].Name = strings.TrimSuffix(q.Pairs[n].Name, ":iterate") + ":iterate"
 	}
 	return q
+}
+
+// measured asks for a code and a quantity together, of which engines may keep pairs.
+func (m maker) measured(about *version) (out []search.Pair) {
+	for _, code := range []string{"code", "value-quantity"} {
+		p, value := param("Observation", code), ""
+		if about != nil {
+			if hints := m.seen.index.Values(p, about.res); len(hints) > 0 {
+				value = m.hint(p, "", pick(m, hints))
+			}
+		}
+		if value == "" || m.oneIn(4) {
+			value = strings.TrimPrefix(value+","+m.searchValue(p, ""), ",")
+		}
+		out = append(out, search.Pair{Name: code, Value: value})
+	}
+	return out
 }
 
 // several makes q a search on several types, by what they have in common.

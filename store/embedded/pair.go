@@ -1,0 +1,214 @@
+package embedded
+
+import (
+	"math"
+	"slices"
+
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+)
+
+// Pairs of a code and a quantity are kept twice. Under each code in the order of the quantities (keyPair): where few are
+// in a range, they are listed. And the postings of the code have their quantities beside them, as values: where many are
+// in a range, some of the first postings are, and nobody has to look elsewhere to know which.
+
+// quantities are the intervals that are kept with one posting of a code.
+type quantities struct {
+	of        index.Term
+	intervals []interval
+}
+
+func (sch *schema) quantities(list []index.Pair) (out []quantities) {
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n].Of == list[0].Of {
+			n++
+		}
+		ranges := make([]index.Range, n)
+		for i := range ranges {
+			ranges[i] = list[i].Range
+		}
+		out = append(out, quantities{list[0].Of, sch.intervals(ranges)})
+		list = list[n:]
+	}
+	return out
+}
+
+// beside are the intervals that are kept with the posting of a term.
+func (d *document) beside(t *index.Term) []interval {
+	for i := range d.quantities {
+		if d.quantities[i].of == *t {
+			return d.quantities[i].intervals
+		}
+	}
+	return nil
+}
+
+// beside is those postings of a code that have a pair beside them.
+type beside struct {
+	*list
+	pair *plan.Pair
+	unit []byte
+	v    interval // the last that was read
+}
+
+// paired says whether one of the intervals beside the posting at hand is in the pair.
+func (b *beside) paired() bool {
+	for val := b.value(); len(val) > 0; {
+		n := b.v.read(val)
+		if n < 0 {
+			b.bad, b.ok = errRecord, false
+			return false
+		}
+		if b.v.num == b.pair.Num && b.v.in(b.pair.Any) && hasUnit(b.v.units, b.unit) {
+			return true
+		}
+		val = val[n:]
+	}
+	return false
+}
+
+func (b *beside) settle(ok bool) bool {
+	for ; ok && !b.paired(); ok = b.list.next() {
+	}
+	return b.list.ok
+}
+
+func (b *beside) next() bool { return b.settle(b.list.next()) }
+
+func (b *beside) seek(p position) bool {
+	if b.begun && (!b.ok || !b.work.dir.before(b.cur, p)) {
+		return b.ok
+	}
+	return b.settle(b.list.seek(p))
+}
+
+func (b *beside) has(p position) bool { return b.list.has(p) && b.paired() }
+
+// pairable says whether pairs answer a plan.Pair: its term is kept as codes are.
+func (q *query) pairable(p *plan.Pair) bool {
+	switch t := p.Of; t.Form {
+	case index.FormCode, index.FormNoSystem:
+		return true
+	case index.FormSystemCode:
+		_, _, ok := splitToken(t.Text)
+		return ok && !severalBars(t.Text)
+	}
+	return false
+}
+
+// allPairs says whether pairs answer for each of several plan.Pairs.
+func (q *query) allPairs(any []plan.Pair) bool {
+	return len(any) > 0 && !slices.ContainsFunc(any, func(p plan.Pair) bool { return !q.pairable(&p) })
+}
+
+// pairs is the documents that have one of several pairs. With a patient they may be of that patient only.
+func (q *query) pairs(any []plan.Pair, patient string) set {
+	s := set{pairs: [][]plan.Pair{any}, within: patient != ""}
+	for i := range any {
+		s.within = s.within && q.sch.behind[any[i].Of.Num]
+	}
+	return s
+}
+
+// paired is the postings of a union of pairs: sorted in memory if they are few, else those of the codes.
+func (q *query) paired(union []plan.Pair, patient string, listed bool) (postings, error) {
+	// Postings in the order of dates that have to be walked are the more the fewer are in the range: at the root both ways
+	// are as long.
+	limit := int(math.Sqrt(float64(q.src.s.limits.pairs) * float64(q.src.s.nextDoc.Load())))
+	if listed {
+		limit = q.src.s.limits.beside
+	} else if q.whole {
+		limit = q.src.s.limits.alone
+	}
+	var found []position
+	var parts []postings
+	for i := range union {
+		p := &union[i]
+		if len(p.Any) == 0 {
+			continue
+		}
+		prefixes, err := q.prefixes(nil, p.Of, patient)
+		if err != nil {
+			return nil, err
+		}
+		if patient == "" {
+			from := len(found)
+			whole, err := q.scanPairs(p, prefixes, func(at position) bool {
+				found = append(found, at)
+				return len(found)-from <= limit
+			})
+			if err != nil {
+				return nil, err
+			}
+			if whole {
+				continue
+			}
+			found = found[:from]
+		}
+		for _, prefix := range prefixes {
+			l, err := q.list(prefix)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, &beside{list: l, pair: p, unit: appendText(nil, p.Any[0].Unit)})
+		}
+	}
+	if len(found) > 0 || len(parts) == 0 {
+		parts = append(parts, newSlice(q.work.dir, found))
+	}
+	return newUnion(q.work.dir, parts), nil
+}
+
+// scanPairs is scan among the pairs of a code, whose postings have the prefixes.
+func (q *query) scanPairs(p *plan.Pair, prefixes [][]byte, f func(position) bool) (whole bool, err error) {
+	for _, prefix := range prefixes {
+		start := append(appendNum([]byte{keyPair, q.sch.number}, p.Num), prefix[4:]...)
+		for i := range p.Any {
+			if whole, err = q.scanRange(start, &p.Any[i], f); !whole || err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// bothOf takes from the operands of an intersection a code and a quantity, where pairs are what has both; ok says that
+// there were such.
+func (q *query) bothOf(nodes []plan.Node) (any []plan.Pair, rest []plan.Node, ok bool) {
+	for i, x := range nodes {
+		var terms []index.Term
+		switch x := x.(type) {
+		case plan.Term:
+			terms = []index.Term{index.Term(x)}
+		case plan.Terms:
+			terms = x
+		}
+		if len(terms) == 0 || len(terms) > q.src.s.limits.lists {
+			continue
+		}
+		for j, y := range nodes {
+			union := rangesOf(plan.Or{y})
+			if or, is := y.(plan.Or); is {
+				union = rangesOf(or)
+			}
+			if union == nil {
+				continue
+			}
+			composite := index.Both(q.sch.typ, terms[0].Num, union[0].Num)
+			if composite == nil {
+				continue
+			}
+			for _, t := range terms {
+				any = append(any, plan.Pair{Num: composite.Num, Of: t, Any: union})
+			}
+			for k, n := range nodes {
+				if k != i && k != j {
+					rest = append(rest, n)
+				}
+			}
+			return any, rest, q.allPairs(any)
+		}
+	}
+	return nil, nil, false
+}

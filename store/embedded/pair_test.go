@@ -1,0 +1,141 @@
+package embedded
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store"
+)
+
+// TestPairs: a code with a quantity, as two parameters or as a composite, costs what it finds, however common either is
+// alone: few are listed by quantity, of many the first are found along the code.
+func TestPairs(t *testing.T) {
+	s, err := Open(testOptions(vfs.NewMem()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const n = 4000
+	var writes []store.Write
+	for i := range n {
+		quantity := func(v int) string {
+			return fmt.Sprintf(`"valueQuantity":{"value":%d,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}`, v)
+		}
+		// The code a has every value once, b has the opposite; components c and d the same.
+		body := fmt.Sprintf(`{"resourceType":"Observation","id":"o%d","status":"final","subject":{"reference":"Patient/p%d"},"effectiveDateTime":"2024-01-01T00:00:%02d.%03dZ","code":{"coding":[{"system":"urn:s","code":%q}]},%s,"component":[{"code":{"coding":[{"code":"c"}]},%s},{"code":{"coding":[{"code":"d"}]},%s}]}`,
+			i, i%10, i/1000, i%1000, []string{"a", "b"}[i%2], quantity(i), quantity(i), quantity(n-i))
+		res, err := fhir.Parse([]byte(body), fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes = append(writes, store.Write{Row: plan.Row{Type: "Observation", ID: res.ID, Version: 1, LastUpdated: 1, Method: "PUT", Body: res.Bytes}, Resource: res, Fresh: true})
+	}
+	if err := s.Commit(t.Context(), store.Commit{Writes: writes}); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := s.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	const ucum = "|http://unitsofmeasure.org|"
+	for _, c := range []struct {
+		query string
+		total int
+		first string
+		reads int // at most, for a page of 20
+	}{
+		{"code=a&value-quantity=ge3990", 5, "o3998", 80},
+		{"code=urn:s|a&value-quantity=ge3990", 5, "o3998", 80},
+		{"code=urn:s|a&value-quantity=ge3990" + ucum + "kg", 5, "o3998", 80},
+		{"code=urn:s|a&value-quantity=ge3990000" + ucum + "g", 5, "o3998", 80},
+		{"code=urn:s|a&value-quantity=3990||kg", 1, "o3990", 80},
+		{"code=urn:s|a&value-quantity=3990||g", 0, "", 80},
+		{"code=|a&value-quantity=3990", 0, "", 80},
+		{"code=a&value-quantity=lt8", 4, "o6", 80},
+		{"code=a&value-quantity=ge10&value-quantity=lt16", 3, "o14", 80},
+		{"code=a,b&value-quantity=lt8", 8, "o7", 80},
+		{"code=a&value-quantity=ge2000", 1000, "o3998", 250},
+		{"code=a&value-quantity=ne3998", 1999, "o3996", 250},
+		{"code=a&value-quantity=ge3000&date=lt2024-01-01T00:00:03.100Z", 50, "o3098", 400},
+		{"code=a&value-quantity=ge3990&patient=p8", 1, "o3998", 1000}, // of one patient
+		{"code-value-quantity=urn:s|a$ge3990", 5, "o3998", 80},
+		{"component-code-value-quantity=c$ge3990", 10, "o3999", 80},
+		{"component-code-value-quantity=|d$ge3990", 11, "o10", 80},
+		{"component-code-value-quantity=d$ge3990" + ucum + "kg", 11, "o10", 80},
+		{"component-code-value-quantity=d$le2000", 2000, "o3999", 250},
+		{"component-code-value-quantity=d$ge3990&patient=p8", 1, "o8", 1000},
+		{"combo-code-value-quantity=d$ge3990,a$ge3995", 13, "o3998", 120},
+		{"combo-code-value-quantity=e$ge3990", 0, "", 80},
+	} {
+		q, err := search.Parse("Observation", pairsOfQuery(c.query), search.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := plan.Lower(search.Guard(q, search.Unrestricted), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := plan.Run(t.Context(), snap, p, plan.Window{Limit: 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := ""
+		if len(r.Rows) > 0 {
+			first = r.Rows[0].ID
+		}
+		if first != c.first || len(r.Rows) != min(20, c.total) || r.Read > c.reads {
+			t.Errorf("%s: %d rows from %s with %d reads, want %d from %s with %d at most", c.query, len(r.Rows), first, r.Read, min(20, c.total), c.first, c.reads)
+		}
+		if n, err := plan.Count(t.Context(), snap, p); n != c.total || err != nil {
+			t.Errorf("%s: total %d (%v), want %d", c.query, n, err, c.total)
+		}
+	}
+}
+
+// A change of the quantity alone moves its pairs.
+func TestPairsOfUpdates(t *testing.T) {
+	types := typeNumbers(r4.Resources())
+	sch := &newSchemas(types)[types.number("Observation")]
+	keys := func(value string) map[string]string {
+		res, err := fhir.Parse([]byte(`{"resourceType":"Observation","id":"1","code":{"coding":[{"system":"s","code":"c"},{"code":"d"}]},"valueQuantity":{"value":`+value+`}}`), fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := (&index.Indexer{}).Entries(res)
+		d := newDocument(sch, 1, &e)
+		out := map[string]string{}
+		d.each(types, func(key, val []byte) { out[string(key)] = string(val) })
+		return out
+	}
+	one, two := keys("1"), keys("2")
+	moved, beside := 0, 0
+	for key, val := range one {
+		other, ok := two[key]
+		switch {
+		case key[0] == keyPair && !ok:
+			moved++
+		case key[0] == keyTerm && ok && val != other:
+			beside++
+		}
+	}
+	if moved != 2 || beside != 2 {
+		t.Errorf("%d pairs are moved and %d codes have others beside them, want 2 and 2", moved, beside)
+	}
+}
+
+func pairsOfQuery(query string) (out []search.Pair) {
+	for _, x := range strings.Split(query, "&") {
+		name, value, _ := strings.Cut(x, "=")
+		out = append(out, search.Pair{Name: name, Value: value})
+	}
+	return out
+}

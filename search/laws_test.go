@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -389,6 +390,8 @@ type source struct {
 	rows        []plan.Row
 	entries     []index.Entries
 }
+
+func (s *source) Params(context.Context) (*parameters.Set, error) { return nil, nil }
 
 func newSource(world []*fhir.Resource) *source {
 	s := &source{}

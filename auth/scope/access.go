@@ -1,6 +1,8 @@
 package scope
 
 import (
+	"github.com/firewarden/firewarden/conformance/parameters"
+	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 )
 
@@ -16,17 +18,51 @@ type Context struct {
 	// system/ scopes; nobody else may.
 	Administrator bool
 	NoDelete      bool // the letter d opens nothing
+	// Params are the search parameters that constraints and policies can be evaluated with, before Settle has those of a
+	// snapshot; nil are R4's. Granted is their generation when the scopes were granted: a constraint by a parameter that
+	// has been changed since denies.
+	Params  *parameters.Set
+	Granted uint64
 }
 
 // Access is what a set of scopes allows in a context. It does not change and may be used by several goroutines.
 type Access struct {
-	set Set
-	ctx Context
+	set    Set // that is available
+	ctx    Context
+	asked  asked
+	faults []error
+}
+
+// asked is what an Access was made of, if own search parameters are asked for.
+type asked struct {
+	open bool
+	set  Set
+	ctx  Context
 }
 
 // Access compiles the set. Scopes stay whole: what is allowed is the union, scope by scope, of what is in its reach
 // and satisfies its constraint; a scope whose reach or constraint cannot be evaluated adds nothing.
-func (s Set) Access(ctx Context) *Access { return &Access{s, ctx} }
+func (s Set) Access(ctx Context) *Access {
+	a := &Access{set: s, ctx: ctx}
+	if !s.open() && !openRule(ctx.User) && !openRule(ctx.Client) {
+		return a
+	}
+	a.asked = asked{true, s, ctx}
+	var refused fhir.Errors
+	a.set, refused = s.Available(ctx.Params, ctx.Granted)
+	for _, err := range refused {
+		a.faults = append(a.faults, err)
+	}
+	for _, b := range []*Bound{&a.ctx.User, &a.ctx.Client} {
+		if err := readRule(b, ctx.Params); err != nil {
+			a.faults = append(a.faults, err)
+		}
+	}
+	return a
+}
+
+// Faults say which scopes and policies cannot be evaluated with the search parameters that there are, and why: for the log.
+func (a *Access) Faults() []error { return a.faults }
 
 var _ search.Access = (*Access)(nil)
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -23,7 +24,9 @@ type (
 	// Where asks what its search parameters ask: several names and, commas or, as in a search.
 	Where struct {
 		terms []term // sorted, none implied by another
-		expr  search.Expr
+		// expr is nil where a name is none of R4's parameters. Then it is open what is asked: the server's own parameters
+		// say it, those of the moment (Set.Available). Until then it denies.
+		expr search.Expr
 	}
 	// Unavailable is a constraint, or a policy, that cannot be evaluated; it denies.
 	Unavailable struct{}
@@ -44,6 +47,7 @@ type term struct {
 func parseWhere(typ, query string) (Where, error) {
 	var w Where
 	var pairs []search.Pair
+	open := false
 	for part := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		name, err1 := url.PathUnescape(name)
@@ -51,28 +55,57 @@ func parseWhere(typ, query string) (Where, error) {
 		if err1 != nil || err2 != nil || name == "" || value == "" {
 			return Where{}, errors.New("its constraint is not name=value")
 		}
-		pairs = append(pairs, search.Pair{Name: name, Value: value})
 		w.terms = append(w.terms, term{name, alternatives(value)})
+		if typ != "*" && r4.Lookup(typ, code(name)) == nil && parameters.ValidCode(code(name)) {
+			open = true // an own parameter, perhaps
+			continue
+		}
+		pairs = append(pairs, search.Pair{Name: name, Value: value})
 	}
 	w.terms = reduce(w.terms)
-	var err error
-	w.expr, err = parseExpr(typ, pairs)
+	e, err := parseExpr(typ, pairs, nil)
+	if !open {
+		w.expr = e
+	}
+	return w, err
+}
+
+// code is a parameter's name without the modifier.
+func code(name string) string {
+	code, _, _ := strings.Cut(name, ":")
+	return code
+}
+
+// open says whether own parameters are asked for.
+func (w Where) open() bool { return w.expr == nil && len(w.terms) > 0 }
+
+// with is an open constraint on a type by the parameters of params that were there at a generation; an error says what
+// is in the way.
+func (w Where) with(typ string, params *parameters.Set, granted uint64) (_ Where, err error) {
+	pairs := make([]search.Pair, len(w.terms))
+	for i, t := range w.terms {
+		pairs[i] = search.Pair{Name: t.name, Value: strings.Join(t.values, ",")}
+		if p := params.Lookup(typ, code(t.name)); p != nil && params.Since(p) > granted {
+			return Where{}, fmt.Errorf("the search parameter %s of %s is another one than when it was granted", code(t.name), typ)
+		}
+	}
+	w.expr, err = parseExpr(typ, pairs, params)
 	return w, err
 }
 
 // parseExpr reads the constraint as the search that it is. On "*" only parameters that every type has can be asked
 // for; they mean the same whatever the type.
-func parseExpr(typ string, pairs []search.Pair) (search.Expr, error) {
-	params := typ
-	if typ == "*" {
-		typ, params = "Basic", ""
+func parseExpr(typ string, pairs []search.Pair, params *parameters.Set) (search.Expr, error) {
+	every := typ == "*"
+	if every {
+		typ = "Basic"
 	}
 	var all search.And
 	for _, p := range pairs {
-		if code, _, _ := strings.Cut(p.Name, ":"); r4.Lookup(params, code) == nil {
+		if every && r4.Lookup("", code(p.Name)) == nil || params.Lookup(typ, code(p.Name)) == nil && !params.Building(typ, code(p.Name)) {
 			return nil, fmt.Errorf("%q is no search parameter that narrows the type", p.Name)
 		}
-		q, err := search.Parse(typ, []search.Pair{p}, search.Options{})
+		q, err := search.Parse(typ, []search.Pair{p}, search.Options{Params: params})
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +250,11 @@ func both(a, b Constraint) Constraint {
 	if !ok1 || !ok2 {
 		return Unavailable{}
 	}
-	return Where{reduce(slices.Concat(x.terms, y.terms)), search.And{x.expr, y.expr}}
+	w := Where{terms: reduce(slices.Concat(x.terms, y.terms))}
+	if x.expr != nil && y.expr != nil {
+		w.expr = search.And{x.expr, y.expr}
+	}
+	return w
 }
 
 // expr is the set of resources that c allows.

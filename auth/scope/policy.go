@@ -1,7 +1,10 @@
 package scope
 
 import (
+	"fmt"
+
 	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -30,37 +33,74 @@ type (
 	Panel struct{ search.Panel }
 	// Rule is the panel that a search for Patients finds. Before Access.Settle has found it, types are granted and
 	// nothing of them is in reach.
-	Rule struct{ Query search.Query }
+	Rule struct {
+		Query search.Query
+		pairs []search.Pair // where the search asks by parameters that R4 does not have: Query is still to be read from them
+	}
 )
 
 func (Everyone) patients() {}
 func (Panel) patients()    {}
 func (Rule) patients()     {}
 
-// Settled says whether the access depends on no data: Settle gives itself.
-func (a *Access) Settled() bool { return !ruled(a.ctx.User) && !ruled(a.ctx.Client) }
+// Settled says whether the access depends on no snapshot: Settle gives itself.
+func (a *Access) Settled() bool { return !a.asked.open && !ruled(a.ctx.User) && !ruled(a.ctx.Client) }
 
 func ruled(b Bound) bool {
-	p, ok := b.(Policy)
-	if ok {
-		_, ok = p.Patients.(Rule)
-	}
+	_, ok := ruleOf(b)
 	return ok
 }
 
-// Settle is the access with the panels that the rules of its policies find now. find answers them under the policies'
-// own authority, on the snapshot of the request.
-func (a *Access) Settle(find func(search.Query) (search.Panel, error)) (search.Access, error) {
+func ruleOf(b Bound) (Rule, bool) {
+	p, _ := b.(Policy)
+	r, ok := p.Patients.(Rule)
+	return r, ok
+}
+
+// openRule says whether the rule of a policy asks for own search parameters.
+func openRule(b Bound) bool {
+	r, ok := ruleOf(b)
+	return ok && r.pairs != nil
+}
+
+// readRule reads the rule of a policy with these search parameters. Where it asks for one that there is not, or that is
+// being indexed, the policy is unavailable.
+func readRule(b *Bound, params *parameters.Set) error {
+	r, ok := ruleOf(*b)
+	if !ok || r.pairs == nil {
+		return nil
+	}
+	q, err := parseRule(r.pairs, params)
+	if err != nil {
+		*b = Unavailable{}
+		return fmt.Errorf("the user's policy opens nothing: %w", err)
+	}
+	p := (*b).(Policy)
+	p.Patients = Rule{Query: q}
+	*b = p
+	return nil
+}
+
+// Settle is the access with the search parameters of the request's snapshot, and with the panels that the rules of its
+// policies find there. find answers them under the policies' own authority.
+func (a *Access) Settle(params *parameters.Set, find func(search.Query) (search.Panel, error)) (search.Access, error) {
 	settled := *a
+	if a.asked.open && params != a.asked.ctx.Params {
+		ctx := a.asked.ctx
+		ctx.Params = params
+		settled = *a.asked.set.Access(ctx)
+	}
+	settled.asked = asked{}
 	for _, b := range []*Bound{&settled.ctx.User, &settled.ctx.Client} {
-		if !ruled(*b) {
+		r, ok := ruleOf(*b)
+		if !ok {
 			continue
 		}
-		p := (*b).(Policy)
-		panel, err := find(p.Patients.(Rule).Query)
+		panel, err := find(r.Query)
 		if err != nil {
 			return nil, err
 		}
+		p := (*b).(Policy)
 		p.Patients = Panel{panel}
 		*b = p
 	}

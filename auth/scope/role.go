@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -73,15 +74,24 @@ func ParseRole(patients, letters string) (Role, error) {
 		}
 		pairs = append(pairs, search.Pair{Name: name, Value: value})
 	}
-	if _, err := ruleOf(pairs, fhir.Reference{Type: "Practitioner", ID: "1"}); err != nil {
+	if _, err := searched(pairs, fhir.Reference{Type: "Practitioner", ID: "1"}); err != nil {
 		return Role{}, errors.New(why(err))
 	}
-	r.patients = func(user fhir.Reference) (Patients, error) { return ruleOf(pairs, user) }
+	r.patients = func(user fhir.Reference) (Patients, error) { return searched(pairs, user) }
 	return r, nil
 }
 
-// ruleOf is the search with the user in it. It asks of Patients and nothing else: it has no includes or order.
-func ruleOf(pairs []search.Pair, user fhir.Reference) (Patients, error) {
+// Fault says why the policy opens nothing with these search parameters (nil: R4's); nil if it can be evaluated.
+func (r Role) Fault(params *parameters.Set) error {
+	b, err := r.For(fhir.Reference{Type: "Practitioner", ID: "1"})
+	if errors.Is(err, errNotThis) {
+		return nil
+	}
+	return errors.Join(err, readRule(&b, params))
+}
+
+// searched is the rule with the user in it. What it asks by parameters that R4 does not have is read later.
+func searched(pairs []search.Pair, user fhir.Reference) (Patients, error) {
 	pairs = slices.Clone(pairs)
 	for i, p := range pairs {
 		if strings.Contains(p.Value, Placeholder) && (user.Type == "" || !fhir.ValidID(user.ID)) {
@@ -89,16 +99,25 @@ func ruleOf(pairs []search.Pair, user fhir.Reference) (Patients, error) {
 		}
 		pairs[i].Value = strings.ReplaceAll(p.Value, Placeholder, user.Type+"/"+user.ID)
 	}
-	q, err := search.Parse("Patient", pairs, search.Options{})
+	q, err := parseRule(pairs, nil)
+	if fhir.KindOf(err) == fhir.KindUnknownParam {
+		return Rule{pairs: pairs}, nil
+	}
+	return Rule{Query: q}, err
+}
+
+// parseRule reads the search of a policy. It asks of Patients and nothing else: it has no includes or order.
+func parseRule(pairs []search.Pair, params *parameters.Set) (search.Query, error) {
+	q, err := search.Parse("Patient", pairs, search.Options{Params: params})
 	switch {
 	case err != nil:
-		return nil, err
+		return search.Query{}, err
 	case q.Where == nil || q.Where == search.All:
-		return nil, errors.New("the search names no parameter that Patients are found by")
+		return search.Query{}, errors.New("the search names no parameter that Patients are found by")
 	case q.Sort != nil || q.Include != nil || q.RevInclude != nil || q.Page != "" || q.Count >= 0 || q.CountOnly || q.Total != search.TotalNone:
-		return nil, errors.New("the search of a policy has no includes, order or pages")
+		return search.Query{}, errors.New("the search of a policy has no includes, order or pages")
 	}
-	return Rule{search.Query{Type: "Patient", Where: q.Where}}, nil
+	return search.Query{Type: "Patient", Where: q.Where}, nil
 }
 
 // For is the policy of the role for the user who is that resource, nothing if there is none; Unavailable if the role
@@ -163,7 +182,7 @@ func careTeam(user fhir.Reference) (Patients, error) {
 
 // has is the rule that finds the Patients to whom some source in x refers.
 func has(source, param string, x search.Expr) Rule {
-	return Rule{search.Query{Type: "Patient", Where: search.Has{Source: source, P: r4.Lookup(source, param), X: x}}}
+	return Rule{Query: search.Query{Type: "Patient", Where: search.Has{Source: source, P: r4.Lookup(source, param), X: x}}}
 }
 
 // still is a condition of the built-in rules.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
@@ -15,7 +16,8 @@ type Set struct {
 }
 
 // Parse reads scopes separated by blanks. The Set holds those that are well-formed; each of the others is one error
-// of refused (nil if there is none) and grants nothing.
+// of refused (nil if there is none) and grants nothing. Where a constraint names a parameter that R4 does not have,
+// Available says whether the server has it: who grants asks for that, too.
 func Parse(text string) (set Set, refused fhir.Errors) {
 	for _, word := range strings.Fields(text) {
 		if !dataScope(word) && printable(word) {
@@ -34,6 +36,36 @@ func Parse(text string) (set Set, refused fhir.Errors) {
 		set.add(s)
 	}
 	return set, refused
+}
+
+// Available is the set without the scopes whose constraints cannot be evaluated with these search parameters (nil: R4's):
+// by one that there is not, that is being indexed, or that is another one than at the generation of the grant. Each of
+// those is one error of refused; it grants nothing.
+func (s Set) Available(params *parameters.Set, granted uint64) (_ Set, refused fhir.Errors) {
+	if !s.open() {
+		return s, nil
+	}
+	out := Set{other: s.other}
+	for _, d := range s.data {
+		if w, ok := d.Constraint.(Where); ok && w.open() {
+			with, err := w.with(d.Type, params, granted)
+			if err != nil {
+				refused = append(refused, refuse(d.text, "%s", why(err)))
+				continue
+			}
+			d.Constraint = with
+		}
+		out.data = append(out.data, d)
+	}
+	return out, refused
+}
+
+// open says whether a constraint asks for own search parameters.
+func (s Set) open() bool {
+	return slices.ContainsFunc(s.data, func(d Scope) bool {
+		w, ok := d.Constraint.(Where)
+		return ok && w.open()
+	})
 }
 
 // Of is a Set of data scopes.

@@ -98,7 +98,7 @@ func (s speaker) term(typ, name string, values []string) string {
 	}
 	p := r4.Lookup(typ, code)
 	if p == nil {
-		return name + " " + strings.Join(values, ",") // not reached: a scope's parameters are known
+		return strings.ReplaceAll(name, "-", " ") + " " + unescape(strings.Join(values, ",")) // a server's own: of what type is not known here
 	}
 	said := make([]string, len(values))
 	for i, v := range values {

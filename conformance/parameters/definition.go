@@ -36,6 +36,9 @@ var types = map[string]r4.ParamType{
 // codes are names that a request can hold: no colon, no dot, and no underscore at the head, which marks what every type has.
 var codes = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 
+// ValidCode says whether an own parameter may have the code.
+func ValidCode(code string) bool { return codes.MatchString(code) }
+
 // fit are the types of elements that have values for a parameter (R4 search.html#table); others are not checked.
 var fit = map[r4.ParamType][]string{
 	r4.Date:      {"date", "dateTime", "instant", "Period", "Timing"},

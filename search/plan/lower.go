@@ -19,6 +19,7 @@ type Plan struct {
 	sort     []sortKey
 	includes []include
 	members  []Plan // of GuardHistory, or of a search on several types, by type
+	own      own
 	history  bool
 	few      int // what the first try of a join lists; 0 is fewTargets
 }
@@ -65,6 +66,7 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 			p.members = append(p.members, mp)
 		}
 		err := p.lowerIncludes(g)
+		p.own.of(&p)
 		return p, err
 	}
 	allowed := g.Allowed()
@@ -72,6 +74,7 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 		return Plan{}, err
 	}
 	p.allowed = search.Simplify(allowed)
+	p.own.in(p.allowed)
 	if g.ID() != "" {
 		p.key = Key{p.typ, g.ID()}
 		return p, nil
@@ -81,6 +84,7 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 		return Plan{}, err
 	}
 	p.where = search.Simplify(where)
+	p.own.in(p.where)
 	l := lowering{typ: p.typ, index: x}
 	var err error
 	if p.node, err = l.exact(p.where); err != nil {
@@ -94,6 +98,7 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 		p.sort = append(p.sort, key)
 	}
 	err = p.lowerIncludes(g)
+	p.own.of(&p)
 	return p, err
 }
 
@@ -118,7 +123,9 @@ func (p *Plan) lowerIncludes(g search.Guarded) error {
 
 // readable is the plan of instances that references name; the key is still missing.
 func readable(g search.Guarded, x *index.Indexer) Plan {
-	return Plan{typ: g.Type(), index: x, allowed: search.Simplify(g.Allowed())}
+	p := Plan{typ: g.Type(), index: x, allowed: search.Simplify(g.Allowed())}
+	p.own.in(p.allowed)
+	return p
 }
 
 // at is p for one instance.

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 )
@@ -10,22 +11,28 @@ import (
 // MaxPanel is the number of Patients that the rule of a policy may find; beyond it the access is too-costly.
 const MaxPanel = 10_000
 
-// Ruled is an Access that depends on data: on the Patients that the rules of its policies find. Before Settle it says
-// which types and letters are granted, and nothing is in reach by a rule.
+// Ruled is an Access that depends on the snapshot: on the Patients that the rules of its policies find, and on the own
+// search parameters that its constraints name. Before Settle it says which types and letters are granted, and nothing is
+// in reach by a rule.
 type Ruled interface {
 	search.Access
-	Settled() bool // there are no rules to answer
-	Settle(find func(search.Query) (search.Panel, error)) (search.Access, error)
+	Settled() bool // it depends on no snapshot
+	Settle(params *parameters.Set, find func(search.Query) (search.Panel, error)) (search.Access, error)
 }
 
 // Settle is the access as it is on this snapshot, which is that of the request: what a rule reads counts with the next
-// request. It is a itself if it has no rules.
+// request, and a constraint by a search parameter that the snapshot does not hold denies. It is a itself if that
+// depends on no snapshot.
 func Settle(ctx context.Context, src Source, a search.Access, x *index.Indexer) (search.Access, error) {
 	r, ok := a.(Ruled)
 	if !ok || r.Settled() {
 		return a, nil
 	}
-	return r.Settle(func(q search.Query) (search.Panel, error) {
+	params, err := src.Params(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Settle(params, func(q search.Query) (search.Panel, error) {
 		p, err := Lower(search.GuardCondition(q, policyAuthority{}), x)
 		if err != nil {
 			return search.Panel{}, err

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 )
 
@@ -13,6 +14,9 @@ import (
 func ReadOne(ctx context.Context, src Source, p Plan) (r Row, found bool, err error) {
 	if p.key == (Key{}) {
 		return Row{}, false, nil
+	}
+	if err = p.own.held(ctx, src); err != nil {
+		return Row{}, false, err
 	}
 	r, found, err = src.Read(ctx, p.key)
 	if err != nil || !found {
@@ -29,6 +33,9 @@ func ReadOne(ctx context.Context, src Source, p Plan) (r Row, found bool, err er
 func Version(ctx context.Context, src Source, p Plan, version uint64) (r Row, found bool, err error) {
 	if p.key == (Key{}) {
 		return Row{}, false, nil
+	}
+	if err = p.own.held(ctx, src); err != nil {
+		return Row{}, false, err
 	}
 	r, found, err = src.Version(ctx, p.key, version)
 	if err != nil || !found {
@@ -161,6 +168,9 @@ func (p *Plan) countVersions(ctx context.Context, src Source, keep func(*Row) (b
 
 // History is the history of the types of a GuardHistory plan, newest first. The keys of w.Sort count nothing.
 func History(ctx context.Context, src Source, p Plan, t Times, w Window) (Page, error) {
+	if err := p.own.held(ctx, src); err != nil {
+		return Page{}, err
+	}
 	c := Changes{since: t.Since, until: t.until(), keep: func(src Source, r *Row) (bool, error) {
 		i, ok := slices.BinarySearchFunc(p.members, r.Type, func(m Plan, typ string) int { return strings.Compare(m.typ, typ) })
 		if !ok {
@@ -188,10 +198,15 @@ func History(ctx context.Context, src Source, p Plan, t Times, w Window) (Page, 
 }
 
 // NewCondition is the claim that p finds exactly the resources with these ids; where found has two or more, that it
-// finds several.
+// finds several. It does not hold where the search cannot be answered any more: its parameters have changed.
 func NewCondition(p Plan, found []string) Condition {
 	found = slices.Clone(found)
 	return Condition{types: typesIn(p.typ, p.node), holds: func(ctx context.Context, src Source) (bool, error) {
+		if err := p.own.held(ctx, src); fhir.KindOf(err) == fhir.KindUnknownParam {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
 		page, err := p.joined(ctx, src, func(b Bound) (Page, error) { return src.Select(ctx, b, Window{Limit: 2, Bare: true}) })
 		if err != nil {
 			return false, err

@@ -24,6 +24,9 @@ type Result struct {
 // Run answers a search: it resolves chains and _has from the inside out, selects, and adds the includes. The order is
 // that of w, or, if it has none, that of the query.
 func Run(ctx context.Context, src Source, p Plan, w Window) (Result, error) {
+	if err := p.own.held(ctx, src); err != nil {
+		return Result{}, err
+	}
 	page, err := p.selected(ctx, src, w)
 	if err != nil {
 		return Result{}, err

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
@@ -122,6 +123,8 @@ type Source interface {
 	// Changes gives the versions that c keeps, newest first (LastUpdated descending, then a stable order). Limit, Total
 	// and Next count kept versions only: Next is nil unless there is a further one that is kept.
 	Changes(ctx context.Context, c Changes, w Window) (Page, error)
+	// Params are the search parameters of the snapshot: its index is whole for every one that they hold. nil are R4's.
+	Params(ctx context.Context) (*parameters.Set, error)
 }
 
 // Condition is a search that a write relied on: at the serial commit point it must still find the same resources.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -48,6 +49,8 @@ func (l *log) Read(_ context.Context, k plan.Key) (plan.Row, bool, error) {
 	}
 	return plan.Row{}, false, nil
 }
+
+func (l *log) Params(context.Context) (*parameters.Set, error) { return nil, nil }
 
 func (l *log) Version(_ context.Context, k plan.Key, version uint64) (plan.Row, bool, error) {
 	for _, r := range l.rows {

@@ -61,6 +61,7 @@ func (s *Store) Use(params *parameters.Set) {
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	s.use(params)
+	_ = s.snapshots.renew() // of the snapshot before: whoever reads it keeps it
 }
 
 // extendBatch is how many resources are extended in one step.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/plan"
 )
@@ -15,7 +16,11 @@ type source struct {
 	s      *Store
 	r      pebble.Reader
 	commit uint64 // the last one that it has, by counts; 0 if that is not known
+	params *parameters.Set
 }
+
+// Params implements plan.Source.
+func (src source) Params(context.Context) (*parameters.Set, error) { return src.params, nil }
 
 var errCursor = fhir.Errorf(fhir.KindInvalid, "", "the position is of another query")
 

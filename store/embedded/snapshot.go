@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/store"
 )
 
@@ -13,24 +14,30 @@ import (
 // than to read a resource.
 type snapshots struct {
 	mu  sync.Mutex
-	now *lent // nil if there was a commit since the last one was lent
+	now *lent // nil if there was a commit, or other parameters, since the last one was lent
 }
 
 // lent is a snapshot and how many hold it; one of them is snapshots.now.
 type lent struct {
 	snap   *pebble.Snapshot
 	commit uint64 // of counts, 0 if not known
-	holds  int    // under snapshots.mu
+	params *parameters.Set
+	holds  int // under snapshots.mu
 }
 
-// take lends a snapshot of what has been applied.
-func (s *snapshots) take(db *pebble.DB, totals *counts) *lent {
+// take lends a snapshot of what has been applied, with the parameters that were in use when it was made: not with those
+// from before or behind a change of them, for which its index is not whole.
+func (s *snapshots) take(st *Store) *lent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now == nil {
-		commit := totals.number()
-		s.now = &lent{db.NewSnapshot(), commit, 1}
-		if totals.number() != commit {
+	for s.now == nil {
+		x, commit := st.indexing.Load(), st.totals.number()
+		snap := st.db.NewSnapshot()
+		if x != st.indexing.Load() {
+			snap.Close()
+			continue
+		}
+		if s.now = (&lent{snap, commit, x.params, 1}); st.totals.number() != commit {
 			s.now.commit = 0
 		}
 	}
@@ -50,7 +57,8 @@ func (s *snapshots) back(l *lent) error {
 	return l.snap.Close()
 }
 
-// renew is called when a commit has been applied and before it is acknowledged: who comes now sees it.
+// renew is called when a commit has been applied and before it is acknowledged, and when other parameters are in use: who
+// comes now sees them.
 func (s *snapshots) renew() error {
 	s.mu.Lock()
 	old := s.now
@@ -71,8 +79,8 @@ type snapshot struct {
 
 // Snapshot implements store.Store.
 func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
-	l := s.snapshots.take(s.db, s.totals)
-	return &snapshot{source: source{s, l.snap, l.commit}, lent: l}, nil
+	l := s.snapshots.take(s)
+	return &snapshot{source: source{s, l.snap, l.commit, l.params}, lent: l}, nil
 }
 
 // Close implements store.Snapshot; a second time it does nothing.

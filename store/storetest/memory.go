@@ -26,11 +26,12 @@ type Memory struct {
 	Indexer *index.Indexer
 	Now     func() time.Time // when records of KV expire
 
-	mu   sync.Mutex
-	log  []*version
-	now  map[instance]*version
-	docs int
-	kv   memoryKV
+	mu     sync.Mutex
+	params *parameters.Set
+	log    []*version
+	now    map[instance]*version
+	docs   int
+	kv     memoryKV
 }
 
 // NewMemory is an empty store with Base as its own base URL.
@@ -118,7 +119,7 @@ func (m *Memory) apply(w store.Write) {
 func (m *Memory) Use(params *parameters.Set) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.Indexer = m.Indexer.With(params)
+	m.Indexer, m.params = m.Indexer.With(params), params
 }
 
 // Extend implements store.Extender, all at once.
@@ -146,7 +147,7 @@ func (m *Memory) Snapshot(context.Context) (store.Snapshot, error) {
 }
 
 func (m *Memory) snapshot() *memorySnapshot {
-	return &memorySnapshot{index: m.Indexer, log: slices.Clone(m.log), now: maps.Clone(m.now)}
+	return &memorySnapshot{index: m.Indexer, params: m.params, log: slices.Clone(m.log), now: maps.Clone(m.now)}
 }
 
 // KV implements store.Store.
@@ -163,12 +164,16 @@ func (m *Memory) Reopen() (store.Store, error) { return m, nil }
 
 // memorySnapshot is a copy of the log and of what is current.
 type memorySnapshot struct {
-	index *index.Indexer
-	log   []*version
-	now   map[instance]*version
+	index  *index.Indexer
+	params *parameters.Set
+	log    []*version
+	now    map[instance]*version
 }
 
 func (s *memorySnapshot) Close() error { return nil }
+
+// Params implements plan.Source.
+func (s *memorySnapshot) Params(context.Context) (*parameters.Set, error) { return s.params, nil }
 
 // Read implements plan.Source.
 func (s *memorySnapshot) Read(_ context.Context, k plan.Key) (plan.Row, bool, error) {

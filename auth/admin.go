@@ -213,7 +213,11 @@ type Mint struct {
 // Mint makes an access token. It is bound by its scopes and, with a user, by the user's policy; without a user by no
 // policy, and user/ scopes reach nothing.
 func (s *Server) Mint(ctx context.Context, m Mint) (string, error) {
+	params := s.params()
 	set, refused := scope.Parse(m.Scope)
+	if _, unavailable := set.Available(params, params.Record().Generation); len(unavailable) > 0 {
+		refused = append(refused, unavailable...)
+	}
 	if len(refused) > 0 {
 		return "", refused
 	}
@@ -225,7 +229,8 @@ func (s *Server) Mint(ctx context.Context, m Mint) (string, error) {
 	if m.Life <= 0 || m.Life > time.Hour {
 		m.Life = time.Hour
 	}
-	g := Grant{ID: s.id(), Client: c.ID, Scope: set.Text(), Minted: true, Created: now, Used: now, AuthTime: now, Ends: now.Add(m.Life)}
+	g := Grant{ID: s.id(), Client: c.ID, Scope: set.Text(), Minted: true, Created: now, Used: now, AuthTime: now, Ends: now.Add(m.Life),
+		Parameters: params.Record().Generation}
 	g.Launch.Patient = m.Patient
 	if m.User != "" {
 		u, _, ok, err := s.users.find(ctx, m.User)

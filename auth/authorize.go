@@ -177,8 +177,9 @@ func (s *Server) checkScope(form url.Values, c *Client, f *flow) error {
 	if len(form.Get("scope")) > 16<<10 {
 		return errorf(invalidScope, "scope is too long")
 	}
-	granted, left, why := s.narrow(form.Get("scope"), c, scope.Patient, scope.User)
-	f.Asked, f.Cut = form.Get("scope"), left
+	params := s.params()
+	granted, left, why := s.narrow(form.Get("scope"), c, params, scope.Patient, scope.User)
+	f.Asked, f.Cut, f.Params = form.Get("scope"), left, params.Record().Generation
 	for _, word := range []string{"offline_access", "online_access"} {
 		if granted.Has(word) && !c.may(grantRefresh) { // it means nothing then
 			granted = granted.Without(word)
@@ -264,7 +265,8 @@ func withQuery(uri string, p url.Values) string {
 func (s *Server) issue(ctx context.Context, f *flow, c *Client, v *Visitor, granted string) (string, error) {
 	set, _ := scope.Parse(granted)
 	g := Grant{ID: s.id(), Client: c.ID, User: v.User.Name, Subject: v.User.Subject, Scope: granted, Launch: f.Launch, Login: v.key,
-		Online: set.Has("online_access"), Offline: set.Has("offline_access") || s.o.OnlineIsOffline && set.Has("online_access"), Nonce: f.Nonce, AuthTime: v.Login.At, Created: s.now()}
+		Online: set.Has("online_access"), Offline: set.Has("offline_access") || s.o.OnlineIsOffline && set.Has("online_access"), Nonce: f.Nonce, AuthTime: v.Login.At, Created: s.now(),
+		Parameters: f.Params}
 	if set.NeedsPatient() && g.Launch.Patient == "" {
 		return "", errorf(accessDenied, "no patient was chosen")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth/launch"
 	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 )
@@ -32,8 +33,9 @@ type Caller struct {
 // ErrToken is every access token that opens nothing, whatever is wrong with it.
 var ErrToken error = errorf(invalidToken, "the access token is not valid")
 
-// Bearer finds on whose behalf an access token speaks, one of ours or of an outside issuer that is trusted. A token whose grant was revoked, whose client or user is gone,
-// opens nothing with the next request; a change of the client's registration or the user's policy counts as soon. What
+// Bearer finds on whose behalf an access token speaks, one of ours or of an outside issuer that is trusted. A token whose
+// grant was revoked, whose client or user is gone, opens nothing with the next request; a change of the client's
+// registration, the user's policy or a search parameter that a scope is constrained by counts as soon. What
 // another server on the store has changed counts after Options.Recheck. What it gives is shared: do not change it.
 func (s *Server) Bearer(ctx context.Context, token string) (*Caller, error) {
 	key := sha256.Sum256([]byte(token))
@@ -97,6 +99,7 @@ type bearer struct {
 type compiled struct {
 	caller Caller
 	from   []origin
+	params *parameters.Set
 }
 
 // origin is a record that a caller was made from, as it was.
@@ -144,8 +147,11 @@ func (c *compiled) bind(ctx context.Context, s *Server, policy string, who fhir.
 	return b, err
 }
 
-// same says whether the records are those that a caller was made from.
+// same says whether the records and the search parameters are those that a caller was made from.
 func (s *Server) same(ctx context.Context, c *compiled) (bool, error) {
+	if c.params != s.params() {
+		return false, nil
+	}
 	for _, o := range c.from {
 		now, ok, err := s.grants.kv.Get(ctx, o.bucket, o.key)
 		if !ok {
@@ -163,7 +169,7 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 	if b.outside != nil {
 		return s.findOutside(ctx, b)
 	}
-	out := &compiled{}
+	out := &compiled{params: s.params()}
 	g, version, ok, err := s.grants.live(ctx, b.grant)
 	if err != nil {
 		return nil, err
@@ -180,7 +186,7 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 		return nil, ErrToken
 	}
 	out.from = append(out.from, origin{s.clients.bucket, g.Client, version})
-	within := scope.Context{Patient: g.Launch.Patient}
+	within := scope.Context{Patient: g.Launch.Patient, Params: out.params, Granted: g.Parameters}
 	if g.User != "" {
 		u, version, ok, err := s.users.find(ctx, g.User)
 		if err != nil {
@@ -201,9 +207,18 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 	}
 	granted = s.meaning(granted, within.User != nil)
 	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: granted.Access(within), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch, Expires: b.claims.Expires,
+	out.caller = Caller{Access: s.access(granted, within, c.ID), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch, Expires: b.claims.Expires,
 		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
 	return out, nil
+}
+
+// access compiles what was granted to a client, and tells the log what of it opens nothing.
+func (s *Server) access(granted scope.Set, within scope.Context, client string) search.Access {
+	access := granted.Access(within)
+	for _, fault := range access.Faults() {
+		s.o.Logger.Warn("what was granted opens nothing now", "client", client, "reason", fault.Error())
+	}
+	return access
 }
 
 // meaning adds what scopes mean beyond their words.

@@ -18,6 +18,7 @@ type consented struct {
 	Scope    string    `json:"scope"`
 	Redirect string    `json:"redirect"`
 	At       time.Time `json:"at"`
+	Params   uint64    `json:"params,omitempty"` // generation of the search parameters that Scope meant
 }
 
 // asks says whether consent asks about the scope: those of launches belong to the launch.
@@ -39,7 +40,9 @@ func (s *Server) settleConsent(ctx context.Context, in *running) error {
 		return err
 	}
 	if ok && old.Subject == f.User && old.Redirect == f.Redirect {
-		for _, word := range scopeWords(old.Scope) {
+		wished, _ := scope.Parse(old.Scope)
+		wished, _ = wished.Available(s.params(), old.Params) // of what means something else now the user is asked again
+		for _, word := range scopeWords(wished.Text()) {
 			before = before.With(word)
 		}
 	}
@@ -158,7 +161,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if form.Get("remember") == "yes" && s.remembers(in) {
-		c := consented{in.flow.User, in.flow.Granted, in.flow.Redirect, s.now()}
+		c := consented{in.flow.User, in.flow.Granted, in.flow.Redirect, s.now(), in.flow.Params}
 		if _, err := s.consents.put(ctx, consentKey(in), c, store.AnyVersion, time.Time{}); err != nil {
 			s.halt(w, r, in, err)
 			return

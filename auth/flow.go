@@ -29,6 +29,7 @@ type flow struct {
 	Asked  string   `json:"asked"` // scopes as the app wrote them
 	Scope  string   `json:"scope"` // what can be granted of them
 	Cut    []string `json:"cut,omitempty"`
+	Params uint64   `json:"params,omitempty"` // generation of the search parameters that Scope was checked by
 	Ticket *Ticket  `json:"ticket,omitempty"` // of an EHR launch
 
 	Browser string         `json:"browser,omitempty"` // digest of the cookie of the one browser that goes on

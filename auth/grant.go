@@ -32,6 +32,10 @@ type Grant struct {
 	Revoked  bool      `json:"revoked,omitempty"`
 	Minted   bool      `json:"minted,omitempty"` // by an administrator: the registration does not bound it
 
+	// Parameters is the generation of the server's own search parameters that the scopes were granted by: a constraint by
+	// one that has been changed since grants nothing.
+	Parameters uint64 `json:"parameters,omitempty"`
+
 	// Of refresh tokens: the generation of the one that counts, and since when.
 	Generation int       `json:"generation,omitempty"`
 	Rotated    time.Time `json:"rotated,omitzero"`

@@ -19,6 +19,9 @@ import (
 type Policy struct {
 	Patients string `json:"patients"`
 	Letters  string `json:"letters,omitempty"`
+	// Params is the generation of the server's own search parameters with which it was written: by one that has been
+	// changed since it opens nothing. PutPolicy sets it.
+	Params uint64 `json:"params,omitempty"`
 }
 
 // builtIn are the policies that every server has, by name.
@@ -56,6 +59,7 @@ func (t *policies) find(ctx context.Context, name string) (p readPolicy, ok bool
 	if p, ok = t.read[name]; !ok || p.version != version {
 		p.version = version
 		p.role, p.err = scope.ParseRole(written.Patients, written.Letters)
+		p.role = p.role.Since(written.Params)
 		if t.read == nil {
 			t.read = map[string]readPolicy{}
 		}
@@ -64,7 +68,8 @@ func (t *policies) find(ctx context.Context, name string) (p readPolicy, ok bool
 	return p, true, nil
 }
 
-// PutPolicy writes a policy, for all who have it. One that could not be evaluated is refused.
+// PutPolicy writes a policy, for all who have it. One that is malformed is refused; one by a search parameter that the
+// server does not have, or is indexing, opens nothing until it has.
 func (s *Server) PutPolicy(ctx context.Context, name string, p Policy) error {
 	if _, taken := builtIn[name]; taken {
 		return fmt.Errorf("policy %s: it is built in, choose another name", name)
@@ -72,10 +77,16 @@ func (s *Server) PutPolicy(ctx context.Context, name string, p Policy) error {
 	if name == "" || len(name) > 100 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
 		return fmt.Errorf("%q is no name of a policy", name)
 	}
-	if _, err := scope.ParseRole(p.Patients, p.Letters); err != nil {
+	role, err := scope.ParseRole(p.Patients, p.Letters)
+	if err != nil {
 		return fmt.Errorf("policy %s: %w", name, err)
 	}
-	_, err := s.policies.put(ctx, name, p, store.AnyVersion, time.Time{})
+	params := s.params()
+	p.Params = params.Record().Generation
+	if err := role.Since(p.Params).Fault(params); err != nil { // it may be there later
+		s.o.Logger.Warn("a policy opens nothing", "policy", name, "reason", err.Error())
+	}
+	_, err = s.policies.put(ctx, name, p, store.AnyVersion, time.Time{})
 	return err
 }
 
@@ -111,5 +122,5 @@ func (s *Server) pickable(ctx context.Context, u *User) (search.Access, error) {
 		return nil, err
 	}
 	set, _ := scope.Parse("user/*.rs")
-	return set.Access(scope.Context{User: b}), nil
+	return set.Access(scope.Context{User: b, Params: s.params()}), nil
 }

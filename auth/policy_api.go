@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+
+	"github.com/firewarden/firewarden/auth/scope"
 )
 
 // toldPolicy is a policy for administrators.
@@ -43,6 +45,12 @@ func (s *Server) apiPutPolicy(ctx context.Context, r *http.Request) (int, any, e
 	var p Policy
 	if err := body(r, &p); err != nil {
 		return 0, nil, err
+	}
+	if role, err := scope.ParseRole(p.Patients, p.Letters); err == nil {
+		params := s.params()
+		if err := role.Since(params.Record().Generation).Fault(params); err != nil {
+			return 0, nil, err
+		}
 	}
 	if err := s.PutPolicy(ctx, r.PathValue("name"), p); err != nil {
 		return 0, nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -160,7 +161,26 @@ func (s *Server) check(c *Client, anyRedirect bool) error {
 			return errorf(invalidRedirect, "a redirect URI is not allowed").hint("%s: %v", u, err)
 		}
 	}
-	return checkRest(m)
+	if err := checkRest(m); err != nil {
+		return err
+	}
+	return s.checkScopes(c)
+}
+
+// checkScopes refuses scopes that cannot be granted. What the configuration declares may wait for a search parameter that
+// is being indexed: until then it is not granted.
+func (s *Server) checkScopes(c *Client) error {
+	set, refused := scope.Parse(c.Scope)
+	params := s.params()
+	if _, unavailable := set.Available(params, params.Record().Generation); c.By != "configuration" {
+		refused = append(refused, unavailable...)
+	} else if len(unavailable) > 0 {
+		s.o.Logger.Warn("a declared scope cannot be granted now", slog.String("client", c.ID), slog.String("error", unavailable.Error()))
+	}
+	if len(refused) > 0 {
+		return errorf(invalidMetadata, "scope holds what cannot be granted").hint("%s", refused[0].Diagnostics)
+	}
+	return nil
 }
 
 func (s *Server) checkKeys(m *Metadata) error {
@@ -200,9 +220,6 @@ func checkRest(m *Metadata) error {
 	}
 	if len(m.Name) > 200 || len(m.Scope) > 16<<10 || len(m.RedirectURIs) > 100 || len(m.Origins) > 100 {
 		return errorf(invalidMetadata, "the metadata is too long")
-	}
-	if _, refused := scope.Parse(m.Scope); len(refused) > 0 {
-		return errorf(invalidMetadata, "scope holds what cannot be granted").hint("%s", refused[0].Diagnostics)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/password"
 	"github.com/firewarden/firewarden/auth/words"
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store"
 )
@@ -63,6 +64,8 @@ type Options struct {
 	Store   store.Store
 	Indexer *index.Indexer // the one that Store indexes with
 	Pages   Pages
+	// Params are the search parameters that scopes can be constrained by, at the moment; nil: R4's.
+	Params  func() *parameters.Set
 	Sandbox bool // hints for developers, demo users on the login page, open registration, clients may be on loopback
 
 	// Registration says who may register clients by RFC 7591; "" is RegisterOpen in the sandbox, RegisterByToken elsewhere.
@@ -187,6 +190,14 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.documents = s.makeDocuments()
 	s.mux = s.routes()
 	return s, nil
+}
+
+// params are the search parameters of the moment.
+func (s *Server) params() *parameters.Set {
+	if s.o.Params == nil {
+		return nil
+	}
+	return s.o.Params()
 }
 
 // openSealing gives the key that the store keeps, and makes it the first time.

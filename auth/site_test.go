@@ -56,7 +56,9 @@ type site struct {
 	fhir  string
 	auth  *auth.Server
 	store *storetest.Memory
-	ahead atomic.Int64 // what the clock is ahead of ours
+
+	params *interaction.Parameters
+	ahead  atomic.Int64 // what the clock is ahead of ours
 }
 
 const adminKey = "correct-horse-battery"
@@ -89,7 +91,18 @@ func open(t *testing.T, change ...func(*auth.Options)) *site {
 		t.Fatal(err)
 	}
 	service := &interaction.Service{Store: w.store, Indexer: w.store.Indexer, Base: w.fhir, Seal: seal, Validation: interaction.ValidateOff}
-	o := auth.Options{Base: w.url, Store: w.store, Indexer: w.store.Indexer, Pages: plain.Pages{}, Sandbox: true, Now: w.now}
+	if service.Parameters, err = interaction.OpenParameters(ctx, w.store); err != nil {
+		t.Fatal(err)
+	}
+	w.params = service.Parameters
+	building, stop := context.WithCancel(ctx)
+	built := make(chan struct{})
+	go func() {
+		defer close(built)
+		service.Parameters.Run(building, func(err error) { t.Error(err) })
+	}()
+	t.Cleanup(func() { stop(); <-built })
+	o := auth.Options{Base: w.url, Store: w.store, Indexer: w.store.Indexer, Params: service.Parameters.Set, Pages: plain.Pages{}, Sandbox: true, Now: w.now}
 	for _, f := range change {
 		f(&o)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth/launch"
 	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/conformance/parameters"
 )
 
 // tokenClaims are the claims of an access token (RFC 9068 §2.2): who, for whom, what; of a patient nothing but the id.
@@ -179,6 +180,7 @@ func (s *Server) narrowRefresh(ctx context.Context, req *fosite.AccessRequest, c
 		return err
 	}
 	granted, _ := scope.Parse(se.grant.Scope)
+	granted, refused := granted.Available(s.params(), se.grant.Parameters)
 	if ceiling, bound := s.ceilingOf(c, &se.grant); bound {
 		granted, _ = granted.Narrow(ceiling)
 	}
@@ -192,7 +194,11 @@ func (s *Server) narrowRefresh(ctx context.Context, req *fosite.AccessRequest, c
 	}
 	req.GrantedScope = scopeWords(granted.Text())
 	if len(req.GrantedScope) == 0 {
-		return errorf(invalidScope, "nothing of what was granted is left")
+		e := errorf(invalidScope, "nothing of what was granted is left")
+		if len(refused) > 0 {
+			e = e.hint("%s", refused.Error())
+		}
+		return e
 	}
 	return nil
 }
@@ -206,21 +212,24 @@ func (s *Server) grantBackend(req *fosite.AccessRequest, c *Client) error {
 	if len(req.RequestedScope) == 0 {
 		return errorf(invalidScope, "scope is missing").hint("as in system/Patient.rs")
 	}
-	granted, _, cut := s.narrow(strings.Join(req.RequestedScope, " "), c, scope.System)
+	params := s.params()
+	granted, _, cut := s.narrow(strings.Join(req.RequestedScope, " "), c, params, scope.System)
 	if len(granted.Data()) == 0 {
 		return errorf(invalidScope, "none of the scopes can be granted to this client").hint("%s", strings.Join(cut, "; "))
 	}
 	req.GrantedScope = scopeWords(granted.Text())
 	now := s.now()
-	req.Session = newSession(Grant{ID: s.id(), Client: c.ID, Scope: granted.Text(), Created: now, Used: now, Ends: now.Add(s.life(c, true))})
+	req.Session = newSession(Grant{ID: s.id(), Client: c.ID, Scope: granted.Text(), Created: now, Used: now, Ends: now.Add(s.life(c, true)),
+		Parameters: params.Record().Generation})
 	return nil
 }
 
 // narrow cuts a request to what the client may have at those levels; cut says why, for developers. Scopes that open no
 // data and belong to people are not for backend services.
-func (s *Server) narrow(want string, c *Client, levels ...scope.Level) (granted scope.Set, left []string, cut []string) {
-	asked, refused := scope.Parse(want)
-	for _, r := range refused {
+func (s *Server) narrow(want string, c *Client, params *parameters.Set, levels ...scope.Level) (granted scope.Set, left []string, cut []string) {
+	asked, malformed := scope.Parse(want)
+	asked, unavailable := asked.Available(params, params.Record().Generation)
+	for _, r := range slices.Concat(malformed, unavailable) {
 		cut = append(cut, r.Diagnostics)
 	}
 	people := slices.Contains(levels, scope.User)

@@ -33,7 +33,7 @@ type Snapshot interface {
 // the record of ParametersBucket and ParametersKey.
 type Extender interface {
 	// Use sets the parameters that commits index by: every one that is applied after Use returns does. It is called when the
-	// record has been written.
+	// record has been written. Snapshots that are taken after Use returns hold these parameters (plan.Source.Params).
 	Use(*parameters.Set)
 	// Extend brings all resources to the parameters in use, in small steps, while others read and write. It may be broken off
 	// and run again; when it returns nil they are.

@@ -85,12 +85,21 @@ func (w Where) with(typ string, params *parameters.Set, granted uint64) (_ Where
 	pairs := make([]search.Pair, len(w.terms))
 	for i, t := range w.terms {
 		pairs[i] = search.Pair{Name: t.name, Value: strings.Join(t.values, ",")}
-		if p := params.Lookup(typ, code(t.name)); p != nil && params.Since(p) > granted {
-			return Where{}, fmt.Errorf("the search parameter %s of %s is another one than when it was granted", code(t.name), typ)
+	}
+	if w.expr, err = parseExpr(typ, pairs, params); err == nil {
+		err = unchanged(w.expr, params, granted)
+	}
+	return w, err
+}
+
+// unchanged refuses what asks by an own parameter that is another one than at a generation.
+func unchanged(e search.Expr, params *parameters.Set, since uint64) error {
+	for _, p := range search.Own(e) {
+		if params.Since(p) > since {
+			return fmt.Errorf("the search parameter %s of %s is another one than when it was granted", p.Code, p.Base)
 		}
 	}
-	w.expr, err = parseExpr(typ, pairs, params)
-	return w, err
+	return nil
 }
 
 // parseExpr reads the constraint as the search that it is. On "*" only parameters that every type has can be asked

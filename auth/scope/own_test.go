@@ -24,6 +24,10 @@ func own(t *testing.T, code, element string) parameters.Definition {
 	return d
 }
 
+func of(params *parameters.Set) func() (*parameters.Set, error) {
+	return func() (*parameters.Set, error) { return params, nil }
+}
+
 // A scope by an own parameter grants while that is live and the one that it was when it was granted, and nothing otherwise:
 // neither more nor the type as a whole.
 func TestOwnParametersInScopes(t *testing.T) {
@@ -69,7 +73,7 @@ func TestOwnParametersInScopes(t *testing.T) {
 		// The snapshot's parameters count, not those from before.
 		for _, before := range []*parameters.Set{nil, live.Set(), building.Set()} {
 			early := set.Access(Context{Params: before, Granted: c.granted})
-			settled, err := early.Settle(c.params, nil)
+			settled, err := early.Settle(of(c.params), nil)
 			if err != nil || early.Settled() || settled.(*Access).Settled() != true {
 				t.Fatal(err)
 			}
@@ -112,6 +116,11 @@ func TestOwnParametersInPolicies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	early, err := role.For(fhir.Reference{Type: "Practitioner", ID: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role = role.Since(1)
 	bound, err := role.For(fhir.Reference{Type: "Practitioner", ID: "1"})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +134,7 @@ func TestOwnParametersInPolicies(t *testing.T) {
 			if got := search.Simplify(a.Allowed(search.Read, "Observation")); got != search.None {
 				t.Errorf("before the rule is answered: %s", got)
 			}
-			settled, err := a.Settle(c.params, func(q search.Query) (search.Panel, error) {
+			settled, err := a.Settle(of(c.params), func(q search.Query) (search.Panel, error) {
 				if got := q.Where.String(); got != "(and eyes=male general-practitioner=Practitioner/1)" {
 					t.Errorf("the rule is %s", got)
 				}
@@ -137,6 +146,9 @@ func TestOwnParametersInPolicies(t *testing.T) {
 			if got := settled.Allowed(search.Read, "Observation"); got.String() != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
+		}
+		if a, err := parse(t, "user/*.rs").Access(Context{User: early}).Settle(of(c.params), nil); err != nil || a.Allowed(search.Read, "Observation") != search.None {
+			t.Errorf("a policy from before the parameter: %v", err)
 		}
 		if fault := role.Fault(c.params); (fault == nil) != (c.want != "none") {
 			t.Errorf("fault: %v", fault)

@@ -36,6 +36,7 @@ type (
 	Rule struct {
 		Query search.Query
 		pairs []search.Pair // where the search asks by parameters that R4 does not have: Query is still to be read from them
+		since uint64        // by the parameters of that generation
 	}
 )
 
@@ -63,14 +64,17 @@ func openRule(b Bound) bool {
 	return ok && r.pairs != nil
 }
 
-// readRule reads the rule of a policy with these search parameters. Where it asks for one that there is not, or that is
-// being indexed, the policy is unavailable.
+// readRule reads the rule of a policy with these search parameters. Where it asks for one that there is not, that is
+// being indexed or that has changed since the policy was written, the policy is unavailable.
 func readRule(b *Bound, params *parameters.Set) error {
 	r, ok := ruleOf(*b)
 	if !ok || r.pairs == nil {
 		return nil
 	}
 	q, err := parseRule(r.pairs, params)
+	if err == nil {
+		err = unchanged(q.Where, params, r.since)
+	}
 	if err != nil {
 		*b = Unavailable{}
 		return fmt.Errorf("the user's policy opens nothing: %w", err)
@@ -83,12 +87,17 @@ func readRule(b *Bound, params *parameters.Set) error {
 
 // Settle is the access with the search parameters of the request's snapshot, and with the panels that the rules of its
 // policies find there. find answers them under the policies' own authority.
-func (a *Access) Settle(params *parameters.Set, find func(search.Query) (search.Panel, error)) (search.Access, error) {
+func (a *Access) Settle(params func() (*parameters.Set, error), find func(search.Query) (search.Panel, error)) (search.Access, error) {
 	settled := *a
-	if a.asked.open && params != a.asked.ctx.Params {
-		ctx := a.asked.ctx
-		ctx.Params = params
-		settled = *a.asked.set.Access(ctx)
+	if a.asked.open {
+		now, err := params()
+		if err != nil {
+			return nil, err
+		}
+		if ctx := a.asked.ctx; now != ctx.Params {
+			ctx.Params = now
+			settled = *a.asked.set.Access(ctx)
+		}
 	}
 	settled.asked = asked{}
 	for _, b := range []*Bound{&settled.ctx.User, &settled.ctx.Client} {

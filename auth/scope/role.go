@@ -17,6 +17,7 @@ import (
 type Role struct {
 	letters  Letters
 	patients func(user fhir.Reference) (Patients, error)
+	since    uint64 // generation of own search parameters
 }
 
 // Placeholder stands in the search of a role for the user's own resource, as in Practitioner/1.
@@ -30,11 +31,11 @@ const reads = Letters(1<<search.Read | 1<<search.Search)
 // BuiltIn are the roles that every server has, by name.
 func BuiltIn() map[string]Role {
 	return map[string]Role{
-		"all":       {All, everyone},
-		"readonly":  {reads, everyone},
-		"self":      {All, self},
-		"related":   {All, related},
-		"care-team": {All, careTeam},
+		"all":       {letters: All, patients: everyone},
+		"readonly":  {letters: reads, patients: everyone},
+		"self":      {letters: All, patients: self},
+		"related":   {letters: All, patients: related},
+		"care-team": {letters: All, patients: careTeam},
 	}
 }
 
@@ -79,6 +80,13 @@ func ParseRole(patients, letters string) (Role, error) {
 	}
 	r.patients = func(user fhir.Reference) (Patients, error) { return searched(pairs, user) }
 	return r, nil
+}
+
+// Since is the role as it was written with the own search parameters of a generation: one that has changed later makes it
+// unavailable.
+func (r Role) Since(generation uint64) Role {
+	r.since = generation
+	return r
 }
 
 // Fault says why the policy opens nothing with these search parameters (nil: R4's); nil if it can be evaluated.
@@ -129,6 +137,10 @@ func (r Role) For(user fhir.Reference) (b Bound, err error) {
 	patients, err := r.patients(user)
 	if err != nil {
 		return Unavailable{}, err
+	}
+	if rule, ok := patients.(Rule); ok {
+		rule.since = r.since
+		patients = rule
 	}
 	return Policy{patients, r.letters}, nil
 }

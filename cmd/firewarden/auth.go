@@ -29,7 +29,7 @@ func (s *site) authorization(ctx context.Context) error {
 		recheck = 400 * time.Millisecond
 	}
 	s.auth, err = auth.New(ctx, auth.Options{
-		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox,
+		Base: s.base, Store: s.data.store, Indexer: s.data.service.Indexer, Params: s.data.service.Parameters.Set, Pages: s.pages, Texts: s.texts, Sandbox: s.sandbox,
 		Registration: auth.Registration(c.Registration), OldScopesOnly: c.OldScopesOnly, DeleteNeedsScope: c.DeleteNeedsScope,
 		AllAuthorities: c.AllAuthorities, Aliases: c.Aliases, OnlineIsOffline: c.OnlineIsOffline, FrameAncestors: c.FrameAncestors, StyleURL: c.StyleURL,
 		Life: auth.Life{Access: c.AccessLife, Backend: c.BackendLife, Code: c.CodeLife, Refresh: c.RefreshLife, Grace: c.RefreshGrace,

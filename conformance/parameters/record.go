@@ -118,6 +118,15 @@ func (r Record) Done(generation uint64) Record {
 	return r
 }
 
+// Halted is the record with nothing that can be searched by: all is building. What is indexed stays.
+func (r Record) Halted() Record {
+	r.Own = slices.Clone(r.Own)
+	for i := range r.Own {
+		r.Own[i].Live = false
+	}
+	return r
+}
+
 // Building says whether there is anything that Done would change.
 func (r Record) Building() bool {
 	return slices.ContainsFunc(r.Own, func(o Own) bool { return o.Until != 0 || !o.Live })

@@ -7,7 +7,6 @@ import (
 	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
-	"github.com/firewarden/firewarden/search"
 )
 
 // own are the search parameters beyond R4's that a plan depends on, wherever it names them. Everything that reads by a
@@ -20,32 +19,6 @@ func (o *own) add(list ...*r4.SearchParameter) {
 		if p != nil && parameters.IsOwn(p) && !slices.Contains(*o, p) {
 			*o = append(*o, p)
 		}
-	}
-}
-
-// in adds those of an expression.
-func (o *own) in(e search.Expr) {
-	switch e := e.(type) {
-	case search.And:
-		for _, x := range e {
-			o.in(x)
-		}
-	case search.Or:
-		for _, x := range e {
-			o.in(x)
-		}
-	case search.Not:
-		o.in(e.X)
-	case search.Param:
-		o.add(e.P)
-	case search.Missing:
-		o.add(e.P)
-	case search.Chain:
-		o.add(e.P)
-		o.in(e.X)
-	case search.Has:
-		o.add(e.P)
-		o.in(e.X)
 	}
 }
 

@@ -74,7 +74,7 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 		return Plan{}, err
 	}
 	p.allowed = search.Simplify(allowed)
-	p.own.in(p.allowed)
+	p.own.add(search.Own(p.allowed)...)
 	if g.ID() != "" {
 		p.key = Key{p.typ, g.ID()}
 		return p, nil
@@ -84,7 +84,7 @@ func Lower(g search.Guarded, x *index.Indexer) (Plan, error) {
 		return Plan{}, err
 	}
 	p.where = search.Simplify(where)
-	p.own.in(p.where)
+	p.own.add(search.Own(p.where)...)
 	l := lowering{typ: p.typ, index: x}
 	var err error
 	if p.node, err = l.exact(p.where); err != nil {
@@ -124,7 +124,7 @@ func (p *Plan) lowerIncludes(g search.Guarded) error {
 // readable is the plan of instances that references name; the key is still missing.
 func readable(g search.Guarded, x *index.Indexer) Plan {
 	p := Plan{typ: g.Type(), index: x, allowed: search.Simplify(g.Allowed())}
-	p.own.in(p.allowed)
+	p.own.add(search.Own(p.allowed)...)
 	return p
 }
 

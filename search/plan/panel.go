@@ -17,7 +17,7 @@ const MaxPanel = 10_000
 type Ruled interface {
 	search.Access
 	Settled() bool // it depends on no snapshot
-	Settle(params *parameters.Set, find func(search.Query) (search.Panel, error)) (search.Access, error)
+	Settle(params func() (*parameters.Set, error), find func(search.Query) (search.Panel, error)) (search.Access, error)
 }
 
 // Settle is the access as it is on this snapshot, which is that of the request: what a rule reads counts with the next
@@ -28,10 +28,7 @@ func Settle(ctx context.Context, src Source, a search.Access, x *index.Indexer) 
 	if !ok || r.Settled() {
 		return a, nil
 	}
-	params, err := src.Params(ctx)
-	if err != nil {
-		return nil, err
-	}
+	params := func() (*parameters.Set, error) { return src.Params(ctx) }
 	return r.Settle(params, func(q search.Query) (search.Panel, error) {
 		p, err := Lower(search.GuardCondition(q, policyAuthority{}), x)
 		if err != nil {

@@ -17,8 +17,9 @@ import (
 )
 
 // Parameters keeps the own search parameters of a store as its SearchParameter resources define them, and sees to it that
-// the index follows. Of several servers on a store one builds, and the others know within a second what it has done. A nil
-// Parameters has R4's.
+// the index follows. Of several servers on a store one builds, and the others know within a second what it has done. Until
+// then they refuse what they do not know yet, and what is gone is refused at once: each snapshot says what its index is
+// whole for (plan.Source.Params). A nil Parameters has R4's.
 type Parameters struct {
 	Now func() time.Time // that records of the store expire by; nil is time.Now
 
@@ -75,13 +76,19 @@ func (p *Parameters) read(ctx context.Context) error {
 	return nil
 }
 
-// publish lets commits and requests know the record: what is gone is refused before any commit leaves it out.
-func (p *Parameters) publish() {
-	set := p.record.Set()
-	p.set.Store(set)
+// publish lets commits and requests know the record.
+func (p *Parameters) publish() { p.use(p.record.Set()) }
+
+func (p *Parameters) use(set *own.Set) {
 	if e, ok := p.store.(store.Extender); ok {
 		e.Use(set)
 	}
+	p.set.Store(set)
+	p.again()
+}
+
+// again lets Run look whether there is something to build.
+func (p *Parameters) again() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -141,13 +148,15 @@ func (p *Parameters) Sync(ctx context.Context) {
 	if p.synced >= mine {
 		return // by another, who read after this commit
 	}
-	if p.fault = p.sync(context.WithoutCancel(ctx)); p.fault != nil {
-		p.set.Store(own.Record{}.Set())
-		select {
-		case p.wake <- struct{}{}:
-		default:
-		}
+	p.resync(context.WithoutCancel(ctx))
+}
+
+// resync makes the record that the resources ask for. Without it nothing own can be used.
+func (p *Parameters) resync(ctx context.Context) error {
+	if p.fault = p.sync(ctx); p.fault != nil {
+		p.use(p.record.Halted().Set())
 	}
+	return p.fault
 }
 
 // sync makes the record that the resources ask for.
@@ -236,6 +245,9 @@ const (
 // one, also of an earlier process or of another server, ended, and follows what other servers on the store define. failed
 // is told of errors, which it tries again.
 func (p *Parameters) Run(ctx context.Context, failed func(error)) {
+	var following sync.WaitGroup
+	following.Go(func() { p.follow(ctx, failed) })
+	defer following.Wait()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -246,10 +258,7 @@ func (p *Parameters) Run(ctx context.Context, failed func(error)) {
 		case <-tick.C:
 		}
 		for {
-			err := p.look(ctx)
-			if err == nil {
-				err = p.build(ctx)
-			}
+			err := p.build(ctx)
 			if err == nil || ctx.Err() != nil {
 				break
 			}
@@ -260,6 +269,24 @@ func (p *Parameters) Run(ctx context.Context, failed func(error)) {
 			case <-time.After(retryAfter):
 			}
 		}
+	}
+}
+
+// follow knows what other servers have done, also while this one builds. Of several failures in a row the first is told.
+func (p *Parameters) follow(ctx context.Context, failed func(error)) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for lost := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := p.look(ctx)
+		if err != nil && !lost && ctx.Err() == nil {
+			failed(err)
+		}
+		lost = err != nil
 	}
 }
 
@@ -278,18 +305,15 @@ func (p *Parameters) look(ctx context.Context) error {
 		return err
 	}
 	p.asked.Add(1)
-	p.fault = p.sync(ctx)
-	return p.fault
+	return p.resync(ctx)
 }
 
 // build makes live what is building, unless another server does.
 func (p *Parameters) build(ctx context.Context) error {
 	p.mu.Lock()
-	if p.fault != nil {
-		if p.fault = p.sync(ctx); p.fault != nil {
-			defer p.mu.Unlock()
-			return p.fault
-		}
+	if p.fault != nil && p.resync(ctx) != nil {
+		defer p.mu.Unlock()
+		return p.fault
 	}
 	building := p.record.Building()
 	p.mu.Unlock()

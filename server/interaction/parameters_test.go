@@ -142,7 +142,7 @@ func TestParametersFault(t *testing.T) {
 	r.build()
 	st.broken = true
 	r.put(fmt.Sprintf(eyes, "Patient.active"))
-	r.finds(r.root(), "Patient", "eyes=male", "!unknown")
+	r.finds(r.root(), "Patient", "eyes=male", "!being indexed")
 	if s := r.Parameters.Status(); s.Error == "" {
 		t.Error("the status says nothing of it")
 	}

@@ -51,7 +51,7 @@ var errIndexed = errors.New("the index has other search parameters")
 func (s *Store) apply(ctx context.Context, c store.Commit, p *preparation) (applied bool, err error) {
 	s.commit.Lock()
 	defer s.commit.Unlock()
-	src := source{s: s, r: s.db, params: s.indexing.Load().params}
+	src := source{s: s, r: s.db, indexing: s.indexing.Load()}
 	for _, r := range c.Reads {
 		e, err := src.entry(s.types.number(r.Type), r.ID)
 		if err != nil {

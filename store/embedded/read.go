@@ -16,11 +16,12 @@ type source struct {
 	s      *Store
 	r      pebble.Reader
 	commit uint64 // the last one that it has, by counts; 0 if that is not known
-	params *parameters.Set
+	// indexing is what the snapshot is indexed by. Only a source that is searched has one.
+	indexing *indexing
 }
 
 // Params implements plan.Source.
-func (src source) Params(context.Context) (*parameters.Set, error) { return src.params, nil }
+func (src source) Params(context.Context) (*parameters.Set, error) { return src.indexing.params, nil }
 
 var errCursor = fhir.Errorf(fhir.KindInvalid, "", "the position is of another query")
 

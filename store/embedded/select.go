@@ -312,5 +312,5 @@ func (q *query) entries(p position) (e index.Entries, err error) {
 	if err != nil {
 		return e, err
 	}
-	return q.src.s.indexing.Load().now.Entries(res), nil
+	return q.src.indexing.now.Entries(res), nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/store"
 )
 
@@ -19,10 +18,10 @@ type snapshots struct {
 
 // lent is a snapshot and how many hold it; one of them is snapshots.now.
 type lent struct {
-	snap   *pebble.Snapshot
-	commit uint64 // of counts, 0 if not known
-	params *parameters.Set
-	holds  int // under snapshots.mu
+	snap     *pebble.Snapshot
+	commit   uint64 // of counts, 0 if not known
+	indexing *indexing
+	holds    int // under snapshots.mu
 }
 
 // take lends a snapshot of what has been applied, with the parameters that were in use when it was made: not with those
@@ -37,7 +36,7 @@ func (s *snapshots) take(st *Store) *lent {
 			snap.Close()
 			continue
 		}
-		if s.now = (&lent{snap, commit, x.params, 1}); st.totals.number() != commit {
+		if s.now = (&lent{snap, commit, x, 1}); st.totals.number() != commit {
 			s.now.commit = 0
 		}
 	}
@@ -80,7 +79,7 @@ type snapshot struct {
 // Snapshot implements store.Store.
 func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
 	l := s.snapshots.take(s)
-	return &snapshot{source: source{s, l.snap, l.commit, l.params}, lent: l}, nil
+	return &snapshot{source: source{s, l.snap, l.commit, l.indexing}, lent: l}, nil
 }
 
 // Close implements store.Snapshot; a second time it does nothing.

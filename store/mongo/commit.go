@@ -226,7 +226,7 @@ func (w *commit) apply(ctx context.Context, session *mongo.Session) error {
 	if err := w.checkReads(ctx); err != nil {
 		return err
 	}
-	src := &source{s: w.s, session: session, fixed: true}
+	src := &source{s: w.s, session: session, indexing: w.s.indexing.Load(), fixed: true}
 	for _, c := range w.Conditions {
 		ok, err := c.Holds(ctx, src)
 		if err != nil {

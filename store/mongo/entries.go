@@ -14,12 +14,12 @@ import (
 type entries struct{ index.Entries }
 
 // entries indexes a stored body again.
-func (s *Store) entries(row *plan.Row) (index.Entries, error) {
+func (x *indexing) entries(row *plan.Row) (index.Entries, error) {
 	res, err := fhir.Parse(row.Body, storedLimits)
 	if err != nil {
 		return index.Entries{}, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
 	}
-	return s.indexing.Load().indexer.Entries(res), nil
+	return x.indexer.Entries(res), nil
 }
 
 // most bounds what was within the limits when it was written.

@@ -20,6 +20,7 @@ import (
 // indexing is what resources are indexed by. It does not change; a store has another one when its own parameters do.
 type indexing struct {
 	params  *parameters.Set
+	record  []byte // of params, as it is stored; nil: there is none
 	indexer *index.Indexer
 	schemas map[string]*schema
 }
@@ -28,6 +29,9 @@ func (s *Store) use(params *parameters.Set) {
 	x := &indexing{params: params, indexer: s.opts.Indexer.With(params), schemas: map[string]*schema{}}
 	for _, typ := range r4.Resources() {
 		x.schemas[typ] = newSchema(typ, slices.Concat(r4.Params(typ), params.Indexed(typ)))
+	}
+	if record := params.Record(); record.Generation != 0 {
+		x.record, _ = record.Bytes() // of a record there is always JSON
 	}
 	s.indexing.Store(x)
 }
@@ -132,7 +136,7 @@ func (s *Store) rewrite(ctx context.Context, x *indexing, typ string, docs []bso
 // server may have written by earlier ones, for the second in which it does not know them. What is found of that is
 // indexed anew here, and the search is to be asked again, on a snapshot that has it.
 func (src *source) whole(ctx context.Context, typ string) error {
-	x := src.s.indexing.Load()
+	x := src.indexing
 	now := int64(x.params.Generation(typ))
 	other := bson.D{{Key: fieldType, Value: typ}, {Key: "$or", Value: bson.A{
 		field(fieldGeneration, field("$lt", now)), field(fieldGeneration, field("$gt", now))}}}

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -11,15 +12,17 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
 )
 
 // source is a plan.Source over a snapshot session, or over the transaction of a commit.
 type source struct {
-	s       *Store
-	session *mongo.Session
-	fixed   bool // the snapshot is one that is late enough
+	s        *Store
+	session  *mongo.Session
+	indexing *indexing // in use when the source was made
+	fixed    bool      // the snapshot is one that is late enough
 }
 
 // snapshot is a source that owns its session.
@@ -31,7 +34,7 @@ func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
 	if err != nil {
 		return nil, fault("start a session", err)
 	}
-	return &snapshot{source{s: s, session: session}}, nil
+	return &snapshot{source{s: s, session: session, indexing: s.indexing.Load()}}, nil
 }
 
 // Close implements store.Snapshot.
@@ -81,6 +84,27 @@ func found(err error) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// Params implements plan.Source. The record is that of the snapshot: where this process has another one in use it has not
+// noticed a change yet, and nothing of its own can be searched by until it has.
+func (src *source) Params(ctx context.Context) (set *parameters.Set, err error) {
+	err = src.run(ctx, "read the record of search parameters", func() error {
+		var stored []byte
+		doc, err := src.s.records.FindOne(src.with(ctx), field("_id", recordID(store.ParametersBucket, store.ParametersKey))).Raw()
+		ok, err := found(err)
+		if ok {
+			stored = readRecord(doc).Value
+		}
+		if err != nil {
+			return err
+		}
+		if set = src.indexing.params; !bytes.Equal(stored, src.indexing.record) {
+			set = set.Record().Halted().Set()
+		}
+		return nil
+	})
+	return set, err
 }
 
 // one reads one version.
@@ -210,7 +234,7 @@ func (src *source) older(ctx context.Context, page *plan.Page, k plan.Key, from,
 // tester tests rows by a node, for what no filter says exactly. Without bodies the tests are around what the filter says.
 func (src *source) tester(n plan.Node, bodies bool) func(*plan.Row) (bool, error) {
 	return func(row *plan.Row) (bool, error) {
-		c := candidate{s: src.s, row: row}
+		c := candidate{indexing: src.indexing, row: row}
 		if bodies {
 			return c.holds(n)
 		}
@@ -229,9 +253,9 @@ func (src *source) tester(n plan.Node, bodies bool) func(*plan.Row) (bool, error
 
 // candidate is a row that is tested; its entries are made when a node asks for them.
 type candidate struct {
-	s       *Store
-	row     *plan.Row
-	entries *entries
+	indexing *indexing
+	row      *plan.Row
+	entries  *entries
 }
 
 func (c *candidate) holds(n plan.Node) (bool, error) {
@@ -264,7 +288,7 @@ func (c *candidate) holds(n plan.Node) (bool, error) {
 		return n.By(c.row)
 	}
 	if c.entries == nil {
-		e, err := c.s.entries(c.row)
+		e, err := c.indexing.entries(c.row)
 		if err != nil {
 			return false, err
 		}

@@ -31,7 +31,7 @@ type query struct {
 
 // query compiles b; nil if nothing can be found.
 func (src *source) query(ctx context.Context, b plan.Bound) (*query, error) {
-	sch := src.s.indexing.Load().schemas[b.Type()]
+	sch := src.indexing.schemas[b.Type()]
 	if _, none := b.Node().(plan.None); sch == nil || none {
 		return nil, nil
 	}
@@ -394,7 +394,7 @@ func (src *source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParame
 		}
 		f, _ := q.filter(allOrders)
 		return q.each(nil, f, nil, 0, false, func(_ bson.Raw, row *plan.Row) (bool, error) {
-			e, err := src.s.entries(row)
+			e, err := src.indexing.entries(row)
 			if err != nil {
 				return false, err
 			}

@@ -149,7 +149,7 @@ func (q *query) placeKeys(row *plan.Row, w plan.Window) ([]index.Key, error) {
 				return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
 			}
 		}
-		out[i], _ = q.src.s.indexing.Load().indexer.SortKey(k.P, res, k.Desc)
+		out[i], _ = q.src.indexing.indexer.SortKey(k.P, res, k.Desc)
 	}
 	return out, nil
 }

@@ -126,10 +126,9 @@ func (o *owning) define(definitions ...parameters.Definition) {
 	o.Helper()
 	o.record, _ = o.record.Next(definitions)
 	o.keep()
-	o.engine.(store.Extender).Use(o.record.Set())
-	o.memory.Use(o.record.Set())
 }
 
+// keep stores the record and puts it to use.
 func (o *owning) keep() {
 	o.Helper()
 	b, err := o.record.Bytes()
@@ -139,6 +138,8 @@ func (o *owning) keep() {
 	if _, err := o.engine.KV().Put(o.Context(), store.Record{Bucket: store.ParametersBucket, Key: store.ParametersKey, Value: b}, store.AnyVersion); err != nil {
 		o.Fatal(err)
 	}
+	o.engine.(store.Extender).Use(o.record.Set())
+	o.memory.Use(o.record.Set())
 }
 
 func (o *owning) extend() {

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -49,7 +50,7 @@ func (s *Server) apiPutPolicy(ctx context.Context, r *http.Request) (int, any, e
 	if role, err := scope.ParseRole(p.Patients, p.Letters); err == nil {
 		params := s.params()
 		if err := role.Since(params.Record().Generation).Fault(params); err != nil {
-			return 0, nil, err
+			return 0, nil, fmt.Errorf("policy %s: %w", r.PathValue("name"), err)
 		}
 	}
 	if err := s.PutPolicy(ctx, r.PathValue("name"), p); err != nil {

@@ -27,3 +27,22 @@ func TestCursorsAreReadAsWritten(t *testing.T) {
 		}
 	})
 }
+
+// The length of a cursor does not tell how large the numbers in its position are.
+func TestCursorLength(t *testing.T) {
+	seal := newRig(t).Seal
+	lengths := map[int]bool{}
+	for n := range block {
+		sealed, err := seal.seal(bytes.Repeat([]byte{1}, n), "q")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lengths[len(sealed)] = true
+		if position, ok := seal.open(sealed, "q"); !ok || len(position) != n {
+			t.Errorf("a position of %d bytes comes back with %d, %v", n, len(position), ok)
+		}
+	}
+	if len(lengths) != 1 {
+		t.Errorf("lengths %v", lengths)
+	}
+}

@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -67,12 +68,17 @@ func OpenSeal(ctx context.Context, kv store.KV, random io.Reader) (*Seal, error)
 	}
 }
 
+// block is what the length of a cursor is rounded up to: it must not tell how large the numbers in a position are.
+const block = 64
+
 func (s *Seal) seal(position []byte, bound string) (string, error) {
-	out := make([]byte, s.aead.NonceSize(), s.aead.NonceSize()+len(position)+s.aead.Overhead())
+	plain := make([]byte, (len(position)/block+1)*block)
+	plain[copy(plain, position)] = 1 // where the position ends
+	out := make([]byte, s.aead.NonceSize(), s.aead.NonceSize()+len(plain)+s.aead.Overhead())
 	if _, err := io.ReadFull(s.rand, out); err != nil {
 		return "", fmt.Errorf("seal cursor: %w", err)
 	}
-	out = s.aead.Seal(out, out, position, []byte(bound))
+	out = s.aead.Seal(out, out, plain, []byte(bound))
 	return base64.RawURLEncoding.EncodeToString(out), nil
 }
 
@@ -83,6 +89,10 @@ func (s *Seal) open(sealed, bound string) ([]byte, bool) {
 		return nil, false
 	}
 	nonce := in[:s.aead.NonceSize()]
-	position, err := s.aead.Open(nil, nonce, in[len(nonce):], []byte(bound))
-	return position, err == nil
+	plain, err := s.aead.Open(nil, nonce, in[len(nonce):], []byte(bound))
+	end := bytes.LastIndexByte(plain, 1)
+	if err != nil || end < 0 {
+		return nil, false
+	}
+	return plain[:end], true
 }

@@ -93,8 +93,11 @@ type position struct {
 	Doc   int
 }
 
+// wide makes all numbers of a position equally long: the length of a cursor tells nobody how much there is.
+const wide = 1_000_000_000
+
 func (o order) position(ctx context.Context, src plan.Source, v *version) (position, error) {
-	p := position{Doc: v.doc}
+	p := position{Doc: v.doc + wide}
 	if len(o.keys) == 0 {
 		p.Order = v.entries.Order
 	}

@@ -220,7 +220,7 @@ func (s *memorySnapshot) Changes(_ context.Context, c plan.Changes, w plan.Windo
 			found = append(found, v)
 		}
 	}
-	at := func(v *version) position { return position{Order: v.LastUpdated, Doc: v.seq} }
+	at := func(v *version) position { return position{Order: v.LastUpdated, Doc: v.seq + wide} }
 	newest := func(a, b position) int {
 		return cmp.Or(cmp.Compare(b.Order, a.Order), cmp.Compare(b.Doc, a.Doc))
 	}

@@ -1,0 +1,17 @@
+// Package proof shows that the server keeps the law of access: no answer depends on what the caller may not see.
+//
+// Two tests draw worlds, tokens and requests at random and send them over HTTP, all interactions, to every engine:
+//
+//	TestTwoWorlds  two servers differ in nothing but what the token may not see: status, headers and bodies are equal,
+//	               byte for byte. What the token may see says proof/model, not the server.
+//	TestOracle     what proof/model answers, which shares no code with the server, is what the server answers.
+//
+// They take a few seconds. For as long as one likes, with a fresh seed that is printed:
+//
+//	FIREWARDEN_PROOF=4m go test ./internal/proof -run 'TestTwoWorlds|TestOracle' -v -timeout 0
+//	FIREWARDEN_PROOF=4m FIREWARDEN_PROOF_SEED=17 go test …      the same cases again
+//
+// A case that fails is made smaller (rapid) and written to testdata/cases, where TestCases tries it from then on.
+//
+// What never belongs here: code that the server runs.
+package proof

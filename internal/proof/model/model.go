@@ -1,0 +1,158 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Model is a history of versions.
+type Model struct {
+	Base string
+	log  []*Version // in the order in which they were written
+}
+
+// Version is one version of a resource.
+type Version struct {
+	Type, ID string
+	Number   int
+	At       time.Time
+	Method   string
+	Deleted  bool
+	JSON     map[string]any // numbers are json.Number; nil of a deletion
+}
+
+// New is an empty server.
+func New(base string) *Model { return &Model{Base: base} }
+
+// Put writes a version; an empty body is a deletion.
+func (m *Model) Put(typ, id, method string, body []byte, at time.Time) (*Version, error) {
+	v := &Version{Type: typ, ID: id, Number: 1, At: at, Method: method, Deleted: len(body) == 0}
+	if before := m.Last(typ, id); before != nil {
+		v.Number = before.Number + 1
+	}
+	if !v.Deleted {
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.UseNumber()
+		if err := d.Decode(&v.JSON); err != nil {
+			return nil, fmt.Errorf("%s/%s: %w", typ, id, err)
+		}
+	}
+	m.log = append(m.log, v)
+	return v, nil
+}
+
+// Clone is a copy that goes its own way.
+func (m *Model) Clone() *Model { return &Model{m.Base, append([]*Version(nil), m.log...)} }
+
+// Last is the last version of an instance, perhaps a deletion; nil if there never was one.
+func (m *Model) Last(typ, id string) (last *Version) {
+	for _, v := range m.log {
+		if v.Type == typ && v.ID == id {
+			last = v
+		}
+	}
+	return last
+}
+
+// Now is the current version of an instance; nil if there is none.
+func (m *Model) Now(typ, id string) *Version {
+	if v := m.Last(typ, id); v != nil && !v.Deleted {
+		return v
+	}
+	return nil
+}
+
+// Current are the current resources of a type in the order in which they were first written; "" is every type.
+func (m *Model) Current(typ string) (out []*Version) {
+	seen := map[string]bool{}
+	for _, v := range m.log {
+		at := v.Type + "/" + v.ID
+		if (typ == "" || v.Type == typ) && !seen[at] {
+			seen[at] = true
+			if now := m.Now(v.Type, v.ID); now != nil {
+				out = append(out, now)
+			}
+		}
+	}
+	return out
+}
+
+// Versions are all versions, in the order in which they were written.
+func (m *Model) Versions() []*Version { return m.log }
+
+// live is the version itself or, of a deletion, the live one before it.
+func (m *Model) live(v *Version) (live *Version) {
+	for _, w := range m.log {
+		if w.Type == v.Type && w.ID == v.ID && w.Number <= v.Number && !w.Deleted {
+			live = w
+		}
+	}
+	return live
+}
+
+// values are the values at a path of member names, through all arrays.
+func values(v any, path ...string) (out []any) {
+	if list, ok := v.([]any); ok {
+		for _, item := range list {
+			out = append(out, values(item, path...)...)
+		}
+		return out
+	}
+	if len(path) == 0 {
+		return []any{v}
+	}
+	if object, ok := v.(map[string]any); ok && object[path[0]] != nil {
+		return values(object[path[0]], path[1:]...)
+	}
+	return nil
+}
+
+// at are the values at a path as it is written: "content.attachment.url".
+func (v *Version) at(path string) []any { return values(v.JSON, strings.Split(path, ".")...) }
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// reference is what a Reference names.
+type reference struct {
+	typ, id, version string
+	text             string // as written
+}
+
+// local says whether it names a resource of this server.
+func (r reference) local() bool { return r.typ != "" && r.id != "" }
+
+// reference reads the text of a reference.
+func (m *Model) reference(s string) reference {
+	r := reference{text: s}
+	s = strings.TrimPrefix(s, m.Base+"/")
+	parts := strings.Split(s, "/")
+	switch {
+	case strings.Contains(s, ":") || strings.HasPrefix(s, "#"):
+	case len(parts) == 2:
+		r.typ, r.id = parts[0], parts[1]
+	case len(parts) == 4 && parts[2] == "_history":
+		r.typ, r.id, r.version = parts[0], parts[1], parts[3]
+	}
+	return r
+}
+
+// references are what the References at paths name.
+func (m *Model) references(v *Version, paths ...string) (out []reference) {
+	for _, path := range paths {
+		for _, x := range v.at(path) {
+			switch x := x.(type) {
+			case map[string]any:
+				out = append(out, m.reference(text(x["reference"])))
+			case string: // uri
+				out = append(out, m.reference(x))
+			}
+		}
+	}
+	return out
+}

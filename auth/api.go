@@ -38,6 +38,7 @@ func (s *Server) API() http.Handler {
 		"DELETE /api/grants/{id}":        s.apiRevoke,
 		"POST /api/tokens":               s.apiMint,
 		"POST /api/tokens/explain":       s.apiExplain,
+		"GET /api/keys":                  s.apiKeys,
 		"POST /api/keys/rotate":          s.apiRotate,
 		"POST /api/registration-tokens":  s.apiInitialToken,
 	} {
@@ -391,6 +392,11 @@ func (s *Server) apiMint(ctx context.Context, r *http.Request) (int, any, error)
 		return 0, nil, err
 	}
 	return http.StatusCreated, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": c.Expires - c.Issued, "scope": c.Scope}, nil
+}
+
+func (s *Server) apiKeys(ctx context.Context, _ *http.Request) (int, any, error) {
+	list, err := s.ring.List(ctx)
+	return http.StatusOK, list, err
 }
 
 func (s *Server) apiRotate(ctx context.Context, r *http.Request) (int, any, error) {

@@ -92,6 +92,8 @@ type Options struct {
 	// on the store revokes is dead here by then. What this one revokes is at once. 0: they are read for each request.
 	Recheck time.Duration
 
+	KeySecret string // encrypts our signing keys in the store; "" leaves them as they are
+
 	Life   Life
 	Limits Limits
 	// Issuers are the outside issuers that are trusted.
@@ -175,7 +177,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		upstreams: table[upstream]{kv, "upstream"},
 		links:     table[string]{kv, "link"},
 	}
-	if s.ring, err = keys.Open(ctx, keys.Options{KV: kv, Now: o.Now}); err != nil {
+	if s.ring, err = keys.Open(ctx, keys.Options{KV: kv, Now: o.Now, Secret: o.KeySecret}); err != nil {
 		return nil, fmt.Errorf("authorization server: %w", err)
 	}
 	if s.sealing, err = s.openSealing(ctx); err != nil {
@@ -199,6 +201,10 @@ func (s *Server) params() *parameters.Set {
 	}
 	return s.o.Params()
 }
+
+// Maintain does what is due: it makes new signing keys when the old ones have signed for Life.Key. It is to be called now
+// and then, an hour apart at most; several servers on a store may.
+func (s *Server) Maintain(ctx context.Context) error { return s.ring.Maintain(ctx, s.o.Life.Key) }
 
 // openSealing gives the key that the store keeps, and makes it the first time.
 func (s *Server) openSealing(ctx context.Context) ([]byte, error) {

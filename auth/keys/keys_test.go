@@ -30,7 +30,7 @@ func TestRing(t *testing.T) {
 	c := &clock{time.Now()}
 	m.Now = c.now
 	open := func() *Ring {
-		r, err := Open(ctx, Options{m.KV(), c.now})
+		r, err := Open(ctx, Options{KV: m.KV(), Now: c.now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,8 @@ var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
 
 // Ring are the signing keys of the server. Its methods may be called by several goroutines.
 type Ring struct {
-	o Options
+	o    Options
+	seal seal
 
 	mu     sync.RWMutex
 	keys   []*key // newest first
@@ -39,6 +40,9 @@ type Ring struct {
 type Options struct {
 	KV  store.KV
 	Now func() time.Time // nil is time.Now
+	// Secret encrypts the private keys in the store; "" leaves them as they are, and then whoever reads the store can sign.
+	// All servers on a store have the same.
+	Secret string
 }
 
 const bucket = "signing-key"
@@ -52,8 +56,9 @@ const (
 // record is a key as it is kept.
 type record struct {
 	Algorithm string    `json:"alg"`
-	Private   []byte    `json:"pkcs8"`
-	From      time.Time `json:"from"` // it signs from then on
+	Private   []byte    `json:"pkcs8,omitempty"`
+	Sealed    []byte    `json:"sealed,omitempty"` // or the same, encrypted
+	From      time.Time `json:"from"`             // it signs from then on
 }
 
 type key struct {
@@ -70,8 +75,11 @@ func Open(ctx context.Context, o Options) (*Ring, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Ring{o: o}
+	r := &Ring{o: o, seal: newSeal(o.Secret)}
 	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.encrypt(ctx); err != nil {
 		return nil, err
 	}
 	for _, alg := range algorithms {
@@ -85,44 +93,6 @@ func Open(ctx context.Context, o Options) (*Ring, error) {
 	return r, r.load(ctx)
 }
 
-// Rotate makes a new key of each algorithm. They are published at once, sign from a day later on, and two days after
-// that the old ones are gone; with at once they sign now, for when a key has got into wrong hands.
-func (r *Ring) Rotate(ctx context.Context, atOnce bool) error {
-	from := r.o.Now()
-	if !atOnce {
-		from = from.Add(announced)
-	}
-	if err := r.load(ctx); err != nil { // other servers may have made some
-		return err
-	}
-	r.mu.RLock()
-	old := slices.Clone(r.keys)
-	r.mu.RUnlock()
-	for _, alg := range algorithms {
-		if err := r.add(ctx, alg, from); err != nil {
-			return err
-		}
-	}
-	for _, k := range old {
-		rec, ok, err := r.o.KV.Get(ctx, bucket, k.id)
-		if err != nil {
-			return fmt.Errorf("retire a signing key: %w", err)
-		}
-		switch {
-		case !ok:
-		case atOnce:
-			err = r.o.KV.Delete(ctx, bucket, k.id, store.AnyVersion)
-		case rec.Expires.IsZero():
-			rec.Expires = from.Add(kept)
-			_, err = r.o.KV.Put(ctx, rec, rec.Version)
-		}
-		if err != nil && !errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("retire a signing key: %w", err)
-		}
-	}
-	return r.load(ctx)
-}
-
 func (r *Ring) add(ctx context.Context, alg jose.SignatureAlgorithm, from time.Time) error {
 	var private crypto.Signer
 	var err error
@@ -134,21 +104,25 @@ func (r *Ring) add(ctx context.Context, alg jose.SignatureAlgorithm, from time.T
 	if err != nil {
 		return fmt.Errorf("make a signing key: %w", err)
 	}
-	return Keep(ctx, r.o.KV, string(alg), private, from)
+	return keep(ctx, r.o.KV, r.seal, string(alg), private, from)
 }
 
 // Keep adds a private key to what a Ring reads.
 func Keep(ctx context.Context, kv store.KV, alg string, private crypto.Signer, from time.Time) error {
+	return keep(ctx, kv, seal{}, alg, private, from)
+}
+
+func keep(ctx context.Context, kv store.KV, s seal, alg string, private crypto.Signer, from time.Time) error {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return fmt.Errorf("keep a signing key: %w", err)
-	}
-	value, err := json.Marshal(record{alg, der, from.UTC().Truncate(time.Second)})
 	if err != nil {
 		return fmt.Errorf("keep a signing key: %w", err)
 	}
 	sum := sha256.Sum256(der)
 	id := strings.ToLower(alg) + "-" + base64.RawURLEncoding.EncodeToString(sum[:9])
+	value, err := json.Marshal(s.close(id, record{Algorithm: alg, Private: der, From: from.UTC().Truncate(time.Second)}))
+	if err != nil {
+		return fmt.Errorf("keep a signing key: %w", err)
+	}
 	if _, err := kv.Put(ctx, store.Record{Bucket: bucket, Key: id, Value: value}, store.AnyVersion); err != nil {
 		return fmt.Errorf("keep a signing key: %w", err)
 	}
@@ -169,7 +143,7 @@ func (r *Ring) load(ctx context.Context) error {
 			keys = append(keys, r.keys[i])
 			continue
 		}
-		k, err := readKey(rec)
+		k, err := r.readKey(rec)
 		if err != nil {
 			return fmt.Errorf("read signing key %s: %w", rec.Key, err)
 		}
@@ -185,9 +159,13 @@ func (r *Ring) load(ctx context.Context) error {
 	return nil
 }
 
-func readKey(rec store.Record) (*key, error) {
+func (r *Ring) readKey(rec store.Record) (*key, error) {
 	var v record
 	if err := json.Unmarshal(rec.Value, &v); err != nil {
+		return nil, err
+	}
+	v, err := r.seal.open(rec.Key, v)
+	if err != nil {
 		return nil, err
 	}
 	private, err := x509.ParsePKCS8PrivateKey(v.Private)

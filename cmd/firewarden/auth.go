@@ -34,6 +34,7 @@ func (s *site) authorization(ctx context.Context) error {
 		AllAuthorities: c.AllAuthorities, Aliases: c.Aliases, OnlineIsOffline: c.OnlineIsOffline, FrameAncestors: c.FrameAncestors, StyleURL: c.StyleURL,
 		Life: auth.Life{Access: c.AccessLife, Backend: c.BackendLife, Code: c.CodeLife, Refresh: c.RefreshLife, Grace: c.RefreshGrace,
 			Login: c.LoginLife, Flow: c.FlowLife, Launch: c.LaunchLife, Key: c.KeyLife},
+		KeySecret: c.KeySecret,
 		Limits: auth.Limits{Login: auth.Rate(c.LoginLimit), User: auth.Rate(c.UserLimit), Address: auth.Rate(c.AddressLimit), Token: auth.Rate(c.TokenLimit),
 			Registration: auth.Rate(c.RegistrationLimit), Authorize: auth.Rate(c.AuthorizeLimit)},
 		Issuers: issuers, Recheck: recheck, Reach: reaches[c.Reach], Logger: s.log, Now: s.m.Now, Random: s.m.Random,

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -70,13 +71,13 @@ func (s *site) run(ctx context.Context) error {
 		}
 		s.m.Started(a)
 	}
-	indexing, stop := context.WithCancel(ctx)
-	indexed := make(chan struct{})
-	go func() {
-		defer close(indexed)
-		s.data.service.Parameters.Run(indexing, func(err error) { s.log.Error("own search parameters", slog.String("error", err.Error())) })
-	}()
-	defer func() { stop(); <-indexed }() // before the store is closed
+	working, stop := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer func() { stop(); work.Wait() }() // before the store is closed
+	work.Go(func() { s.maintain(working) })
+	work.Go(func() {
+		s.data.service.Parameters.Run(working, func(err error) { s.log.Error("own search parameters", slog.String("error", err.Error())) })
+	})
 	ended := make(chan error, 2)
 	go func() { ended <- s.server.Serve(s.listener) }()
 	var figures http.Server
@@ -107,6 +108,20 @@ func (s *site) run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// maintain has the authorization server do what is due, until ctx ends.
+func (s *site) maintain(ctx context.Context) {
+	for {
+		if err := s.auth.Maintain(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("signing keys", slog.String("error", err.Error()))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(10 * time.Minute):
+		}
+	}
 }
 
 // open takes the addresses, opens the store and puts the server together.

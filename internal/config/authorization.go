@@ -20,6 +20,7 @@ type Auth struct {
 	Aliases          map[string]string // systems in scopes that mean another system, too
 	FrameAncestors   []string          // origins
 	StyleURL         string
+	KeySecret        string          // "" leaves signing keys as they are
 	Reach            string          // public, loopback, private
 	Issuers          json.RawMessage // a list of issuers that are trusted; nil if there are none
 
@@ -78,6 +79,13 @@ var authKeys = []Key{
 				return nil
 			}
 			return duration(&c.Auth.KeyLife, v, 72*time.Hour, longest)
+		}},
+	{Name: "key-secret", Usage: "`secret` that encrypts our signing keys in the store, 16 characters or more; the same for all servers on a store", mask: mask,
+		set: func(c *Config, v string) error {
+			if v != "" && len(v) < 16 {
+				return errors.New("a secret for keys has 16 characters or more")
+			}
+			return secret(&c.Auth.KeySecret, v)
 		}},
 	{Name: "reach", Default: "public", sandbox: "loopback", Usage: "`where` JWK Sets of clients and documents of issuers may be fetched from: public (https), loopback (this machine, too), private (everywhere)",
 		set: func(c *Config, v string) error { return oneOf(&c.Auth.Reach, v, "public", "loopback", "private") }},

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/internal/proof/model"
 	"github.com/firewarden/firewarden/search"
@@ -52,8 +53,8 @@ func (c current) Content(i search.Interaction, typ string) search.Expr {
 }
 func (c current) UpdateCreates(typ string) bool { return c.s.caller.UpdateCreates(typ) }
 func (c current) Settled() bool                 { return c.s.caller.Settled() }
-func (c current) Settle(find func(search.Query) (search.Panel, error)) (search.Access, error) {
-	return c.s.caller.Settle(find)
+func (c current) Settle(params func() (*parameters.Set, error), find func(search.Query) (search.Panel, error)) (search.Access, error) {
+	return c.s.caller.Settle(params, find)
 }
 
 func newSite(t testing.TB) *site {

@@ -121,23 +121,24 @@ func text(v any) string {
 // reference is what a Reference names.
 type reference struct {
 	typ, id, version string
-	text             string // as written
+	text             string // as written; "" of one that names by an identifier
+	elsewhere        bool   // on another server, or inside the resource
 }
 
 // local says whether it names a resource of this server.
-func (r reference) local() bool { return r.typ != "" && r.id != "" }
+func (r reference) local() bool { return !r.elsewhere && r.typ != "" && r.id != "" }
 
 // reference reads the text of a reference.
 func (m *Model) reference(s string) reference {
 	r := reference{text: s}
 	s = strings.TrimPrefix(s, m.Base+"/")
+	r.elsewhere = strings.Contains(s, ":") || strings.HasPrefix(s, "#")
 	parts := strings.Split(s, "/")
-	switch {
-	case strings.Contains(s, ":") || strings.HasPrefix(s, "#"):
-	case len(parts) == 2:
-		r.typ, r.id = parts[0], parts[1]
-	case len(parts) == 4 && parts[2] == "_history":
-		r.typ, r.id, r.version = parts[0], parts[1], parts[3]
+	if n := len(parts); n > 3 && parts[n-2] == "_history" {
+		r.version, parts = parts[n-1], parts[:n-2]
+	}
+	if n := len(parts); n > 1 {
+		r.typ, r.id = parts[n-2], parts[n-1]
 	}
 	return r
 }
@@ -148,7 +149,16 @@ func (m *Model) references(v *Version, paths ...string) (out []reference) {
 		for _, x := range v.at(path) {
 			switch x := x.(type) {
 			case map[string]any:
-				out = append(out, m.reference(text(x["reference"])))
+				r := m.reference(text(x["reference"]))
+				if r.typ == "" {
+					r.typ = text(x["type"])
+				}
+				for _, c := range v.at("contained") {
+					if c := c.(map[string]any); r.text != "" && r.text == "#"+text(c["id"]) {
+						r.typ = text(c["resourceType"])
+					}
+				}
+				out = append(out, r)
 			case string: // uri
 				out = append(out, m.reference(x))
 			}

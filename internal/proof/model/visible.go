@@ -35,7 +35,7 @@ func (m *Model) patients(v *Version) (ids []string) {
 		return []string{v.ID}
 	}
 	for _, r := range m.references(v, linking[v.Type]...) {
-		if r.typ == "Patient" && !slices.Contains(ids, r.id) {
+		if r.typ == "Patient" && r.local() && !slices.Contains(ids, r.id) {
 			ids = append(ids, r.id)
 		}
 	}
@@ -45,7 +45,7 @@ func (m *Model) patients(v *Version) (ids []string) {
 // subjects are the Patients that a resource is about.
 func (m *Model) subjects(v *Version) (ids []string) {
 	for _, r := range m.references(v, about[v.Type]) {
-		if r.typ == "Patient" {
+		if r.typ == "Patient" && r.local() {
 			ids = append(ids, r.id)
 		}
 	}
@@ -54,12 +54,6 @@ func (m *Model) subjects(v *Version) (ids []string) {
 
 // reached are the Patients that a resource refers to, wherever; doubt is: it may refer to a further one.
 func (m *Model) reached(v *Version) (ids []string, doubt bool) {
-	contained := map[string]bool{}
-	for _, c := range v.at("contained") {
-		if c, ok := c.(map[string]any); ok && c["resourceType"] == "Patient" {
-			contained["#"+text(c["id"])] = true
-		}
-	}
 	var walk func(x any)
 	walk = func(x any) {
 		switch x := x.(type) {
@@ -68,17 +62,14 @@ func (m *Model) reached(v *Version) (ids []string, doubt bool) {
 				walk(item)
 			}
 		case map[string]any:
-			written, has := x["reference"].(string)
-			r := m.reference(written)
-			switch {
-			case has && r.local():
-				if r.typ == "Patient" && !slices.Contains(ids, r.id) {
+			for _, r := range m.references(&Version{JSON: map[string]any{"contained": v.JSON["contained"], "x": x}}, "x") {
+				switch {
+				case r.typ != "Patient" || r.text == "" && x["identifier"] == nil:
+				case !r.local():
+					doubt = true
+				case !slices.Contains(ids, r.id):
 					ids = append(ids, r.id)
 				}
-			case has:
-				doubt = doubt || contained[written] || strings.Contains(written, "/Patient/")
-			case x["type"] == "Patient" && x["identifier"] != nil:
-				doubt = true
 			}
 			for _, item := range x {
 				walk(item)
@@ -106,7 +97,7 @@ func (m *Model) Panel(t Token) (ids []string, everyone bool) {
 	case "related":
 		if v := m.Now(user.typ, user.id); v != nil && v.JSON["active"] != false {
 			for _, r := range m.references(v, "patient") {
-				if m.Now(r.typ, r.id) != nil {
+				if r.local() && m.Now(r.typ, r.id) != nil {
 					ids = append(ids, r.id)
 				}
 			}
@@ -133,7 +124,7 @@ func (m *Model) Panel(t Token) (ids []string, everyone bool) {
 
 // refersTo says whether an element of v names the resource.
 func (m *Model) refersTo(v *Version, typ, id string, paths ...string) bool {
-	return slices.ContainsFunc(m.references(v, paths...), func(r reference) bool { return r.typ == typ && r.id == id })
+	return slices.ContainsFunc(m.references(v, paths...), func(r reference) bool { return r.local() && r.typ == typ && r.id == id })
 }
 
 // access is a token at a moment: its panel is that of the beginning of a request.
@@ -280,7 +271,7 @@ func (a *access) linked(v *Version, below int) bool {
 func (a *access) each(refs []reference, below int) bool {
 	return len(refs) > 0 && !slices.ContainsFunc(refs, func(r reference) bool {
 		v := a.Now(r.typ, r.id)
-		return v == nil || !a.seen(v, below)
+		return !r.local() || v == nil || !a.seen(v, below)
 	})
 }
 

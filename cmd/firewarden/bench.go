@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -17,14 +18,17 @@ import (
 
 	"github.com/firewarden/firewarden/internal/bench"
 	"github.com/firewarden/firewarden/store/embedded"
+	"github.com/firewarden/firewarden/store/mongo/bare"
 )
 
 // A benchmark measures a server: one that it starts as a process of its own, or one that runs already.
 type benchmark struct {
 	m      *Main
 	run    bench.Run
-	folder string
-	child  *child // nil: somebody else's server
+	folder string         // of the store; "" if it is in a database
+	bare   *bare.Database // nil: it is in a folder
+	store  string         // what --store of the server says
+	child  *child         // nil: somebody else's server
 }
 
 func newBench(f *flag.FlagSet) runner {
@@ -35,6 +39,7 @@ func newBench(f *flag.FlagSet) runner {
 	server := f.String("url", "", "`URL` of a server that runs already, lets everybody in and holds nothing")
 	folder := f.String("store", "", "`folder` of the store, which is kept (default: a temporary one)")
 	keep := f.Bool("keep", false, "keep the temporary store")
+	mongodb := f.String("mongodb", "", "`URI` of a replica set: the store is a new database there, beside whose figures stand those of the driver alone")
 	return func(ctx context.Context, m *Main, _ *input, _ []string) error {
 		if *patients < 1 || *clients < 1 || *window <= 0 {
 			return usageError("--patients, --clients and --window are above 0")
@@ -53,6 +58,9 @@ func newBench(f *flag.FlagSet) runner {
 			}
 			return b.measure(ctx)
 		}
+		if *mongodb != "" {
+			return b.inDatabase(ctx, *mongodb, *keep)
+		}
 		if b.folder == "" {
 			dir, err := os.MkdirTemp("", "firewarden-bench-")
 			if err != nil {
@@ -67,8 +75,59 @@ func newBench(f *flag.FlagSet) runner {
 		} else if isStore(b.folder) {
 			return fmt.Errorf("%s holds a store already: name an empty folder with --store", b.folder)
 		}
+		b.store = b.folder
 		return errors.Join(b.own(ctx), b.child.kill())
 	}
+}
+
+// inDatabase measures a server of our own on a new database.
+func (b *benchmark) inDatabase(ctx context.Context, uri string, keep bool) (err error) {
+	name := fmt.Sprintf("firewarden-bench-%d", os.Getpid())
+	if b.store, err = bare.Named(uri, name); err != nil {
+		return err
+	}
+	if b.bare, err = bare.Open(ctx, b.store); err != nil {
+		return err
+	}
+	last := context.WithoutCancel(ctx)
+	defer b.bare.Close(last)
+	if keep {
+		b.tell("database", "%s", name)
+	} else {
+		defer func() { err = errors.Join(err, b.bare.Drop(last)) }()
+	}
+	return errors.Join(b.own(ctx), b.child.kill())
+}
+
+// floor times the driver alone at what the shapes Q1 and Q4 read.
+func (b *benchmark) floor(ctx context.Context) {
+	if b.bare == nil {
+		return
+	}
+	patient := func(rng *rand.Rand) string { return "Patient/" + bench.PatientID(rng.IntN(len(b.run.World.Patients))) }
+	b.run.Floor(ctx, "Q1", "the driver alone: read by id", func(rng *rand.Rand) error {
+		_, err := b.bare.Read(ctx, patient(rng))
+		return err
+	})
+	b.run.Floor(ctx, "Q4", "the driver alone: patient, one page", func(rng *rand.Rand) error {
+		_, _, err := b.bare.Chart(ctx, "Observation", patient(rng), bench.PageSize)
+		return err
+	})
+}
+
+// disk says what the store takes.
+func (b *benchmark) disk(ctx context.Context, what string) error {
+	size, more := bench.FolderSize(b.folder), ""
+	if b.bare != nil {
+		var indexes int64
+		var err error
+		if size, indexes, err = b.bare.Size(ctx); err != nil {
+			return err
+		}
+		more = ", " + bytesOf(indexes) + " of it indexes"
+	}
+	b.tell(what, "%s, %.2f KB a resource%s", bytesOf(size), b.per(size), more)
+	return nil
 }
 
 // own measures a server of our own, from its first start to its last stop.
@@ -82,7 +141,9 @@ func (b *benchmark) own(ctx context.Context) error {
 	if err := b.child.stop(); err != nil {
 		return err
 	}
-	b.tell("disk after import and stop", "%s, %.2f KB a resource", bytesOf(bench.FolderSize(b.folder)), b.per(bench.FolderSize(b.folder)))
+	if err := b.disk(ctx, "disk after import and stop"); err != nil {
+		return err
+	}
 	if err := b.restart(ctx, "start to first read"); err != nil {
 		return err
 	}
@@ -95,6 +156,9 @@ func (b *benchmark) own(ctx context.Context) error {
 	}
 	if err := b.child.stop(); err != nil {
 		return errors.Join(measured, err)
+	}
+	if b.bare != nil {
+		return errors.Join(measured, b.disk(ctx, "disk at the end"))
 	}
 	return errors.Join(measured, b.compact(ctx))
 }
@@ -116,6 +180,7 @@ func (b *benchmark) measure(ctx context.Context) error {
 	if err := b.run.Searches(ctx); err != nil {
 		return err
 	}
+	b.floor(ctx)
 	b.memory("memory after the searches")
 	fmt.Fprintln(b.m.Stdout)
 	if err := b.run.Workloads(ctx); err != nil {
@@ -146,7 +211,7 @@ func (b *benchmark) start(ctx context.Context) error {
 		l.Close()
 	}
 	var err error
-	b.child, err = startChild("serve", "--store", b.folder, "--listen", b.run.Addr, "--base-url", "http://"+b.run.Addr,
+	b.child, err = startChild("serve", "--store", b.store, "--listen", b.run.Addr, "--base-url", "http://"+b.run.Addr,
 		"--anonymous", "system/*.cruds", "--metrics-listen", "off", "--log-level", "error")
 	if err != nil {
 		return err

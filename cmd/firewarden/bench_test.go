@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/firewarden/firewarden/store/mongo/mongotest"
 )
 
 // TestBenchOfItsOwnServer runs the bench to its end on a small world.
@@ -28,6 +30,19 @@ func TestBenchOfItsOwnServer(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "firewarden-bench-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestBenchOfADatabase runs the bench to its end on MongoDB.
+func TestBenchOfADatabase(t *testing.T) {
+	out, errs, code := binaryRun(t, "bench", "--patients", "5", "--window", "20ms", "--only", "Q1,Q4,W1", "--mongodb", mongotest.URI(t))
+	if code != 0 || strings.Contains(out, "WRONG") {
+		t.Fatalf("ended with %d: %s%s", code, out, errs)
+	}
+	for _, part := range []string{"import ", "of it indexes", "| the driver alone: read by id ", "| the driver alone: patient, one page ", "start to first read after kill -9", "disk at the end "} {
+		if !strings.Contains(out, part) {
+			t.Errorf("the bench does not say %q:\n%s", part, out)
+		}
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// pageSize is the page that every search of the bench asks for.
-const pageSize = 20
+// PageSize is the page that every search of the bench asks for.
+const PageSize = 20
 
 // Request is one request of a shape with the answer that the facts give.
 type Request struct {
@@ -72,7 +72,7 @@ func (a *Answer) Check(body []byte, wantTotal bool) error {
 		}
 		page = append(page, i)
 	}
-	if want := min(pageSize, a.Total); len(page) != want {
+	if want := min(PageSize, a.Total); len(page) != want {
 		return fmt.Errorf("%d rows on the page, the facts say %d", len(page), want)
 	}
 	if a.Keys != nil {
@@ -117,11 +117,11 @@ func (t *top) add(k int64) {
 		}
 		return 0
 	})
-	if at >= pageSize {
+	if at >= PageSize {
 		return
 	}
 	t.keys = slices.Insert(t.keys, at, k)
-	t.keys = t.keys[:min(len(t.keys), pageSize)]
+	t.keys = t.keys[:min(len(t.keys), PageSize)]
 }
 
 func (t *top) result() []int64 {

@@ -180,10 +180,7 @@ const variants = 8
 
 // Searches checks and times every shape.
 func (r *Run) Searches(ctx context.Context) error {
-	clients := r.Clients
-	if clients == 0 {
-		clients = 4
-	}
+	clients := r.clients()
 	r.head()
 	for _, s := range Shapes {
 		if !r.wanted(s.ID) && !r.wanted("W7") {
@@ -250,7 +247,7 @@ func withCount(path string) string {
 	if strings.Contains(path, "?") {
 		sep = "&"
 	}
-	return fmt.Sprintf("%s%s_count=%d", path, sep, pageSize)
+	return fmt.Sprintf("%s%s_count=%d", path, sep, PageSize)
 }
 
 func expect(c *Client, q Request) error {
@@ -266,6 +263,27 @@ func expect(c *Client, q Request) error {
 		return fmt.Errorf("%s: status %d: %.200s", q.Path, res.Status, res.Body)
 	}
 	return nil
+}
+
+// Floor times something that is no request to the server and that its figures are to be held against.
+func (r *Run) Floor(ctx context.Context, id, name string, op func(rng *rand.Rand) error) {
+	if !r.wanted(id) && !r.wanted("W7") {
+		return
+	}
+	f, err := r.measure(ctx, r.clients(), func(_ *Client, rng *rand.Rand) (int, error) { return 1, op(rng) })
+	if err != nil {
+		r.bad(id, name, err)
+		return
+	}
+	f.CPU = 0 // the server's process does nothing
+	r.row(id, name, r.clients(), f)
+}
+
+func (r *Run) clients() int {
+	if r.Clients == 0 {
+		return 4
+	}
+	return r.Clients
 }
 
 // Wrong is the number of shapes and workloads whose answer was wrong.

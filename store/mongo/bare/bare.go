@@ -1,0 +1,100 @@
+// Package bare asks MongoDB what a store asks it, by the driver and with nothing around it. What a server adds is
+// measured against that: the same documents through the same index, in one command, the same bytes on the wire.
+//
+// What never belongs here: anything that a server runs on.
+//
+//	d, err := bare.Open(ctx, uri)
+//	n, err := d.Read(ctx, "Patient/1")                        // bytes of the resource
+//	rows, n, err := d.Chart(ctx, "Observation", "Patient/1", 20)
+package bare
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+)
+
+// Database is a store's database.
+type Database struct {
+	client    *mongo.Client
+	db        *mongo.Database
+	resources *mongo.Collection
+}
+
+// Open connects to the database that a URI names.
+func Open(ctx context.Context, uri string) (*Database, error) {
+	cs, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the database: %w", err)
+	}
+	if cs.Database == "" {
+		return nil, fmt.Errorf("the address of the database names none: write mongodb://HOST:PORT/DATABASE?replicaSet=NAME")
+	}
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetReadConcern(readconcern.Majority()))
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	d := &Database{client: client, db: client.Database(cs.Database)}
+	d.resources = d.db.Collection("resources")
+	return d, client.Ping(ctx, nil)
+}
+
+// Named is a URI with another database, for the same user.
+func Named(uri, database string) (string, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return "", fmt.Errorf("the address of the database: %w", err)
+	}
+	if q := u.Query(); u.User != nil && !q.Has("authSource") && len(u.Path) > 1 {
+		q.Set("authSource", u.Path[1:])
+		u.RawQuery = q.Encode()
+	}
+	u.Path = "/" + database
+	return u.String(), nil
+}
+
+// Read reads a resource and gives its size.
+func (d *Database) Read(ctx context.Context, name string) (size int, err error) {
+	doc, err := d.resources.FindOne(ctx, bson.D{{Key: "_id", Value: name}}, options.FindOne().SetProjection(bson.D{{Key: "json", Value: 1}})).Raw()
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", name, err)
+	}
+	return len(doc.Lookup("json").StringValue()), nil
+}
+
+// Chart reads the first page of what of a type is in a patient's chart.
+func (d *Database) Chart(ctx context.Context, typ, patient string, limit int) (rows, size int, err error) {
+	cursor, err := d.resources.Find(ctx, bson.D{{Key: "t", Value: typ}, {Key: "k", Value: "_in=" + patient}},
+		options.Find().SetSort(bson.D{{Key: "o", Value: -1}}).SetLimit(int64(limit)).SetProjection(bson.D{{Key: "json", Value: 1}}))
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the chart of %s: %w", patient, err)
+	}
+	defer cursor.Close(ctx)
+	for cursor.Next(ctx) {
+		rows++
+		size += len(cursor.Current.Lookup("json").StringValue())
+	}
+	return rows, size, cursor.Err()
+}
+
+// Size is what the database takes on disk, and how much of that its indexes.
+func (d *Database) Size(ctx context.Context) (total, indexes int64, err error) {
+	var stats struct {
+		Total   float64 `bson:"totalSize"`
+		Indexes float64 `bson:"indexSize"`
+	}
+	err = d.db.RunCommand(ctx, bson.D{{Key: "dbStats", Value: 1}}).Decode(&stats)
+	return int64(stats.Total), int64(stats.Indexes), err
+}
+
+// Drop removes the database.
+func (d *Database) Drop(ctx context.Context) error { return d.db.Drop(ctx) }
+
+// Close ends the connections.
+func (d *Database) Close(ctx context.Context) error { return d.client.Disconnect(ctx) }

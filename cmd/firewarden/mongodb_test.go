@@ -113,3 +113,81 @@ func TestDatabasesThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDatabaseIsGone: while it is, the server says so and refuses what it cannot do; it comes back by itself.
+func TestTheDatabaseIsGone(t *testing.T) {
+	m := mongotest.Start(t, "--replSet", mongotest.Set)
+	uri, err := mongotest.Initiate(t.Context(), m.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, "serve", "--store", uri+"&serverSelectionTimeoutMS=300", "--base-url", "http://firewarden.test", "--anonymous", "system/*.cruds")
+	put := func(id string) *http.Response {
+		res, _ := r.do("PUT", "/fhir/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`"}`)
+		return res
+	}
+	if res := put("before"); res.StatusCode != http.StatusCreated {
+		t.Fatal(res.Status)
+	}
+	m.Kill()
+	var down struct{ Status string }
+	if res, body := r.do("GET", "/health/ready", ""); res.StatusCode != http.StatusServiceUnavailable || json.Unmarshal(body, &down) != nil || down.Status != "down" {
+		t.Errorf("ready: %s %s", res.Status, body)
+	}
+	if res, _ := r.do("GET", "/health/live", ""); res.StatusCode != http.StatusOK {
+		t.Errorf("live: %s", res.Status)
+	}
+	for _, path := range []string{"/fhir/Patient/before", "/fhir/Patient", "/fhir/Patient/before/_history", "/fhir/_history"} {
+		res, body := r.do("GET", path, "")
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(string(body), "try again") {
+			t.Errorf("%s: %s, Retry-After %q: %s", path, res.Status, res.Header.Get("Retry-After"), body)
+		}
+	}
+	if res := put("while"); res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("write: %s", res.Status)
+	}
+	m.Restart(t)
+	waitFor(t, "the server is ready again", func() bool {
+		res, _ := r.do("GET", "/health/ready", "")
+		return res.StatusCode == http.StatusOK
+	})
+	r.get("/fhir/Patient/before")
+	if res := put("after"); res.StatusCode != http.StatusCreated {
+		t.Errorf("write again: %s", res.Status)
+	}
+}
+
+// TestTooLargeForADatabase: what MongoDB cannot hold is refused with the limit, and leaves nothing.
+func TestTooLargeForADatabase(t *testing.T) {
+	r := start(t, "serve", "--store", mongotest.Database(t), "--base-url", "http://firewarden.test", "--anonymous", "system/*.cruds")
+	group := func(members int) string {
+		var b strings.Builder
+		b.WriteString(`{"resourceType":"Group","id":"g","type":"person","actual":true,"member":[`)
+		for i := range members {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `{"entity":{"reference":"Patient/p%d"}}`, i)
+		}
+		b.WriteString(`]}`)
+		return b.String()
+	}
+	for name, c := range map[string]struct{ path, body string }{
+		"a group of 500,000": {"/fhir/Group/g", group(500_000)},
+		"a Binary of 20 MB":  {"/fhir/Binary/b", `{"resourceType":"Binary","id":"b","contentType":"application/pdf","data":"` + strings.Repeat("QUJD", 5<<20) + `"}`},
+	} {
+		res, body := r.do("PUT", c.path, c.body)
+		if res.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(body), `"too-long"`) {
+			t.Errorf("%s: %s: %.300s", name, res.Status, body)
+		}
+		if res, _ := r.do("GET", c.path, ""); res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s is there: %s", name, res.Status)
+		}
+	}
+	if res, body := r.do("PUT", "/fhir/Group/g", group(20_000)); res.StatusCode != http.StatusCreated {
+		t.Errorf("a group of 20,000: %s: %.300s", res.Status, body)
+	}
+	if n := r.count("/fhir/Group?member=Patient/p19999"); n != 1 {
+		t.Errorf("%d groups of a member", n)
+	}
+}

@@ -87,6 +87,9 @@ func (w *commit) prepare(ctx context.Context) error {
 
 // document makes the document of a write.
 func (w *commit) document(ctx context.Context, x *store.Write) error {
+	if len(x.Body) > maxDocument {
+		return tooLarge(x, len(x.Body))
+	}
 	ix := w.s.indexing.Load()
 	sch := ix.schemas[x.Type]
 	var e index.Entries

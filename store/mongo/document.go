@@ -63,11 +63,16 @@ func (s *schema) document(w *store.Write, e *index.Entries, shape string, commit
 	}
 	dst, _ = bsoncore.AppendDocumentEnd(dst, start)
 	if len(dst) > maxDocument {
-		return nil, fhir.Errorf(fhir.KindTooLong, w.Type,
-			"%s has %d KB with its index entries: this server stores in MongoDB, whose documents have %d KB at most; split the resource",
-			name, len(dst)>>10, maxDocument>>10)
+		return nil, tooLarge(w, len(dst))
 	}
 	return dst, nil
+}
+
+// tooLarge refuses what has so many bytes with its index entries, or already without them.
+func tooLarge(w *store.Write, size int) error {
+	return fhir.Errorf(fhir.KindTooLong, w.Type,
+		"%s/%s has %d KB with its index entries: this server stores in MongoDB, whose documents have %d KB at most; split the resource",
+		w.Type, w.ID, size>>10, maxDocument>>10)
 }
 
 // appendIndex appends the fields by which a resource is found.
@@ -229,7 +234,7 @@ func keyTime(k index.Key) (at int64, ok bool) {
 // whose chart it belongs to, and what the main date and the presence of parameters need.
 func (s *schema) keys(e *index.Entries, shape string) []string {
 	out := append(make([]string, 0, len(e.Terms)), shape)
-	for i, t := range e.Terms {
+	for _, t := range e.Terms {
 		switch t.Form {
 		case index.FormCode:
 			if t.Num == idNum {
@@ -243,7 +248,7 @@ func (s *schema) keys(e *index.Entries, shape string) []string {
 				continue // the compartment finds it
 			}
 		case index.FormID:
-			if s.known(e.Terms[:i], t) {
+			if s.known(e, t) {
 				continue
 			}
 		case index.FormIdentCode, index.FormCanonical, index.FormURI, index.FormString, index.FormPrefix, index.FormIn, index.FormComposite:
@@ -262,19 +267,14 @@ func (s *schema) keys(e *index.Entries, shape string) []string {
 	return slices.Compact(out)
 }
 
-// known says whether the bare id of a reference is found by its types; before are the terms that stand before it.
-func (s *schema) known(before []index.Term, t index.Term) bool {
-	targets := s.targets(t.Num)
-	for i := len(before) - 1; i >= 0 && before[i].Num == t.Num; i-- {
-		if before[i].Form != index.FormReference {
-			continue
-		}
-		typ, id, ok := strings.Cut(before[i].Text, "/")
-		if ok && id == t.Text && slices.Contains(targets, typ) {
-			return true
-		}
-	}
-	return false
+// known says whether the bare id of a reference is found by one of its types.
+func (s *schema) known(e *index.Entries, t index.Term) bool {
+	return slices.ContainsFunc(s.targets(t.Num), func(typ string) bool {
+		_, ok := slices.BinarySearchFunc(e.Terms, index.Term{Num: t.Num, Form: index.FormReference, Text: typ + "/" + t.Text}, func(a, b index.Term) int {
+			return cmp.Or(cmp.Compare(a.Num, b.Num), cmp.Compare(a.Form, b.Form), cmp.Compare(a.Text, b.Text))
+		})
+		return ok
+	})
 }
 
 // dates are keyWide and keyOdd, where they hold.

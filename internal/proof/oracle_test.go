@@ -1,6 +1,295 @@
 package proof
 
-import "testing"
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/firewarden/firewarden/internal/proof/model"
+)
+
+// The oracle: what the model answers is what the server answers, to every interaction, and then both hold the same.
+func TestOracle(t *testing.T) {
+	try(t, func(r *rig, d drawing) *Case {
+		c := &Case{Token: d.token(), World: d.world()}
+		c.Requests = d.requests(c.Token, true)
+		return c
+	})
+}
 
 // departure says how the answers of the server depart from those of the model.
-func (r *rig) departure(t testing.TB, c *Case) string { return "" }
+func (r *rig) departure(t testing.TB, c *Case) string {
+	st := r.open()
+	defer st.Close()
+	if err := r.fill(st, c.World); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.as(c.Token); err != nil {
+		t.Fatal(err)
+	}
+	m := modelled(c.World)
+	r.tally.cases++
+	for i, q := range c.Requests {
+		got, err := r.ask(i, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.tally.requests++
+		want, known := m.Ask(c.Token, model.Request{Method: q.Method, Path: q.Path, Body: q.Body, Header: q.Header, At: r.clock})
+		reads := q.Method == http.MethodGet || strings.HasSuffix(q.Path, "/_search")
+		if status := got[0].status; !known || status == http.StatusBadRequest || status == http.StatusUnprocessableEntity {
+			if reads {
+				continue
+			}
+			return "" // the model does not know what became of it
+		}
+		r.tally.answers++
+		if why := compared(q, got, want, m); why != "" {
+			return fmt.Sprintf("%s\n%s\nthe answer: %s", q, why, got)
+		}
+	}
+	return r.stored(t, m)
+}
+
+// stored compares all versions.
+func (r *rig) stored(t testing.TB, m *model.Model) string {
+	if err := r.as(model.Token{Scopes: []model.Scope{{Level: "system", Type: "*", Letters: "rs"}}}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := r.send(Request{Method: http.MethodGet, Path: "/_history?_count=1000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := read(a)
+	if err != nil {
+		return fmt.Sprint(err, a)
+	}
+	if why := past(b.Entry, m.Versions(), false); why != "" {
+		return "what is stored: " + why
+	}
+	return ""
+}
+
+// bundle is what is compared of a list.
+type bundle struct {
+	Total *int
+	Entry []entry
+}
+
+type entry struct {
+	Resource map[string]any
+	Request  struct{ Method, URL string }
+	Response struct{ Etag string }
+	Search   struct{ Mode string }
+}
+
+func read(a answer) (b bundle, err error) {
+	d := json.NewDecoder(strings.NewReader(a.body))
+	d.UseNumber()
+	return b, d.Decode(&b)
+}
+
+// name is Type/id/_history/version of the resource of an entry.
+func (e entry) name() string {
+	meta, _ := e.Resource["meta"].(map[string]any)
+	return fmt.Sprint(e.Resource["resourceType"], "/", e.Resource["id"], "/_history/", meta["versionId"])
+}
+
+func nameOf(v *model.Version) string { return fmt.Sprint(v.Type, "/", v.ID, "/_history/", v.Number) }
+
+func names(list []*model.Version) (out []string) {
+	for _, v := range list {
+		out = append(out, nameOf(v))
+	}
+	return out
+}
+
+// canonical is a resource without what the server stamps, labels in any order.
+func canonical(resource map[string]any) string {
+	out := map[string]any{}
+	for name, value := range resource {
+		out[name] = value
+	}
+	if meta, ok := out["meta"].(map[string]any); ok {
+		kept := map[string]any{}
+		for name, value := range meta {
+			if list, ok := value.([]any); ok {
+				var texts []string
+				for _, x := range list {
+					texts = append(texts, text(x))
+				}
+				slices.Sort(texts)
+				kept[name] = texts
+			}
+		}
+		if out["meta"] = kept; len(kept) == 0 {
+			delete(out, "meta")
+		}
+	}
+	return text(out)
+}
+
+func text(v any) string {
+	b, err := json.Marshal(v) // members in the order of their names
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// compared says how an answer differs from what the model expects; "" if it does not.
+func compared(q Request, got []answer, want model.Answer, m *model.Model) string {
+	if got[0].status != want.Status {
+		return fmt.Sprintf("status %d, want %d", got[0].status, want.Status)
+	}
+	switch {
+	case want.Found != nil:
+		return found(q, got, want.Found, m)
+	case want.Status == http.StatusOK && want.Row == nil && strings.Contains(q.Path, "_history"):
+		var all []entry
+		total := -1
+		for i, a := range got {
+			b, err := read(a)
+			if err != nil {
+				return err.Error()
+			}
+			if i == 0 && b.Total != nil {
+				total = *b.Total
+			}
+			if !a.previous {
+				all = append(all, b.Entry...)
+			}
+		}
+		if total >= 0 && total != len(want.Past) || want.Count && (total < 0 || len(all) > 0) {
+			return fmt.Sprintf("total %d and %d entries, want %q", total, len(all), names(want.Past))
+		}
+		if want.Count {
+			return ""
+		}
+		return past(all, want.Past, len(got) > most)
+	}
+	tag := ""
+	if want.Row != nil {
+		tag = fmt.Sprintf("Etag: W/\"%d\"", want.Row.Number)
+	}
+	if !strings.Contains(got[0].header, tag) || tag == "" && strings.Contains(got[0].header, "Etag") {
+		return fmt.Sprintf("want the header %q", tag)
+	}
+	if want.Row == nil || want.Row.Deleted || q.Header["Prefer"] != "" || strings.Contains(q.Path, "$meta") {
+		return ""
+	}
+	var body map[string]any
+	if got[0].body != "" {
+		d := json.NewDecoder(strings.NewReader(got[0].body))
+		d.UseNumber()
+		if err := d.Decode(&body); err != nil {
+			return err.Error()
+		}
+	}
+	switch {
+	case want.Shown != (body != nil):
+		return fmt.Sprintf("a body %v, want one: %v", body != nil, want.Shown)
+	case want.Shown && canonical(body) != canonical(want.Row.JSON):
+		return "want " + canonical(want.Row.JSON)
+	}
+	return ""
+}
+
+// past compares the entries of a history with what they should be, those of one moment in any order.
+func past(got []entry, want []*model.Version, cut bool) string {
+	var have, expected []string
+	for _, e := range got {
+		line := e.Request.Method + " " + e.Response.Etag
+		if e.Resource != nil {
+			line += " " + canonical(e.Resource)
+		} else {
+			line += " " + e.Request.URL
+		}
+		have = append(have, line)
+	}
+	for _, v := range want {
+		line := fmt.Sprintf("%s W/\"%d\"", v.Method, v.Number)
+		if v.Deleted {
+			line += " " + v.Type + "/" + v.ID
+		} else {
+			line += " " + canonical(v.JSON)
+		}
+		expected = append(expected, line)
+	}
+	if cut && len(have) < len(expected) {
+		for _, line := range have {
+			if !slices.Contains(expected, line) {
+				return "not expected: " + line
+			}
+		}
+		return ""
+	}
+	slices.Sort(have)
+	slices.Sort(expected)
+	if !slices.Equal(have, expected) {
+		return fmt.Sprintf("got\n%s\nwant\n%s", strings.Join(have, "\n"), strings.Join(expected, "\n"))
+	}
+	return ""
+}
+
+// found compares the pages of a search.
+func found(q Request, got []answer, want *model.Found, m *model.Model) string {
+	groups := want.Groups
+	if want.Only {
+		groups = nil
+	}
+	whole := !strings.Contains(q.Path+q.Body, "_summary")
+	rest := 0 // of the first group
+	var group []string
+	for i, a := range got {
+		if a.previous {
+			continue
+		}
+		b, err := read(a)
+		if err != nil {
+			return err.Error()
+		}
+		if i == 0 && (want.Told || want.Only) && b.Total == nil || b.Total != nil && *b.Total != want.Total {
+			return fmt.Sprintf("total %v, want %d", b.Total, want.Total)
+		}
+		var page []*model.Version
+		var included []string
+		for _, e := range b.Entry {
+			switch e.Search.Mode {
+			case "include":
+				included = append(included, e.name())
+			case "match":
+				if rest == 0 {
+					if len(groups) == 0 {
+						return "no further match is expected: " + e.name()
+					}
+					group, groups = names(groups[0]), groups[1:]
+					rest = len(group)
+				}
+				if !slices.Contains(group, e.name()) {
+					return fmt.Sprintf("%s comes where one of %q is expected", e.name(), group)
+				}
+				group = slices.DeleteFunc(group, func(name string) bool { return name == e.name() })
+				rest--
+				v := m.Now(fmt.Sprint(e.Resource["resourceType"]), fmt.Sprint(e.Resource["id"]))
+				if whole && canonical(e.Resource) != canonical(v.JSON) {
+					return "want " + canonical(v.JSON)
+				}
+				page = append(page, v)
+			}
+		}
+		expected := names(want.Included(page))
+		slices.Sort(included)
+		slices.Sort(expected)
+		if !slices.Equal(included, expected) {
+			return fmt.Sprintf("page %d, %q, includes %q, want %q", i+1, names(page), included, expected)
+		}
+	}
+	if len(got) <= most && (rest > 0 || len(groups) > 0) {
+		return fmt.Sprintf("missing: %q and %d groups", group, len(groups))
+	}
+	return ""
+}

@@ -148,9 +148,10 @@ func (s *site) as(t model.Token) error {
 
 // answer is what came back, without date and request id.
 type answer struct {
-	status int
-	header string
-	body   string
+	status   int
+	header   string
+	body     string
+	previous bool // the page before the last one
 }
 
 func (a answer) String() string { return fmt.Sprintf("%d\n%s%s", a.status, a.header, a.body) }
@@ -173,6 +174,7 @@ func (s *site) ask(i int, r Request) (all []answer, err error) {
 		}
 		body := a.body
 		a.body = cursor.ReplaceAllStringFunc(body, func(s string) string { return "_page=" + strings.Repeat("*", len(s)-6) })
+		a.previous = relation == "nothing"
 		all = append(all, a)
 		to := ""
 		if strings.HasPrefix(body, `{"resourceType":"Bundle","type":"searchset"`) || strings.HasPrefix(body, `{"resourceType":"Bundle","type":"history"`) {
@@ -223,7 +225,7 @@ func (s *site) send(r Request) (answer, error) {
 	if err := res.Header.Write(&header); err != nil { // sorted
 		return answer{}, err
 	}
-	return answer{res.StatusCode, header.String(), string(body)}, nil
+	return answer{status: res.StatusCode, header: header.String(), body: string(body)}, nil
 }
 
 // pipes is a listener that needs no network.

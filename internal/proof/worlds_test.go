@@ -42,10 +42,17 @@ type rig struct {
 }
 
 // tally is what was tried.
-type tally struct{ cases, differing, requests, answers int }
+type tally struct {
+	cases, differing int
+	requests         int
+	answers          int // of two worlds with each other: pages; of the server with the model
+}
 
 func (t tally) String() string {
-	return fmt.Sprintf("%d pairs of worlds, %d of them different; %d requests, %d answers", t.cases, t.differing, t.requests, t.answers)
+	if t.differing == 0 {
+		return fmt.Sprintf("%d worlds, %d requests, %d answers compared with the model", t.cases, t.requests, t.answers)
+	}
+	return fmt.Sprintf("%d pairs of worlds, %d of them different; %d requests, %d answers compared", t.cases, t.differing, t.requests, t.answers)
 }
 
 // answers are what the requests of a case give in a world.

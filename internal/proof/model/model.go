@@ -12,6 +12,7 @@ import (
 type Model struct {
 	Base string
 	log  []*Version // in the order in which they were written
+	ids  int        // given by the server
 }
 
 // Version is one version of a resource.
@@ -45,7 +46,7 @@ func (m *Model) Put(typ, id, method string, body []byte, at time.Time) (*Version
 }
 
 // Clone is a copy that goes its own way.
-func (m *Model) Clone() *Model { return &Model{m.Base, append([]*Version(nil), m.log...)} }
+func (m *Model) Clone() *Model { return &Model{m.Base, append([]*Version(nil), m.log...), m.ids} }
 
 // Last is the last version of an instance, perhaps a deletion; nil if there never was one.
 func (m *Model) Last(typ, id string) (last *Version) {

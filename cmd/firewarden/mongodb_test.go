@@ -85,6 +85,13 @@ func TestTwoServersOnOneDatabase(t *testing.T) {
 	if code != failed || !strings.Contains(said, "firewarden reindex --store mongodb://") || strings.Contains(said, "replicaSet") {
 		t.Errorf("another base URL ended with %d: %s", code, said)
 	}
+	again := start(t, "sandbox", "--store", uri, "--base-url", "http://firewarden.test")
+	code, _, said = run(t, "reindex", "--store", uri, "--base-url", "http://other.test")
+	if code != failed || !strings.Contains(said, "stop the servers on it") {
+		t.Errorf("reindex under a server ended with %d: %s", code, said)
+	}
+	again.get("/fhir/Patient?identifier=urn:once|1")
+	again.stop()
 	if out := mustRun(t, "reindex", "--store", uri, "--base-url", "http://other.test"); !strings.Contains(out, "instances indexed") {
 		t.Errorf("reindex said %q", out)
 	}

@@ -64,6 +64,13 @@
 // The one bound is that of the database itself: a primary that is cut off answers reads from before the cut until it
 // notices, ten seconds with the default election timeout.
 //
+// # Versions
+//
+// meta says in which format the store is, by which version of the index, and by which base URL references were resolved.
+// Indexes that a version brings are built when it opens the store, while servers of earlier versions go on; it serves when
+// they are there. A store of a later format is refused. Another version of the index, or another base URL, asks for
+// Reindex, which is refused while anybody has the store open and by which it cannot be opened until it is done.
+//
 // # Limits
 //
 // A resource with its index entries has 16 MB at most, which is what MongoDB gives a document: above it is refused with

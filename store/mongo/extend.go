@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -240,7 +241,7 @@ func (s *Store) Counts(ctx context.Context) (map[string]int, error) {
 	return out, fault("count resources", cursor.Err())
 }
 
-// Reindex indexes all resources of a store anew, while no other server has it open. If it is broken off the store cannot
+// Reindex indexes all resources of a store anew. While another process has it open it is refused (ErrOpen). If it is broken off the store cannot
 // be opened until it has been run to its end.
 func Reindex(ctx context.Context, o Options, progress func(done, of int)) error {
 	s, err := open(ctx, o, true)
@@ -248,13 +249,19 @@ func Reindex(ctx context.Context, o Options, progress func(done, of int)) error 
 		return err
 	}
 	defer s.Close()
-	mark := func(index int) error {
-		_, err := s.meta.UpdateOne(ctx, field("_id", headerID), field("$set", bson.D{{Key: "index", Value: index},
-			{Key: "types", Value: r4.Resources()}, {Key: "base", Value: s.opts.Indexer.Base}, {Key: "noWords", Value: s.opts.Indexer.NoWords}}))
+	mark := func(set bson.D) error {
+		_, err := s.meta.UpdateOne(ctx, field("_id", headerID), field("$set", set))
 		return fault("note the state of the index", err)
 	}
-	if err := mark(0); err != nil {
+	before, _, err := s.header(ctx)
+	if err != nil {
+		return fault("read the state of the index", err)
+	}
+	if err := mark(field("index", 0)); err != nil { // from here on nobody opens it
 		return err
+	}
+	if err := s.alone(ctx); err != nil {
+		return errors.Join(err, mark(field("index", before.Index)))
 	}
 	counts, err := s.Counts(ctx)
 	if err != nil {
@@ -277,5 +284,6 @@ func Reindex(ctx context.Context, o Options, progress func(done, of int)) error 
 			return fmt.Errorf("reindex %s: %w", typ, err)
 		}
 	}
-	return mark(indexVersion)
+	return mark(bson.D{{Key: "index", Value: indexVersion}, {Key: "types", Value: r4.Resources()}, {Key: "base", Value: s.opts.Indexer.Base},
+		{Key: "noWords", Value: s.opts.Indexer.NoWords}})
 }

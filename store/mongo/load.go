@@ -49,6 +49,14 @@ func (s *Store) load(ctx context.Context, rebuild bool) error {
 			return err
 		}
 	}
+	if !rebuild { // before the header counts: either this process sees that it is being rebuilt, or who rebuilds sees this one
+		if err := s.attend(ctx); err != nil {
+			return err
+		}
+		if h, _, err = s.header(ctx); err != nil {
+			return err
+		}
+	}
 	if s.opts.Mode == "" {
 		s.opts.Mode = h.Mode
 		if s.opts.Indexer.Base == "" {
@@ -92,7 +100,7 @@ func (s *Store) writeHeader(ctx context.Context) (header, error) {
 func (s *Store) check(h header, rebuild bool) error {
 	switch {
 	case h.Format > formatVersion:
-		return fmt.Errorf("the store has format %d, this version of firewarden reads format %d", h.Format, formatVersion)
+		return fmt.Errorf("the store has format %d, this version of firewarden reads format %d: a later version has written it, use that one", h.Format, formatVersion)
 	case h.Mode != s.opts.Mode:
 		return fmt.Errorf("%w: %q, not %q, and the two do not share data", ErrMode, h.Mode, s.opts.Mode)
 	case rebuild:

@@ -36,6 +36,7 @@ type Store struct {
 	shapes    shapes
 	estimates estimates
 	queue     queue
+	opener    *opener // nil: the store is being rebuilt
 	seen      seen
 	kv        kv
 }
@@ -108,6 +109,7 @@ func (s *Store) KV() store.KV { return &s.kv }
 func (s *Store) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	s.depart(ctx)
 	if err := s.client.Disconnect(ctx); err != nil {
 		return fmt.Errorf("disconnect: %w", err)
 	}

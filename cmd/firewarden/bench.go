@@ -3,10 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -38,6 +39,7 @@ func newBench(f *flag.FlagSet) runner {
 	clients := f.Int("clients", 4, "`number` of connections of the searches and of the import")
 	server := f.String("url", "", "`URL` of a server that runs already, lets everybody in and holds nothing")
 	folder := f.String("store", "", "`folder` of the store, which is kept (default: a temporary one)")
+	key := f.String("admin-key", os.Getenv("FIREWARDEN_ADMIN_KEY"), "the administrator's `key` of the server of --url, to measure tokens")
 	keep := f.Bool("keep", false, "keep the temporary store")
 	mongodb := f.String("mongodb", "", "`URI` of a replica set: the store is a new database there, beside whose figures stand those of the driver alone")
 	return func(ctx context.Context, m *Main, _ *input, _ []string) error {
@@ -52,7 +54,7 @@ func newBench(f *flag.FlagSet) runner {
 			if err != nil || u.Scheme != "http" || u.Host == "" {
 				return usagef("%q is no http URL, as in http://127.0.0.1:8080", *server)
 			}
-			b.run.Addr = u.Host
+			b.run.Addr, b.run.Key = u.Host, *key
 			if err := b.load(ctx); err != nil {
 				return err
 			}
@@ -104,12 +106,12 @@ func (b *benchmark) floor(ctx context.Context) {
 	if b.bare == nil {
 		return
 	}
-	patient := func(rng *rand.Rand) string { return "Patient/" + bench.PatientID(rng.IntN(len(b.run.World.Patients))) }
-	b.run.Floor(ctx, "Q1", "the driver alone: read by id", func(rng *rand.Rand) error {
+	patient := func(rng *mathrand.Rand) string { return "Patient/" + bench.PatientID(rng.IntN(len(b.run.World.Patients))) }
+	b.run.Floor(ctx, "Q1", "the driver alone: read by id", func(rng *mathrand.Rand) error {
 		_, err := b.bare.Read(ctx, patient(rng))
 		return err
 	})
-	b.run.Floor(ctx, "Q4", "the driver alone: patient, one page", func(rng *rand.Rand) error {
+	b.run.Floor(ctx, "Q4", "the driver alone: patient, one page", func(rng *mathrand.Rand) error {
 		_, _, err := b.bare.Chart(ctx, "Observation", patient(rng), bench.PageSize)
 		return err
 	})
@@ -183,6 +185,10 @@ func (b *benchmark) measure(ctx context.Context) error {
 	b.floor(ctx)
 	b.memory("memory after the searches")
 	fmt.Fprintln(b.m.Stdout)
+	if err := b.run.Tokens(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(b.m.Stdout)
 	if err := b.run.Workloads(ctx); err != nil {
 		return err
 	}
@@ -211,8 +217,11 @@ func (b *benchmark) start(ctx context.Context) error {
 		l.Close()
 	}
 	var err error
-	b.child, err = startChild("serve", "--store", b.store, "--listen", b.run.Addr, "--base-url", "http://"+b.run.Addr,
-		"--anonymous", "system/*.cruds", "--metrics-listen", "off", "--log-level", "error")
+	if b.run.Key == "" {
+		b.run.Key = rand.Text()
+	}
+	b.child, err = startChild("serve", "--store", b.store, "--listen", b.run.Addr, "--base-url", "http://"+b.run.Addr, "--admin-key", b.run.Key,
+		"--anonymous", "system/*.cruds", "--metrics-listen", "off", "--log-level", "error", "--token-limit", "1000000000/1m")
 	if err != nil {
 		return err
 	}

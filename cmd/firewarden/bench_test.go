@@ -15,11 +15,11 @@ func TestBenchOfItsOwnServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	out, errs, code := binaryRun(t, "bench", "--patients", "5", "--window", "20ms", "--only", "Q1,Q5,Q16,W1,W6")
+	out, errs, code := binaryRun(t, "bench", "--patients", "5", "--window", "20ms", "--only", "Q1,Q5,Q16,T*,W1,W6")
 	if code != 0 {
 		t.Fatalf("ended with %d: %s%s", code, out, errs)
 	}
-	for _, part := range []string{"cores, ", "import ", " resources a second", "disk after import and stop", "start to first read ", "| Q1 ", "| Q5 ", "| Q16 ", "| W1 ", "| W6 ",
+	for _, part := range []string{"cores, ", "import ", " resources a second", "disk after import and stop", "start to first read ", "| Q1 ", "| Q5 ", "| Q16 ", "| T1 ", "| T2 ", "= a token adds ", "| T3 ", "| T4 ", "| T5 ", "| T6 ", "| W1 ", "| W6 ",
 		"memory after the searches", "start to first read after kill -9", "disk at the end, compacted"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("the bench does not say %q:\n%s", part, out)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,7 +46,7 @@ func (c *Client) Get(path string, header ...string) (Response, error) {
 	return c.Do("GET", path, nil, header...)
 }
 
-// Do sends one request and reads the whole answer.
+// Do sends one request and reads the whole answer. A body is FHIR, unless the header lines say otherwise.
 func (c *Client) Do(method, path string, body []byte, header ...string) (Response, error) {
 	if c.conn == nil {
 		conn, err := net.Dial("tcp", c.addr)
@@ -59,12 +60,17 @@ func (c *Client) Do(method, path string, body []byte, header ...string) (Respons
 	c.out = append(c.out, path...)
 	c.out = append(c.out, " HTTP/1.1\r\nHost: "...)
 	c.out = append(c.out, c.addr...)
+	media := "\r\nContent-Type: application/fhir+json"
 	for _, h := range header {
 		c.out = append(c.out, "\r\n"...)
 		c.out = append(c.out, h...)
+		if strings.HasPrefix(h, "Content-Type:") {
+			media = ""
+		}
 	}
 	if body != nil {
-		c.out = append(c.out, "\r\nContent-Type: application/fhir+json\r\nContent-Length: "...)
+		c.out = append(c.out, media...)
+		c.out = append(c.out, "\r\nContent-Length: "...)
 		c.out = strconv.AppendInt(c.out, int64(len(body)), 10)
 	}
 	c.out = append(c.out, "\r\n\r\n"...)

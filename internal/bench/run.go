@@ -20,6 +20,7 @@ type Run struct {
 	Window  time.Duration // of each measurement
 	Clients int           // connections of the searches; 4 if 0
 	Only    string        // run only workloads and shapes whose id begins so; "" is all
+	Key     string        // of the administrator; without it tokens are not measured
 	PID     int           // the server's process, for CPU and memory; 0: not measured
 	Out     io.Writer
 	wrong   int

@@ -35,27 +35,34 @@ var ErrToken error = errorf(invalidToken, "the access token is not valid")
 
 // Bearer finds on whose behalf an access token speaks, one of ours or of an outside issuer that is trusted. A token whose
 // grant was revoked, whose client or user is gone, opens nothing with the next request; a change of the client's
-// registration, the user's policy or a search parameter that a scope is constrained by counts as soon. What
-// another server on the store has changed counts after Options.Recheck. What it gives is shared: do not change it.
+// registration, the user's policy or a search parameter that a scope is constrained by counts as soon. What another
+// server on the store has changed counts after Options.Recheck. What it gives is shared: do not change it.
 func (s *Server) Bearer(ctx context.Context, token string) (*Caller, error) {
+	_, caller, err := s.bearerOf(ctx, token)
+	return caller, err
+}
+
+// bearerOf is Bearer, with what the token itself says.
+func (s *Server) bearerOf(ctx context.Context, token string) (*bearer, *Caller, error) {
 	key := sha256.Sum256([]byte(token))
 	b := s.bearers.get(key)
 	if b == nil || b.stale(s.o.Now()) {
 		var err error
 		if b, err = s.admit(ctx, token); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		s.bearers.put(key, b)
 	}
 	if s.o.Now().Unix() >= b.claims.Expires {
-		return nil, ErrToken
+		return nil, nil, ErrToken
 	}
 	if b.outside == nil {
 		if signed, err := s.ring.Has(ctx, b.key); err != nil || !signed { // the key may be withdrawn
-			return nil, cmp.Or(err, ErrToken)
+			return nil, nil, cmp.Or(err, ErrToken)
 		}
 	}
-	return s.compile(ctx, b)
+	caller, err := s.compile(ctx, b)
+	return b, caller, err
 }
 
 // admit validates a token that was not seen lately.

@@ -36,16 +36,12 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) introspection(ctx context.Context, c *Client, token string) (map[string]any, error) {
 	inactive := map[string]any{"active": false}
-	caller, err := s.Bearer(ctx, token)
+	b, caller, err := s.bearerOf(ctx, token)
 	if err == nil {
 		if caller.Issuer != "" || !c.Introspects && caller.Client != c.ID {
 			return inactive, nil
 		}
-		var claims tokenClaims
-		if _, err := s.verify(ctx, token, &claims); err != nil {
-			return nil, err
-		}
-		return s.describeAccess(ctx, caller, claims)
+		return s.describeAccess(ctx, caller, b.claims)
 	}
 	if err != ErrToken {
 		return nil, err

@@ -106,7 +106,9 @@ func (b *benchmark) floor(ctx context.Context) {
 	if b.bare == nil {
 		return
 	}
-	patient := func(rng *mathrand.Rand) string { return "Patient/" + bench.PatientID(rng.IntN(len(b.run.World.Patients))) }
+	patient := func(rng *mathrand.Rand) string {
+		return "Patient/" + bench.PatientID(rng.IntN(len(b.run.World.Patients)))
+	}
 	b.run.Floor(ctx, "Q1", "the driver alone: read by id", func(rng *mathrand.Rand) error {
 		_, err := b.bare.Read(ctx, patient(rng))
 		return err

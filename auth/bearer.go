@@ -122,7 +122,7 @@ func (s *Server) compile(ctx context.Context, b *bearer) (*Caller, error) {
 	found, age, known := b.found, now.Sub(b.checked), b.changes == changes
 	b.mu.Unlock()
 	if found != nil {
-		if known && age >= 0 && age < s.o.Recheck {
+		if known && age >= 0 && age < s.o.Recheck && found.params == s.params() {
 			return &found.caller, nil
 		}
 		same, err := s.same(ctx, found)

@@ -24,7 +24,7 @@ func (s *site) authorization(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	recheck := time.Second // nobody else writes to a store of our own, and what we write counts at once
+	recheck := time.Second      // nobody else writes to a store of our own, and what we write counts at once
 	if s.data.embedded == nil { // other servers may be on the database, and to ask it takes as long as to read a resource
 		recheck = 400 * time.Millisecond
 	}

@@ -50,7 +50,7 @@ type set struct {
 	lists   []postings
 	windows []postings     // dense: they say yes to most positions, documents or not, and so can only follow a list
 	ranges  [][]plan.Range // each a union
-	pairs   [][]plan.Pair  // each a union
+	pairs   []pairs
 	tests   []test
 	late    []test // those that read bodies
 	within  bool   // a list holds only documents of the patient's compartment
@@ -72,7 +72,7 @@ func (s *set) add(o set) {
 func (q *query) postings(s set, patient string) (postings, error) {
 	listed := len(s.lists) > 0
 	for _, union := range s.pairs {
-		p, err := q.paired(union, patient, listed)
+		p, err := q.paired(union, listed)
 		if err != nil {
 			return nil, err
 		}

@@ -85,6 +85,13 @@ func (b *beside) seek(p position) bool {
 
 func (b *beside) has(p position) bool { return b.list.has(p) && b.paired() }
 
+// pairs is the documents that have one of several pairs; with a patient those of the patient's postings, also where
+// the postings are opened by somebody who has not asked for that patient.
+type pairs struct {
+	any     []plan.Pair
+	patient string
+}
+
 // pairable says whether pairs answer a plan.Pair: its term is kept as codes are.
 func (q *query) pairable(p *plan.Pair) bool {
 	switch t := p.Of; t.Form {
@@ -102,17 +109,19 @@ func (q *query) allPairs(any []plan.Pair) bool {
 	return len(any) > 0 && !slices.ContainsFunc(any, func(p plan.Pair) bool { return !q.pairable(&p) })
 }
 
-// pairs is the documents that have one of several pairs. With a patient they may be of that patient only.
+// pairs is the documents that have one of several pairs; with a patient those of the patient's postings, if all codes
+// are kept there.
 func (q *query) pairs(any []plan.Pair, patient string) set {
-	s := set{pairs: [][]plan.Pair{any}, within: patient != ""}
 	for i := range any {
-		s.within = s.within && q.sch.behind[any[i].Of.Num]
+		if !q.sch.behind[any[i].Of.Num] {
+			patient = ""
+		}
 	}
-	return s
+	return set{pairs: []pairs{{any, patient}}, within: patient != ""}
 }
 
 // paired is the postings of a union of pairs: sorted in memory if they are few, else those of the codes.
-func (q *query) paired(union []plan.Pair, patient string, listed bool) (postings, error) {
+func (q *query) paired(u pairs, listed bool) (postings, error) {
 	// Postings in the order of dates that have to be walked are the more the fewer are in the range: at the root both ways
 	// are as long.
 	limit := int(math.Sqrt(float64(q.src.s.limits.pairs) * float64(q.src.s.nextDoc.Load())))
@@ -123,16 +132,16 @@ func (q *query) paired(union []plan.Pair, patient string, listed bool) (postings
 	}
 	var found []position
 	var parts []postings
-	for i := range union {
-		p := &union[i]
+	for i := range u.any {
+		p := &u.any[i]
 		if len(p.Any) == 0 {
 			continue
 		}
-		prefixes, err := q.prefixes(nil, p.Of, patient)
+		prefixes, err := q.prefixes(nil, p.Of, u.patient)
 		if err != nil {
 			return nil, err
 		}
-		if patient == "" {
+		if u.patient == "" {
 			from := len(found)
 			whole, err := q.scanPairs(p, prefixes, func(at position) bool {
 				found = append(found, at)

@@ -101,6 +101,50 @@ func TestPairs(t *testing.T) {
 	}
 }
 
+// ofPatient is the access of one who sees a compartment.
+type ofPatient struct{ patient fhir.Reference }
+
+func (a ofPatient) Allowed(search.Interaction, string) search.Expr { return search.In{Compartment: a.patient} }
+
+// TestPairsOfACompartment: pairs are of the compartment that the caller sees.
+func TestPairsOfACompartment(t *testing.T) {
+	s, err := Open(testOptions(vfs.NewMem()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var writes []store.Write
+	for _, patient := range []string{"p1", "p2", ""} {
+		res, err := fhir.Parse([]byte(`{"resourceType":"Observation","id":"of`+patient+`","code":{"coding":[{"system":"urn:s","code":"a"}]},"subject":{"reference":"Patient/`+patient+`"},"valueQuantity":{"value":1}}`), fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes = append(writes, store.Write{Row: plan.Row{Type: "Observation", ID: res.ID, Version: 1, LastUpdated: 1, Method: "PUT", Body: res.Bytes}, Resource: res, Fresh: true})
+	}
+	if err := s.Commit(t.Context(), store.Commit{Writes: writes}); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := s.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	for _, query := range []string{"code=a&value-quantity=1", "code=a,b&value-quantity=1", "code-value-quantity=a$1"} {
+		q, err := search.Parse("Observation", pairsOfQuery(query), search.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := plan.Lower(search.Guard(q, ofPatient{fhir.Reference{Type: "Patient", ID: "p1"}}), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := plan.Run(t.Context(), snap, p, plan.Window{Limit: 20, Total: true})
+		if err != nil || len(r.Rows) != 1 || r.Rows[0].ID != "ofp1" || r.Total != 1 {
+			t.Errorf("%s: %d rows, total %d, %v", query, len(r.Rows), r.Total, err)
+		}
+	}
+}
+
 // A change of the quantity alone moves its pairs.
 func TestPairsOfUpdates(t *testing.T) {
 	types := typeNumbers(r4.Resources())

@@ -13,13 +13,14 @@
 //	And{patient=P, In{P}} = patient=P where P's compartment holds all matches of the parameter
 //	InAny{} = None; And{In{P}, InAny{P, Q}} = In{P}; Or{In{P}, InAny{P, Q}} = InAny{P, Q}
 //	And{x, Or{And{x, a}, b}} = And{x, Or{a, b}};  Or{x, And{x, a}} = x;  Or{And{x, a}, And{x, b}} = And{x, Or{a, b}}
-//	Chain(…, None) = None, Has(…, None) = None
+//	Chain(…, None) = None, Has(…, None) = None, Contains(…, None) = None
 //	And{} and nil are None: a mistake opens nothing
 //
 // An Access set has no Chain or Has: what a caller sees may not depend on what others see. Linked is the exception: Guard
 // writes it out as joins through what the same caller sees of other types (linked.go), never in a circle.
 //
 // Targets inside contained count at the last step of a chain, for callers who may search the target's type as a whole.
+// So do resources that _contained asks for (Contains): a search on their type becomes one for containers of every type.
 //
 //	q, err := search.Parse("Observation", pairs, search.Options{})
 //	q, err = search.ParseTypes(types, pairs, search.Options{})     // several types: a branch for each

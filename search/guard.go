@@ -177,6 +177,12 @@ func guard(e Expr, a Access) Expr {
 		e.X = And{guard(e.X, a), may}
 		e.Contained = e.Contained && Simplify(may) == All
 		return e
+	case Contains:
+		if Simplify(allowed(a, Search, e.Type)) != All {
+			return None
+		}
+		e.X = guard(e.X, a)
+		return e
 	case Has:
 		e.X = And{guard(e.X, a), allowed(a, Search, e.Source)}
 		return e

@@ -85,6 +85,8 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 		return w.matchChain(&e, res)
 	case Has:
 		return w.matchHas(&e, res)
+	case Contains:
+		return w.matchContains(&e, res)
 	}
 	return false
 }
@@ -229,6 +231,8 @@ func Joins(e Expr) bool {
 			}
 		}
 	case Not:
+		return Joins(e.X)
+	case Contains:
 		return Joins(e.X)
 	case Chain, Has:
 		return true

@@ -23,7 +23,7 @@ type Options struct {
 	Params *parameters.Set // what can be searched by; nil is R4's
 }
 
-// Parse reads a search on one type from its parameters. Errors are *fhir.Error with the place "http.<name>".
+// Parse reads a search on one type from its parameters; with _contained it becomes one on several. Errors are *fhir.Error with the place "http.<name>".
 func Parse(typ string, pairs []Pair, o Options) (Query, error) {
 	if !r4.Searchable(typ) {
 		return Query{}, fhir.Errorf(fhir.KindNotSupported, "", "%q is no resource type%s", shown(typ), suggestion(typ, r4.Resources()))
@@ -31,6 +31,9 @@ func Parse(typ string, pairs []Pair, o Options) (Query, error) {
 	q, err := parse(parser{o: o, types: []string{typ}}, pairs)
 	if err != nil {
 		return Query{}, err
+	}
+	if len(q.Branches) > 1 { // of containers
+		return q, nil
 	}
 	only := q.Branches[0]
 	q.Type, q.Where, q.Sort, q.Branches = typ, only.Where, only.Sort, nil
@@ -106,6 +109,7 @@ type parser struct {
 	names   []string // of _elements
 
 	wrongType *fhir.Error // of _type
+	within    string      // _contained
 }
 
 // pair reads one parameter: conditions that it returns, one for each type, or what it says about the result, into q.

@@ -58,6 +58,8 @@ func appendExpr(b []byte, e Expr) []byte {
 		return appendList(b, "chain "+e.P.Code+":"+e.Target, []Expr{e.X})
 	case Has:
 		return appendList(b, "has "+e.Source+":"+e.P.Code, []Expr{e.X})
+	case Contains:
+		return appendList(b, "contains "+e.Type, []Expr{e.X})
 	case Param:
 		b = append(b, e.P.Code...)
 		if e.Mod != ModNone {

@@ -30,6 +30,8 @@ func Open(e Expr) bool {
 		return Open(e.X)
 	case Has:
 		return Open(e.X)
+	case Contains:
+		return Open(e.X)
 	case Param:
 		return e.open()
 	}
@@ -102,6 +104,9 @@ func resolve(e Expr, r Resolver) (Expr, error) {
 		e.X, err = resolve(e.X, r)
 		return e, err
 	case Has:
+		e.X, err = resolve(e.X, r)
+		return e, err
+	case Contains:
 		e.X, err = resolve(e.X, r)
 		return e, err
 	case Param:

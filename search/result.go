@@ -15,12 +15,11 @@ const PageParam = "_page"
 
 // resultParams are the parameters that say how the result is given (R4 search.html#return); what they lead to is in
 // parser.result.
-var resultParams = []string{"_count", "_elements", "_explain", "_format", "_include", "_maxresults", PageParam, "_pretty", "_revinclude", "_sort",
+var resultParams = []string{"_contained", "_containedType", "_count", "_elements", "_explain", "_format", "_include", "_maxresults", PageParam, "_pretty", "_revinclude", "_sort",
 	"_summary", "_total", "_type"}
 
 // refused are parameters of the specification that are refused, and why.
 var refused = map[string]string{
-	"_contained": "what is contained is found by a chain from its container", "_containedType": "what is contained is found by a chain from its container",
 	"_query": "no named query is defined here", "_score": "matches are not ranked",
 }
 
@@ -47,6 +46,8 @@ func (p *parser) result(q *Query, pair Pair) (ok bool, err *fhir.Error) {
 	case PageParam:
 		q.Page = pair.Value
 		return true, nil
+	case "_contained", "_containedType":
+		err = p.containment(name, pair.Value)
 	case "_sort":
 		err = p.sort(q, pair.Value)
 	case "_count":
@@ -162,6 +163,12 @@ func (p *parser) finish(q *Query) *fhir.Error {
 		}
 		q.leaveOut("_summary", err)
 		q.Subset = subset.Subset{}
+	}
+	if err := p.containers(q); err != nil {
+		if !p.o.Lenient {
+			return err
+		}
+		q.leaveOut("_contained", err)
 	}
 	return nil
 }

@@ -39,6 +39,11 @@ func simplify(e Expr, typ string) Expr {
 			return None
 		}
 		return e
+	case Contains: // Contains(…, None) = None
+		if e.X = simplify(e.X, e.Type); e.X == None {
+			return None
+		}
+		return e
 	case Type: // type is single-valued
 		if typ != "" {
 			return Const(string(e) == typ)
@@ -379,6 +384,9 @@ func equal(a, b Expr) bool {
 	case Has:
 		b, ok := b.(Has)
 		return ok && a.P == b.P && a.Source == b.Source && equal(a.X, b.X)
+	case Contains:
+		b, ok := b.(Contains)
+		return ok && a.Type == b.Type && equal(a.X, b.X)
 	case Param:
 		b, ok := b.(Param)
 		return ok && a.P == b.P && a.Mod == b.Mod && slices.EqualFunc(a.Any, b.Any, equalValue)
@@ -390,7 +398,7 @@ func equal(a, b Expr) bool {
 		return ok && a.P == b.P && slices.Equal(a.Panel.ids, b.Panel.ids)
 	}
 	switch b.(type) {
-	case And, Or, Not, Chain, Has, Param, InAny, SoleAny:
+	case And, Or, Not, Chain, Has, Contains, Param, InAny, SoleAny:
 		return false
 	}
 	return a == b

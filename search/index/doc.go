@@ -12,6 +12,7 @@
 //   - A Range without an end, a quantity with a comparator and a Period without an end are open there. A Period that
 //     ends before it starts, SampledData, and a Timing without events or bounds have no value.
 //   - _id, _lastUpdated, _profile, _tag, _security and _source are read from the body, which the server has stamped.
+//   - A resource that contains others has a term for the type of each; what they say has none.
 //   - The values of _text and _content are texts: the narrative, and all that people read in the resource. near has the
 //     position of a Location. _query and _list have no values.
 //

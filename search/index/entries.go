@@ -27,6 +27,11 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 	if !x.NoWords {
 		b.allWords(res)
 	}
+	res.Root.Get("contained").Each(func(n *fhir.Node) {
+		if typ := n.Str("resourceType"); typ != "" {
+			b.add(NumContained, FormCode, typ)
+		}
+	})
 	if p, ok := x.OnlyPatient(res); ok {
 		b.add(NumOnly, FormOnly, b.join(p.Type, '/', p.ID))
 	}

@@ -29,9 +29,10 @@ const (
 
 // Numbers of internal terms, above every parameter of the definitions.
 const (
-	NumIn   uint16 = 0xFF00 + iota // compartment membership
-	NumOnly                        // access.md D4
-	NumLink                        // attachments that are Binaries, and a Binary's securityContext (access.md D8)
+	NumIn        uint16 = 0xFF00 + iota // compartment membership
+	NumOnly                             // access.md D4
+	NumLink                             // attachments that are Binaries, and a Binary's securityContext (access.md D8)
+	NumContained                        // FormCode: a type of which a resource is contained
 )
 
 // Term is an exact string under which a resource is found.

@@ -172,6 +172,9 @@ func checkEntries(t *testing.T, x *Indexer, name string, res *fhir.Resource, e E
 	if p, ok := x.OnlyPatient(res); ok {
 		want.out.Terms = append(want.out.Terms, Term{NumOnly, FormOnly, p.String()})
 	}
+	res.Root.Get("contained").Each(func(n *fhir.Node) {
+		want.out.Terms = append(want.out.Terms, Term{NumContained, FormCode, n.Str("resourceType")})
+	})
 	for _, term := range e.Terms {
 		if term.Num == NumLink {
 			want.out.Terms = append(want.out.Terms, term)

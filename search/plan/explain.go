@@ -181,6 +181,8 @@ func (b *explainer) name(num uint16) string {
 		return "only"
 	case index.NumLink:
 		return "link"
+	case index.NumContained:
+		return "contained"
 	}
 	if p := b.param(num); p != nil {
 		return p.Code

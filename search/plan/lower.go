@@ -152,6 +152,8 @@ func check(e search.Expr) error {
 		return check(e.X)
 	case search.Has:
 		return check(e.X)
+	case search.Contains:
+		return check(e.X)
 	case search.Param:
 		if search.Open(e) {
 			return fmt.Errorf("lower a query: %s is open", e)
@@ -235,6 +237,11 @@ func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 			return All{}, e, nil
 		}
 		return Term{Num: index.NumOnly, Form: index.FormOnly, Text: e.Compartment.String()}, nil, nil
+	case search.Contains:
+		if search.Joins(e.X) {
+			return nil, nil, fmt.Errorf("lower a query: %s looks at other resources", e)
+		}
+		return Term{Num: index.NumContained, Form: index.FormCode, Text: e.Type}, e, nil
 	case search.Chain:
 		n, err := l.chain(e)
 		return n, nil, err

@@ -26,13 +26,13 @@ func TestNonInterference(t *testing.T) {
 func testNonInterference(t *testing.T, open func() store.Store) {
 	scopes := []string{
 		"patient/Observation.cruds?category=a patient/Encounter.rs?class=AMB patient/Patient.rs patient/ValueSet.rs?status=active patient/CodeSystem.r?status=active",
-		"patient/Observation.rs?category=a patient/Patient.r",
+		"patient/Observation.rs?category=a patient/Patient.r patient/Device.rs",
 		"system/Observation.cruds?category=a system/Encounter.rs?class=AMB system/ValueSet.s?status=active system/CodeSystem.rs?status=active",
 		"patient/Observation.u?category=a patient/Observation.rs?category=a patient/Encounter.s?class=AMB",
 		"user/Observation.cruds?category=a user/Encounter.rs?class=AMB user/Patient.rs user/ValueSet.r?status=active user/CodeSystem.s?status=active",
-		"user/Observation.rs?category=a user/Patient.r",
+		"user/Observation.rs?category=a user/Patient.r user/Device.rs",
 		"user/*.s?_id:not=he1,he2,he3,h1,h2,h3,hs1,hs2,hc user/Observation.crud?category=a user/Encounter.r?class=AMB",
-		"system/Observation.cruds?category=a user/Encounter.rs?class=AMB patient/Patient.rs __user",
+		"system/Observation.cruds?category=a user/Encounter.rs?class=AMB patient/Patient.rs system/Device.s __user",
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		granted := rapid.SampledFrom(scopes).Draw(t, "scopes")
@@ -87,6 +87,9 @@ func drawResource(t *rapid.T, prefix, granted string) string {
 	}
 	to := rapid.SampledFrom([]string{"ve1", "ve2", "he1", "he2"}).Draw(t, "refers to")
 	code := `"code":{"coding":[{"system":"urn:cs","code":"` + rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "code") + `"}]}`
+	if rapid.Bool().Draw(t, "contains") {
+		code = `"contained":[{"resourceType":"Encounter","id":"c","status":"finished","class":{"code":"AMB"}},{"resourceType":"Device","id":"d","status":"active"}],` + code
+	}
 	return strings.Replace(strings.Replace(observation(id, subject, category), `"code":{"text":"x"}`, code, 1), `"status"`,
 		identifier+`"effectiveDateTime":"202`+rapid.SampledFrom([]string{"1", "2"}).Draw(t, "year")+`","encounter":{"reference":"Encounter/`+to+`"},"status"`, 1)
 }
@@ -118,7 +121,7 @@ var requests = []string{
 	"search Observation _include=Observation:encounter&_sort=_id", "search Observation _include=Observation:subject&_sort=_id",
 	"search Observation _id=h1,v1,v2&_sort=_id", "search Observation identifier=1&_sort=_id", "search Observation encounter=Encounter/he1&_sort=_id",
 	"search Observation subject:Patient._has:Observation:subject:category=c", "search Observation category:missing=true", "search Observation category:not=c&_sort=_id",
-	"search Encounter _sort=_id&_total=accurate", "search Encounter _has:Observation:encounter:category=b&_sort=_id", "search Encounter _revinclude=Observation:encounter&_sort=_id",
+	"search Encounter _sort=_id&_total=accurate", "search Encounter _contained=both&_sort=_id&_total=accurate", "search Device _contained=true&status=active&_sort=_id", "delete-where _contained=true", "search Encounter _has:Observation:encounter:category=b&_sort=_id", "search Encounter _revinclude=Observation:encounter&_sort=_id",
 	"search Patient _has:Observation:subject:category=c", "search Patient ", "search Observation _count=1&_sort=_id", "search Encounter _count=1&_sort=_id&identifier=2",
 	"search Observation _include:iterate=Encounter:subject&_include=Observation:encounter&_sort=_id", "search Observation _include=*&_sort=_id",
 	"search Encounter _revinclude:iterate=Observation:encounter&_include:iterate=Observation:subject&_sort=_id", "search Encounter _revinclude=*&_sort=_id",

@@ -18,7 +18,7 @@ import (
 // forward; one of another index can be reindexed.
 const (
 	formatVersion = 1
-	indexVersion  = 1
+	indexVersion  = 2
 )
 
 // header describes a store; it is the document "store" of meta.

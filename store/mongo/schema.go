@@ -48,6 +48,8 @@ func (s *schema) name(num uint16) string {
 		return "_only"
 	case index.NumLink:
 		return "_link"
+	case index.NumContained:
+		return "_contained"
 	}
 	p := s.params[num]
 	switch {
@@ -80,7 +82,7 @@ func (s *schema) head(num uint16, f index.Form) string {
 	if int(f) < len(tags) {
 		tag = tags[f]
 	}
-	if p := s.params[num]; p != nil && plainForms[p.Type] == f || num == index.NumLink {
+	if p := s.params[num]; p != nil && plainForms[p.Type] == f || num == index.NumLink || num == index.NumContained {
 		tag = "="
 	}
 	return s.name(num) + tag

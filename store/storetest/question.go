@@ -91,6 +91,9 @@ func (m maker) question() question {
 	if m.oneIn(8) {
 		return m.several(q)
 	}
+	if m.oneIn(15) {
+		return m.containing(q)
+	}
 	about := m.live(typ)
 	if m.crowd && m.oneIn(2) && slices.Contains(asked[typ], "patient") {
 		q.Pairs = append(q.Pairs, search.Pair{Name: "patient", Value: "Patient/p1"}) // whose list is long
@@ -138,6 +141,27 @@ func (m maker) measured(about *version) (out []search.Pair) {
 		out = append(out, search.Pair{Name: code, Value: value})
 	}
 	return out
+}
+
+// containing makes q a search for what contains a Patient, the type that worlds have inside of others, usually.
+func (m maker) containing(q question) question {
+	var about *version
+	if !m.oneIn(6) {
+		q.Type = "Patient"
+		if outer := m.among(func(v *version) bool { return v.res.Root.Get("contained") != nil }); outer != nil {
+			inner := outer.res.Sub(outer.res.Root.Get("contained").First)
+			about = &version{Row: plan.Row{Type: inner.Type}, res: inner}
+		}
+	}
+	for range m.IntN(3) {
+		name, value := m.asks(q.Type, about, 0)
+		q.Pairs = append(q.Pairs, search.Pair{Name: name, Value: value})
+	}
+	if m.oneIn(2) {
+		q.Pairs = append(q.Pairs, search.Pair{Name: "_sort", Value: m.one("_id", "-_id", "_lastUpdated", "-_lastUpdated,_id")})
+	}
+	q.Pairs = append(q.Pairs, search.Pair{Name: "_contained", Value: m.one("true", "true", "both", "false")})
+	return q
 }
 
 // several makes q a search on several types, by what they have in common.

@@ -84,6 +84,9 @@ func (p *plainly) expr(e search.Expr) (out search.Expr, ok bool) {
 	case search.Chain:
 		e.X, ok = p.expr(e.X)
 		return e, ok
+	case search.Contains:
+		e.X, ok = p.expr(e.X)
+		return e, ok
 	case search.Has:
 		e.X, ok = p.expr(e.X)
 		return e, ok

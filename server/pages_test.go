@@ -163,7 +163,7 @@ func TestEverySearchTakesIt(t *testing.T) {
 	w := open(t, nil)
 	examples := map[string]string{"_id": "1", "_lastUpdated": "ge2020", "_has": "", "_include": "Observation:subject", "_revinclude": "Provenance:target",
 		"_sort": "-_lastUpdated,_id", "_count": "2", "_total": "none", "_summary": "count", "_format": "json", "_pretty": "true", "_elements": "id",
-		"_source": "http://x", "_profile": "http://x", "_list": "1", "_filter": "_id eq 1", "_maxresults": "10"}
+		"_source": "http://x", "_profile": "http://x", "_list": "1", "_filter": "_id eq 1", "_maxresults": "10", "_contained": "both", "_containedType": "container"}
 	for _, p := range everySearch() {
 		query := p.Name + "=" + strings.ReplaceAll(examples[p.Name], " ", "%20")
 		if p.Name == "_has" {

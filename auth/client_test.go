@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/auth/keys"
 )
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -378,7 +379,7 @@ func TestS1_06_KeysByURL(t *testing.T) {
 		t.Errorf("a new key: %d", status)
 	}
 	// Outside of the sandbox nobody makes us call this machine.
-	real := open(t, func(o *auth.Options) { o.Sandbox = false })
+	real := open(t, func(o *auth.Options) { o.Sandbox, o.Reach = false, keys.Public })
 	if err := real.auth.PutClient(t.Context(), auth.Client{ID: "x", Metadata: auth.Metadata{AuthMethod: "private_key_jwt", JWKSURI: srv.URL, GrantTypes: []string{"client_credentials"}}}, ""); err == nil {
 		t.Error("a jwks_uri on this machine is accepted")
 	}

@@ -98,7 +98,7 @@ type Options struct {
 	Limits Limits
 	// Issuers are the outside issuers that are trusted.
 	Issuers []issuer.Config
-	Reach   keys.Reach // of JWK Sets of clients and documents of issuers; in the sandbox at least keys.Loopback
+	Reach   keys.Reach // of JWK Sets of clients and documents of issuers
 	Logger  *slog.Logger
 	Now     func() time.Time // nil is time.Now
 	Random  io.Reader        // nil is crypto/rand
@@ -140,9 +140,6 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Sandbox && o.Reach == keys.Public {
-		o.Reach = keys.Loopback
 	}
 	if o.Registration == "" {
 		o.Registration = RegisterByToken

@@ -102,7 +102,7 @@ func open(t *testing.T, change ...func(*auth.Options)) *site {
 		service.Parameters.Run(building, func(err error) { t.Error(err) })
 	}()
 	t.Cleanup(func() { stop(); <-built })
-	o := auth.Options{Base: w.url, Store: w.store, Indexer: w.store.Indexer, Params: service.Parameters.Set, Pages: plain.Pages{}, Sandbox: true, Now: w.now}
+	o := auth.Options{Base: w.url, Store: w.store, Indexer: w.store.Indexer, Params: service.Parameters.Set, Pages: plain.Pages{}, Sandbox: true, Reach: keys.Loopback, Now: w.now}
 	for _, f := range change {
 		f(&o)
 	}

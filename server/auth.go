@@ -72,7 +72,7 @@ func (x *exchange) request() (*http.Request, error) {
 	}
 	r.URL, r.RequestURI = u, u.RequestURI()
 	r.Host = string(x.req.Host())
-	r.RemoteAddr = x.c.Context().RemoteAddr().String()
+	r.RemoteAddr = x.client()
 	x.req.Header.VisitAll(func(name, value []byte) { r.Header.Add(string(name), string(value)) })
 	return r, nil
 }

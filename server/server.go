@@ -11,6 +11,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,7 @@ type Options struct {
 	Auth     *auth.Server
 	AdminKey string         // as a bearer token: the administrator, who may do everything; "" is nobody
 	Hosts    []string       // names, with a port or without, by which it is called beside those of loopback; nil: whatever
+	Proxies  []netip.Prefix // reverse proxies whose X-Forwarded-For says who asks
 	Sandbox  bool           // says so on the pages
 	Pages    *ui.Pages      // nil: of Version and of the Service's Base
 	Home     func() ui.Home // what the start page tells now; nil: where things are

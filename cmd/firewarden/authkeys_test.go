@@ -228,4 +228,15 @@ func TestLimits(t *testing.T) {
 			t.Errorf("registration-limit: %s %s", res.Status, b)
 		}
 	}
+	// Behind a proxy of ours an address is what the proxy says.
+	r = start(t, "sandbox", "--registration-limit", "1/1h", "--proxies", "127.0.0.1")
+	r.token = ""
+	for _, tt := range []struct {
+		from string
+		want int
+	}{{"198.51.100.1", 201}, {"198.51.100.1", 429}, {"1.1.1.1, 198.51.100.1", 429}, {"198.51.100.2", 201}} {
+		if res, b := r.do("POST", "/auth/register", `{"redirect_uris":["https://app.example.org/cb"],"token_endpoint_auth_method":"none"}`, "Content-Type", "application/json", "X-Forwarded-For", tt.from); res.StatusCode != tt.want {
+			t.Errorf("from %s: %s %s", tt.from, res.Status, b)
+		}
+	}
 }

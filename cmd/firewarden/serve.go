@@ -168,6 +168,7 @@ func (s *site) open(ctx context.Context) (err error) {
 		Auth:      s.auth,
 		AdminKey:  s.key.text,
 		Hosts:     s.hosts(),
+		Proxies:   s.c.Proxies,
 		Sandbox:   s.sandbox,
 		Pages:     s.pages,
 		Home:      s.home,

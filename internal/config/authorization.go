@@ -150,13 +150,3 @@ func webURL(to *string, v string) error {
 	*to = v
 	return nil
 }
-
-func hosts(to *[]string, v string) error {
-	*to = strings.Fields(strings.ToLower(v))
-	for _, h := range *to {
-		if u, err := url.Parse("http://" + h); err != nil || u.Host != h || u.User != nil {
-			return fmt.Errorf("%q is no host, as in fhir.internal or fhir.internal:8443", h)
-		}
-	}
-	return nil
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ type Config struct {
 	ScopeTexts    string          // file with texts of scopes, "" if there are none
 	Hosts         []string        // host or host:port, beside those of Listen and BaseURL
 	Search        Search
+	Proxies       []netip.Prefix
 	Auth          Auth
 
 	// Notes are what looks like a mistake and is none for sure.

@@ -114,6 +114,20 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 		{"listen on all addresses", flag("listen", ":8080"), []string{"base-url is required", "--listen"}},
 		{"listen on another address", flag("listen", "192.0.2.7:8080"), []string{"base-url is required"}},
 		{"public sandbox", Input{Sandbox: true, Flags: map[string]string{"listen": "0.0.0.0:8080", "base-url": "http://x"}}, []string{"listen (--listen)", "--public"}},
+		{"issuers that are no list", env("FIREWARDEN_ISSUERS=x"), []string{"FIREWARDEN_ISSUERS", "list"}},
+		{"open registration", flag("registration", "open"), []string{"registration (--registration)", "only a sandbox"}},
+		{"other registration", flag("registration", "aproval"), []string{"did you mean approval?"}},
+		{"longer than an hour", flag("access-life", "2h"), []string{"--access-life", "between 1s and 1h"}},
+		{"keys of a day", flag("key-life", "24h"), []string{"--key-life", "72h"}},
+		{"short secret", flag("key-secret", "short-secret"), []string{"--key-secret", "16"}},
+		{"rate without a time", flag("login-limit", "10"), []string{"--login-limit", "10/15m"}},
+		{"rate of none", flag("login-limit", "0/1m"), []string{"--login-limit", "no rate"}},
+		{"origin with a path", flag("frame-ancestors", "https://x/y"), []string{"--frame-ancestors", "no origin"}},
+		{"alias that is no mapping", flag("scope-aliases", "x=y"), []string{"--scope-aliases", "mapping"}},
+		{"reach", flag("reach", "everywhere"), []string{"--reach"}},
+		{"host with a path", flag("hosts", "a/b"), []string{"--hosts", "no host"}},
+		{"proxy by name", flag("proxies", "proxy.internal"), []string{"--proxies", "no network"}},
+		{"style", flag("style-url", "/style.json"), []string{"--style-url", "no URL"}},
 		{"two faults", Input{Flags: map[string]string{"listen": "x", "store": ""}}, []string{"--listen", "--store"}},
 	}
 	for _, tt := range tests {
@@ -208,6 +222,44 @@ func TestListsOfEntries(t *testing.T) {
 	for _, bad := range []string{"users: ann\n", "users: [ann, bob]\n", "users:\n  name: ann\n"} {
 		if _, err := Load(Input{File: write(t, bad)}); err == nil {
 			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+// TestKeysOfTheAuthorizationServer: each has its default, and takes what the file says.
+func TestKeysOfTheAuthorizationServer(t *testing.T) {
+	c, err := Load(Input{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.Auth; a.Registration != "token" || a.AccessLife != time.Hour || a.BackendLife != 5*time.Minute || a.CodeLife != time.Minute || a.KeyLife != 90*24*time.Hour ||
+		a.LoginLimit != (Rate{10, 15 * time.Minute}) || a.Reach != "public" || a.OldScopesOnly || a.FrameAncestors != nil && len(a.FrameAncestors) > 0 {
+		t.Errorf("defaults: %+v", a)
+	}
+	c, err = Load(Input{File: write(t, `
+registration: approval
+scope-aliases:
+  http://written: http://meant
+frame-ancestors: [https://a.example, https://b.example]
+key-life: 0s
+refresh-life: 720h
+token-limit: 100/1m
+proxies: [10.0.0.0/8, "::1"]
+hosts: [fhir.internal, dev:8443]
+issuers:
+  - issuer: https://id.example
+    tokens: {validate: jwt, client_secret: s3cret}
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.Auth; a.Registration != "approval" || a.Aliases["http://written"] != "http://meant" || len(a.FrameAncestors) != 2 || a.KeyLife != 0 || a.RefreshLife != 720*time.Hour ||
+		a.TokenLimit != (Rate{100, time.Minute}) || len(c.Proxies) != 2 || len(c.Hosts) != 2 || !strings.Contains(string(a.Issuers), "https://id.example") {
+		t.Errorf("of the file: %+v", a)
+	}
+	for _, s := range c.Settings() {
+		if strings.Contains(s.Value, "s3cret") {
+			t.Errorf("%s shows a secret", s.Key)
 		}
 	}
 }

@@ -75,6 +75,8 @@ var serverKeys = []Key{
 		set: func(c *Config, v string) error { return truth(&c.Public, v) }},
 	{Name: "hosts", Usage: "further `names` by which clients reach a server that listens on loopback only, as in fhir.internal dev.example.org:8443",
 		set: func(c *Config, v string) error { return hosts(&c.Hosts, v) }},
+	{Name: "proxies", Usage: "`networks` of reverse proxies, whose X-Forwarded-For says who asks: limits count by it, as in 10.0.0.0/8 127.0.0.1",
+		set: func(c *Config, v string) error { return networks(&c.Proxies, v) }},
 	{Name: "clients", Usage: "clients that are there at every start, a `list` in the file", mask: count,
 		set: func(c *Config, v string) error { return list(&c.Clients, v) }},
 	{Name: "users", Usage: "users that are there at every start, a `list` in the file", mask: count,
@@ -167,6 +169,31 @@ func place(to *string, v string) error {
 		return fmt.Errorf("there are no stores of the kind %q: use a folder, memory:, or mongodb://…", scheme)
 	}
 	*to = v
+	return nil
+}
+
+func hosts(to *[]string, v string) error {
+	*to = strings.Fields(strings.ToLower(v))
+	for _, h := range *to {
+		if u, err := url.Parse("http://" + h); err != nil || u.Host != h || u.User != nil {
+			return fmt.Errorf("%q is no host, as in fhir.internal or fhir.internal:8443", h)
+		}
+	}
+	return nil
+}
+
+func networks(to *[]netip.Prefix, v string) error {
+	*to = nil
+	for _, word := range strings.Fields(v) {
+		p, err := netip.ParsePrefix(word)
+		if ip, bad := netip.ParseAddr(word); bad == nil {
+			p, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+		}
+		if err != nil {
+			return fmt.Errorf("%q is no network, as in 10.0.0.0/8 or 127.0.0.1", word)
+		}
+		*to = append(*to, p.Masked())
+	}
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/words"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/server"
@@ -63,7 +64,7 @@ func open(t *testing.T, texts words.Texts, change func(*auth.Options)) *site {
 		t.Fatal(err)
 	}
 	pages := ui.New(ui.Options{Version: "test", FHIR: w.url + "/fhir", Texts: texts})
-	o := auth.Options{Base: w.url, Store: m, Indexer: m.Indexer, Pages: pages, Sandbox: true, Texts: texts}
+	o := auth.Options{Base: w.url, Store: m, Indexer: m.Indexer, Pages: pages, Sandbox: true, Reach: keys.Loopback, Texts: texts}
 	if change != nil {
 		change(&o)
 	}

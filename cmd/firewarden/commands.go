@@ -62,6 +62,8 @@ func init() {
 		{name: "key rotate", does: "make new keys that sign tokens", new: newKeyRotate,
 			more:    "They are published at once and sign a day later; what the old ones have signed counts for two days more. With\n--at-once, for keys that others may have, new keys sign now, and what the old ones have signed counts no more.",
 			example: []string{"key rotate", "key rotate --at-once"}, keys: adminKeys},
+		{name: "health", does: "ask the server of this machine whether it is ready", new: newHealth,
+			more: "Ends with 0 if it is: the health check of a container.", example: []string{"health"}, keys: []string{"listen"}},
 		{name: "check", does: "verify a store: versions, and index against resources", new: newCheck,
 			example: []string{"check --store ./firewarden-data"}, keys: []string{"store"}},
 		{name: "reindex", does: "rebuild the index of a store that no server has open", new: newReindex,

@@ -8,7 +8,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/firewarden ./cmd/firewarden
+RUN CGO_ENABLED=0 go build -ldflags="-s -w" -o /out/firewarden ./cmd/firewarden
 RUN mkdir /out/data
 
 FROM scratch

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -16,19 +15,18 @@ import (
 	"time"
 )
 
-// binary builds the program once.
+// binary builds the program once, as the Dockerfile does: what tests run is what ships.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "firewarden-test-")
 	if err != nil {
 		return "", err
 	}
 	built = dir
-	path := filepath.Join(dir, "firewarden")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	im, err := dockerfile()
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+		return "", err
 	}
-	return path, nil
+	return filepath.Join(dir, "firewarden"), im.build(dir)
 })
 
 var built string // folder of the binary
@@ -222,11 +220,17 @@ func spawn(t *testing.T, port string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{running: &running{t: t, url: "http://127.0.0.1:" + port}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(path, append([]string{args[0], "--listen", "127.0.0.1:" + port, "--metrics-listen", "off"}, args[1:]...)...)
+	p := launch(t, exec.Command(path, append([]string{args[0], "--listen", "127.0.0.1:" + port, "--metrics-listen", "off"}, args[1:]...)...), "http://127.0.0.1:"+port)
 	if args[0] == "sandbox" {
 		p.token = "sandbox-admin"
 	}
+	return p
+}
+
+// launch starts a server and waits until it is ready.
+func launch(t *testing.T, cmd *exec.Cmd, url string) *process {
+	t.Helper()
+	p := &process{running: &running{t: t, url: url}, cmd: cmd, ended: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -247,11 +251,11 @@ func spawn(t *testing.T, port string, args ...string) *process {
 		select {
 		case err := <-p.ended:
 			p.ended <- err
-			t.Fatalf("%v ended: %v: %s%s", args, err, p.out.String(), p.log.String())
+			t.Fatalf("%v ended: %v: %s%s", cmd.Args, err, p.out.String(), p.log.String())
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
-	t.Fatalf("%v does not become ready: %s", args, p.log.String())
+	t.Fatalf("%v does not become ready: %s", cmd.Args, p.log.String())
 	return nil
 }
 

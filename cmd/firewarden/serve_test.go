@@ -10,9 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -290,77 +288,6 @@ func (r *running) inFlight() string {
 	n, _, _ := strings.Cut(rest, "\n")
 	return n
 }
-
-// TestKill9: what was acknowledged before kill -9 is there after a restart, and the store is sound.
-func TestKill9(t *testing.T) {
-	dir, port := filepath.Join(t.TempDir(), "store"), freePort(t)
-	args := []string{"serve", "--store", dir, "--anonymous", "system/*.cruds", "--log-level", "error"}
-	p := spawn(t, port, args...)
-	var mu sync.Mutex
-	acknowledged := map[string]string{} // path of the version → body as sent
-	var wg sync.WaitGroup
-	for writer := range 8 {
-		wg.Go(func() {
-			client := &http.Client{Transport: &http.Transport{}}
-			defer client.CloseIdleConnections()
-			for n := 0; ; n++ {
-				value := fmt.Sprintf("w%d-%d", writer, n)
-				body := fmt.Sprintf(`{"resourceType":"Observation","status":"final","code":{"text":"%s"},"valueString":"%s"}`, value, value)
-				path := "/fhir/Observation"
-				if n%3 == 0 { // a transaction now and then
-					path = "/fhir"
-					body = fmt.Sprintf(`{"resourceType":"Bundle","type":"transaction","entry":[{"resource":%s,"request":{"method":"POST","url":"Observation"}}]}`, body)
-				}
-				res, err := client.Post(p.url+path, "application/fhir+json", strings.NewReader(body))
-				if err != nil {
-					return // killed
-				}
-				answer, err := io.ReadAll(res.Body)
-				res.Body.Close()
-				if err != nil {
-					return
-				}
-				at := location.FindString(res.Header.Get("Location") + string(answer))
-				if res.StatusCode/100 != 2 || at == "" {
-					t.Errorf("%s: %s: %s", path, res.Status, answer)
-					return
-				}
-				mu.Lock()
-				acknowledged[at] = value
-				mu.Unlock()
-			}
-		})
-	}
-	waitFor(t, "writes", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return len(acknowledged) > 500
-	})
-	if err := p.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	wg.Wait()
-	p.wait()
-
-	again := spawn(t, port, args...)
-	for at, value := range acknowledged {
-		if body := again.get("/fhir/" + at); !strings.Contains(string(body), `"valueString":"`+value+`"`) {
-			t.Fatalf("%s is %s", at, body)
-		}
-	}
-	if n := again.count("/fhir/Observation"); n < len(acknowledged) {
-		t.Errorf("%d Observations, %d were acknowledged", n, len(acknowledged))
-	}
-	again.cmd.Process.Signal(syscall.SIGTERM)
-	if err := again.wait(); err != nil {
-		t.Error(err)
-	}
-	if out := mustRun(t, "check", "--store", dir); !strings.Contains(out, "no problems") {
-		t.Errorf("check: %s", out)
-	}
-}
-
-var location = regexp.MustCompile(`Observation/[^/"]+/_history/1`)
 
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()

@@ -77,6 +77,13 @@ func (c *Client) Acknowledged() (n int) {
 	return n
 }
 
+// Busy is how often an answer was 503.
+func (c *Client) Busy() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.busy
+}
+
 // String tells how many operations there were, and how they ended.
 func (c *Client) String() string {
 	c.mu.Lock()
@@ -104,7 +111,9 @@ func (c *Client) note(op Op) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if op.Kind != Look && op.Result == Acknowledged {
-		c.gap = max(c.gap, op.Ended-c.last)
+		if c.last > 0 {
+			c.gap = max(c.gap, op.Ended-c.last)
+		}
 		c.last = op.Ended
 	}
 	c.ops = append(c.ops, op)
@@ -273,11 +282,7 @@ type answer struct {
 
 // send sends a request and complains of what no client should get.
 func (c *Client) send(ctx context.Context, base, method, path string, body []byte, header string) (a answer) {
-	url := base + path
-	if strings.Contains(path, "://") {
-		url = path
-	}
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
 	if err != nil {
 		return answer{err: err}
 	}
@@ -433,7 +438,7 @@ func (c *Client) pages(ctx context.Context, path string, each func(parsed)) erro
 		path = ""
 		for _, l := range page.Link {
 			if l.Relation == "next" {
-				path = l.URL
+				_, path, _ = strings.Cut(l.URL, "/fhir") // whatever the server thinks that it is called
 			}
 		}
 	}

@@ -24,4 +24,5 @@ draw | once firewarden-password "$MONGODB"
 once firewarden.yaml "$FIREWARDEN" <<END
 store: mongodb://firewarden:$(cat firewarden-password)@$MEMBERS/firewarden?replicaSet=rs0&authSource=admin
 admin-key: $(draw)
+key-secret: $(draw)
 END

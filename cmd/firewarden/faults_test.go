@@ -81,8 +81,8 @@ func write(t *testing.T, c *history.Client) (stop func()) {
 	return stop
 }
 
-// cluster is a replica set of three with two servers on it, under load.
-type cluster struct {
+// siege is a replica set of three with two servers on it, under load.
+type siege struct {
 	*testing.T
 	mongotest.Members
 	net     *mongotest.Network // nil: all are on loopback
@@ -105,19 +105,20 @@ func TestFaults(t *testing.T) {
 	faults := []struct {
 		name  string
 		hosts func(*testing.T) ([]mongotest.Host, *mongotest.Network)
-		once  func(c *cluster, primary, done int) // one fault after those that are done, after which all is well again
+		once  func(c *siege, primary, done int) // one fault after those that are done, after which all is well again
+		busy  bool                              // it is so long that clients are told to come back
 	}{
-		{"the primary is killed", onLoopback, func(c *cluster, primary, done int) {
+		{"the primary is killed", onLoopback, func(c *siege, primary, done int) {
 			c.Members[primary].Kill()
 			c.pass(500*time.Millisecond, 3*time.Second)
 			c.again(primary)
-		}},
-		{"the primary is stopped", onLoopback, func(c *cluster, primary, done int) {
+		}, false},
+		{"the primary is stopped", onLoopback, func(c *siege, primary, done int) {
 			c.Members[primary].Stop()
 			c.pass(0, 2*time.Second)
 			c.again(primary)
-		}},
-		{"members pause", onLoopback, func(c *cluster, primary, done int) {
+		}, false},
+		{"members pause", onLoopback, func(c *siege, primary, done int) {
 			paused := []int{primary}
 			most := 6 * time.Second
 			if done == 0 || rand.IntN(4) == 0 { // two of three, longer than a write waits: nothing can be written
@@ -130,8 +131,8 @@ func TestFaults(t *testing.T) {
 			for _, i := range paused {
 				c.Members[i].Resume()
 			}
-		}},
-		{"the network is cut", apart, func(c *cluster, primary, done int) {
+		}, true},
+		{"the network is cut", apart, func(c *siege, primary, done int) {
 			if done%2 == 0 {
 				c.net.Isolate(primary)
 			} else {
@@ -139,8 +140,8 @@ func TestFaults(t *testing.T) {
 			}
 			c.pass(4*time.Second, 8*time.Second)
 			c.net.Mend()
-		}},
-		{"disks are full", onSmallDisks, func(c *cluster, primary, done int) {
+		}, false},
+		{"disks are full", onSmallDisks, func(c *siege, primary, done int) {
 			full := []int{primary}
 			if done == 0 || rand.IntN(3) == 0 {
 				full = []int{0, 1, 2}
@@ -156,11 +157,11 @@ func TestFaults(t *testing.T) {
 				c.Members[i].Kill() // most often it has ended by itself
 				c.again(i)
 			}
-		}},
+		}, false},
 	}
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
-			c := &cluster{T: t}
+			c := &siege{T: t}
 			var hosts []mongotest.Host
 			hosts, c.net = f.hosts(t)
 			c.open(hosts)
@@ -175,6 +176,9 @@ func TestFaults(t *testing.T) {
 			waitFor(t, "the servers to write again", func() bool { return c.client.Acknowledged() > before+50 })
 			t.Logf("%d faults; %v until 50 more were written", done, time.Since(begun).Round(10*time.Millisecond))
 			stop()
+			if f.busy && c.client.Busy() == 0 {
+				t.Error("nobody was told to come back")
+			}
 			c.close()
 		})
 	}
@@ -193,7 +197,7 @@ func apart(t *testing.T) ([]mongotest.Host, *mongotest.Network) {
 	return n.Hosts, n
 }
 
-func (c *cluster) open(hosts []mongotest.Host) {
+func (c *siege) open(hosts []mongotest.Host) {
 	c.Helper()
 	var uri string
 	c.Members, uri = mongotest.StartSet(c.T, hosts...)
@@ -211,11 +215,11 @@ func (c *cluster) open(hosts []mongotest.Host) {
 }
 
 // pass lets some time pass.
-func (c *cluster) pass(least, most time.Duration) {
+func (c *siege) pass(least, most time.Duration) {
 	time.Sleep(least + rand.N(most-least))
 }
 
-func (c *cluster) again(i int) {
+func (c *siege) again(i int) {
 	c.Helper()
 	if err := c.Members[i].Again(c.Context()); err != nil {
 		c.Fatal(err)
@@ -223,7 +227,7 @@ func (c *cluster) again(i int) {
 }
 
 // close checks all when the load has ended: the servers are the same ones, and ready.
-func (c *cluster) close() {
+func (c *siege) close() {
 	c.Helper()
 	for i, p := range c.servers {
 		if res, body := p.do("GET", "/health/ready", ""); res.StatusCode != http.StatusOK {

@@ -34,13 +34,22 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 			if err == errIndexed {
 				continue
 			}
+			if errors.Is(err, store.ErrConflict) {
+				s.snapshots.await(p.against)
+			}
 			return err
 		}
-		if err := p.batch.SyncWait(); err != nil {
-			return fmt.Errorf("sync the log: %w", err)
-		}
-		return errors.Join(err, p.batch.Close())
+		return errors.Join(p.sync(), p.batch.Close())
 	}
+}
+
+// sync waits until what was applied is durable, and lets others see it. If that fails, nothing can be known any more
+// of what is durable: nobody reads until the store is opened again.
+func (p *preparation) sync() error {
+	if err := p.batch.SyncWait(); err != nil {
+		return errors.Join(fmt.Errorf("sync the log: %w", err), p.s.snapshots.back(p.after), p.s.snapshots.close())
+	}
+	return p.s.snapshots.publish(p.after)
 }
 
 // errIndexed says that search parameters have changed since a commit was prepared: it is prepared again.
@@ -51,6 +60,7 @@ var errIndexed = errors.New("the index has other search parameters")
 func (s *Store) apply(ctx context.Context, c store.Commit, p *preparation) (applied bool, err error) {
 	s.commit.Lock()
 	defer s.commit.Unlock()
+	p.against = s.views
 	src := source{s: s, r: s.db, indexing: s.indexing.Load()}
 	for _, r := range c.Reads {
 		e, err := src.entry(s.types.number(r.Type), r.ID)
@@ -103,7 +113,8 @@ func (p *preparation) apply() (applied bool, err error) {
 	for id, n := range p.counts {
 		s.counts[id] += uint64(n)
 	}
-	return true, s.snapshots.renew()
+	p.after = s.view()
+	return true, nil
 }
 
 // preparation makes the batch of a commit from what is current now. If anything that it used changes before it is
@@ -119,7 +130,9 @@ type preparation struct {
 	// commit is applied, it is prepared again.
 	indexing *indexing
 	params   map[instance]uint64
-	stale    error // the state is not the one that the writes rely on: refused when the reads are checked, else at the end
+	against  uint64 // the view that it was checked against
+	after    *lent  // the state that it has made
+	stale    error  // the state is not the one that the writes rely on: refused when the reads are checked, else at the end
 }
 
 type instance struct{ typ, id string }

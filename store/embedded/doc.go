@@ -44,8 +44,8 @@
 // A commit is prepared by whoever calls: parsing what was, indexing, compressing, the batch. Then one at a time: the
 // versions and conditions that it relies on are checked on the state that all earlier commits have made, durable or
 // not, and it is applied in memory. Then it waits for the log, and Pebble syncs once for all who wait. Since the log has
-// the order of the commits, none can be durable without those that it saw. A reader may see a commit some hundred
-// microseconds before it is durable; whoever wrote it has no answer yet.
+// the order of the commits, none can be durable without those that it saw. A snapshot that is lent is of the last commit
+// that is durable: nobody reads what a crash could take back. Records of KV are read as they are applied.
 //
 // What never belongs here: query syntax, authorization, anything that a plan does not say.
 //

@@ -61,7 +61,9 @@ func (s *Store) Use(params *parameters.Set) {
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	s.use(params)
-	_ = s.snapshots.renew() // of the snapshot before: whoever reads it keeps it
+	if s.db.LogData(nil, pebble.Sync) == nil { // all that the view holds is durable then
+		_ = s.snapshots.publish(s.view()) // an error is of the snapshot before: whoever reads it keeps it
+	}
 }
 
 // extendBatch is how many resources are extended in one step.
@@ -239,5 +241,5 @@ func (e *extension) apply(p *preparation, batch []located) error {
 	if !applied {
 		return err
 	}
-	return errors.Join(err, p.batch.SyncWait())
+	return p.sync()
 }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -10,37 +11,38 @@ import (
 )
 
 // snapshots lends one snapshot of Pebble to all who come between two commits: to take and to give back one costs more
-// than to read a resource.
+// than to read a resource. It is that of the last commit that is durable: what has been read is never gone again.
 type snapshots struct {
-	mu  sync.Mutex
-	now *lent // nil if there was a commit, or other parameters, since the last one was lent
+	mu    sync.Mutex
+	now   *lent      // nil when the store is closed, or cannot be written to any more
+	moved *sync.Cond // with mu: now is another one
 }
+
+func (s *snapshots) open(l *lent) { s.now, s.moved = l, sync.NewCond(&s.mu) }
 
 // lent is a snapshot and how many hold it; one of them is snapshots.now.
 type lent struct {
 	snap     *pebble.Snapshot
-	commit   uint64 // of counts, 0 if not known
+	at       uint64 // how many were taken before it
+	commit   uint64 // of counts
 	indexing *indexing
 	holds    int // under snapshots.mu
 }
 
-// take lends a snapshot of what has been applied, with the parameters that were in use when it was made: not with those
-// from before or behind a change of them, for which its index is not whole.
-func (s *snapshots) take(st *Store) *lent {
+// view is a snapshot of what has been applied, with the parameters that are in use: not with those from before or behind
+// a change of them, for which its index is not whole. The store's commit is held.
+func (s *Store) view() *lent {
+	s.views++
+	return &lent{s.db.NewSnapshot(), s.views, s.totals.number(), s.indexing.Load(), 1}
+}
+
+// take lends a snapshot, nil when the store is closed.
+func (s *snapshots) take() *lent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.now == nil {
-		x, commit := st.indexing.Load(), st.totals.number()
-		snap := st.db.NewSnapshot()
-		if x != st.indexing.Load() {
-			snap.Close()
-			continue
-		}
-		if s.now = (&lent{snap, commit, x, 1}); st.totals.number() != commit {
-			s.now.commit = 0
-		}
+	if s.now != nil {
+		s.now.holds++
 	}
-	s.now.holds++
 	return s.now
 }
 
@@ -56,12 +58,42 @@ func (s *snapshots) back(l *lent) error {
 	return l.snap.Close()
 }
 
-// renew is called when a commit has been applied and before it is acknowledged, and when other parameters are in use: who
-// comes now sees them.
-func (s *snapshots) renew() error {
+// publish is called when what a snapshot holds is durable, before that is acknowledged: who comes now sees it, or what
+// came after it.
+func (s *snapshots) publish(l *lent) error {
+	s.mu.Lock()
+	old := s.now
+	if old != nil && old.at > l.at {
+		old = l
+	} else {
+		s.now = l
+		s.moved.Broadcast()
+	}
+	s.mu.Unlock()
+	if old == nil {
+		return nil
+	}
+	return s.back(old)
+}
+
+// await waits until a view or a later one is lent: who was refused because of what it holds looks again, and has to find
+// something else than before.
+func (s *snapshots) await(at uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.now != nil && s.now.at < at {
+		s.moved.Wait()
+	}
+}
+
+// close lends nothing any more.
+func (s *snapshots) close() error {
 	s.mu.Lock()
 	old := s.now
 	s.now = nil
+	if old != nil {
+		s.moved.Broadcast()
+	}
 	s.mu.Unlock()
 	if old == nil {
 		return nil
@@ -78,7 +110,10 @@ type snapshot struct {
 
 // Snapshot implements store.Store.
 func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
-	l := s.snapshots.take(s)
+	l := s.snapshots.take()
+	if l == nil {
+		return nil, fmt.Errorf("take a snapshot: %w", pebble.ErrClosed)
+	}
 	return &snapshot{source: source{s, l.snap, l.commit, l.indexing}, lent: l}, nil
 }
 

@@ -41,6 +41,7 @@ type Store struct {
 
 	// commit is held while a commit is checked and applied, not while it is prepared or synced.
 	commit sync.Mutex
+	views  uint64             // snapshots that were taken by who holds commit
 	counts map[shapeID]uint64 // live documents; under commit
 }
 
@@ -131,6 +132,7 @@ func open(o Options, rebuild bool) (*Store, error) {
 		s.Close()
 		return nil, fmt.Errorf("open %s: %w", s.name(), err)
 	}
+	s.snapshots.open(s.view())
 	return s, nil
 }
 
@@ -270,7 +272,7 @@ func (s *Store) KV() store.KV { return &s.kv }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
-	err := errors.Join(s.snapshots.renew(), s.db.Close())
+	err := errors.Join(s.snapshots.close(), s.db.Close())
 	s.bodies.close()
 	return err
 }

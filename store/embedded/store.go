@@ -41,7 +41,7 @@ type Store struct {
 
 	// commit is held while a commit is checked and applied, not while it is prepared or synced.
 	commit sync.Mutex
-	views  uint64             // snapshots that were taken by who holds commit
+	views  uint64             // snapshots that were taken; under commit
 	counts map[shapeID]uint64 // live documents; under commit
 }
 

@@ -48,8 +48,8 @@ func (s *Server) AddUser(ctx context.Context, u User, password string) error {
 	return err
 }
 
-// PutUser makes a user be as it is declared; the password is kept where it is the same or "", links where there are
-// none, and what was granted.
+// PutUser makes a user be as it is declared; the password is kept where it is the same or "", the links where there are
+// none, and what was granted. A user whom an issuer has made and this declaration does not say so is another one.
 func (s *Server) PutUser(ctx context.Context, u User, password string) error {
 	if err := s.checkUser(ctx, &u); err != nil {
 		return err
@@ -58,11 +58,12 @@ func (s *Server) PutUser(ctx context.Context, u User, password string) error {
 	if err != nil {
 		return err
 	}
-	u.Subject, u.Password, u.From = old.Subject, old.Password, old.From
-	if u.Links == nil {
+	another := old.From != "" && u.From == "" // an issuer has made the one that was there: perhaps somebody else
+	u.Subject, u.Password = old.Subject, old.Password
+	if u.Links == nil && !another {
 		u.Links = old.Links
 	}
-	if !ok {
+	if !ok || another {
 		u.Subject = s.id()
 	}
 	if password != "" {

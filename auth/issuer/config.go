@@ -93,8 +93,9 @@ type Login struct {
 	Secret     string `json:"client_secret"`
 	AuthMethod string `json:"token_endpoint_auth_method"` // none, client_secret_basic, client_secret_post; "" is by the secret
 	Scope      string `json:"scope"`                      // "" is "openid profile fhirUser"
-	User       string `json:"user"`                       // the claim that names the user, "" is sub
-	Users      string `json:"users"`                      // Linked, Match or Create; "" is Linked
+	// User is the claim that names the user, "" is sub. With Match and Create it has to be one that the issuer vouches for.
+	User  string `json:"user"`
+	Users string `json:"users"` // Linked, Match or Create; "" is Linked
 }
 
 // Who an issuer's user is here.

@@ -170,6 +170,16 @@ func TestS2_19_WhoIsWhoHere(t *testing.T) {
 			t.Errorf("%v: %s", tt, out)
 		}
 	}
+	// Who is declared under a name that an issuer has made is not whom the issuer means.
+	if res, body := r.do("PUT", "/api/users/ann", `{"policy":"all","administrator":true}`); res.StatusCode != 200 {
+		t.Fatalf("%s %s", res.Status, body)
+	}
+	if in(come(r, nil)) {
+		t.Error("an issuer's user signs in as one that was declared")
+	}
+	if res, body := r.do("PUT", "/api/users/ann", `{"from":"`+e.url+`","links":[{"issuer":"`+e.url+`","subject":"s-1"}]}`); res.StatusCode != 200 {
+		t.Fatalf("%s %s", res.Status, body)
+	}
 	come(r, map[string]any{"roles": nil})
 	if out := mustRun(t, "user", "show", "ann", "--server", r.url); strings.Contains(out, `"policy"`) {
 		t.Errorf("the role is gone, the policy is not: %s", out)

@@ -197,6 +197,9 @@ func (s *Server) apiAddClient(ctx context.Context, r *http.Request) (int, any, e
 	if err := body(r, &in); err != nil {
 		return 0, nil, err
 	}
+	if in.Secret != "" {
+		return 0, nil, errorf(invalidRequest, "a new client is given its secret: PUT it with one of your own")
+	}
 	c, secret, err := s.NewClient(ctx, in.client())
 	if err != nil {
 		return 0, nil, err

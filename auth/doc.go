@@ -22,6 +22,10 @@
 // An access token is a JWT (RFC 9068) whose jti begins with the id of its grant: revoking the grant kills it with the
 // next request.
 //
+// A second factor (TOTP, a passkey) has its room and is not built: signIn says who knows the password, enter makes the
+// login, and flow.next decides the step between from what is stored. So a factor is a record beside User, a step with its
+// page in page.go, and a mark in Login of what was shown, which max_age and acr can ask for; nothing else has to know.
+//
 // What never belongs here: FHIR interactions, storage engines, templates. Pages are declared here (page.go) and drawn
 // elsewhere: auth/plain has the plainest ones.
 //

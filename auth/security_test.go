@@ -318,6 +318,7 @@ func TestAPI(t *testing.T) {
 		{"GET", "clients/x", "", 404}, {"DELETE", "clients/x", "", 404}, {"POST", "clients/sandbox-public/secret", `{}`, 404},
 		{"POST", "clients", `{"client_id":"sandbox-public","redirect_uris":["https://x.test/"]}`, 409},
 		{"POST", "clients", `{"client_id":"x"}`, 400},
+		{"POST", "clients", `{"client_id":"x","client_secret":"mine","redirect_uris":["https://x.test/"]}`, 400},
 		{"POST", "tokens", `{"client":"nobody","scope":"system/*.rs"}`, 404},
 		{"POST", "tokens", `{"client":"sandbox-public","scope":"patient/*.rs"}`, 400},
 		{"POST", "tokens", `{"client":"sandbox-public","scope":"user/*.rs"}`, 400},

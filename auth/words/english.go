@@ -33,6 +33,9 @@ var english = Language{
 		"launch/encounter": "Know which encounter is open",
 		"offline_access":   "Keep this access while you are away, until you withdraw it",
 		"online_access":    "Keep this access for as long as you are signed in",
+
+		"cdr_all_user_authorities": "Do everything that you may do here yourself",
+		"cdr_fhir_delete":          "Delete records, as far as the other permissions go",
 	},
 
 	Modifiers: map[string]string{

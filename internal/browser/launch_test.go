@@ -1,6 +1,10 @@
 package browser
 
 import (
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -72,6 +76,35 @@ func TestEHRLaunch(t *testing.T) {
 	if why := b.text("document.querySelector('h1').innerText"); !strings.Contains(why, "launch") {
 		t.Errorf("a launch that was used: %s", why)
 	}
+}
+
+// TestLaunchInAFrame: an EHR of another origin, which the configuration names, holds the app in a frame; all pages on the
+// way stand in it. One that it does not name shows nothing of ours.
+func TestLaunchInAFrame(t *testing.T) {
+	var launch string
+	ehr := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			w.WriteHeader(http.StatusNoContent) // the icon
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>App: EHR</title><h1>EHR</h1><iframe title="app" width="1100" height="800" src="%s"></iframe></html>`, html.EscapeString(launch))
+	}))
+	t.Cleanup(ehr.Close)
+	s := sandbox(t, "--frame-ancestors", ehr.URL)
+	a, b := s.app("sandbox-public").with("completeInTarget", true), chromium(t)
+	launch = a.launched("openid fhirUser launch patient/*.rs", map[string]any{"user": "practitioner", "patient": "patient-004"})
+	b.open(ehr.URL)
+	b.framed("button", practitioner)
+	b.framed("button", "Allow")
+	b.framed("heading", "Ready")
+
+	other := chromium(t)
+	s = sandbox(t)
+	launch = s.app("sandbox-public").with("completeInTarget", true).launched("openid launch patient/*.rs", map[string]any{"user": "practitioner", "patient": "patient-004"})
+	other.expect("frame-ancestors 'none'")
+	other.open(ehr.URL)
+	other.heard("frame-ancestors")
 }
 
 // TestEncounterPicker: an app that asks for an encounter gets one of the patient's that was chosen.

@@ -7,17 +7,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -125,6 +129,20 @@ func (b *tab) expect(part string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.expected = append(b.expected, part)
+}
+
+// heard waits until the browser has found fault with something.
+func (b *tab) heard(part string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		b.mu.Lock()
+		came := slices.ContainsFunc(b.faults, func(f string) bool { return strings.Contains(f, part) })
+		b.mu.Unlock()
+		if came {
+			return
+		}
+	}
+	b.t.Fatalf("the browser finds no fault with %s", part)
 }
 
 // judge ends the test of a page: faults that were not expected fail it, expected ones that did not come, too.
@@ -254,6 +272,41 @@ func (b *tab) write(label, words string) {
 	b.t.Helper()
 	b.text(fmt.Sprintf("%s.control.select()", element("label", label)))
 	call(b, input.InsertText, input.InsertTextParams{Text: words})
+}
+
+// framed waits for something in the first frame of the page, of any origin, by its role and the beginning of its name, and
+// clicks on it if it is a button.
+func (b *tab) framed(role, begins string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		var seen []string
+		for _, f := range call(b, page.GetFrameTree, cdp.Empty{}).FrameTree.ChildFrames {
+			nodes, _ := chromedp.Call(b.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{FrameID: f.Frame.ID})
+			for _, n := range nodes.Nodes {
+				if n.Role == nil || n.Name == nil || n.Ignored {
+					continue
+				}
+				name := strings.Trim(string(n.Name.Value), `"`)
+				seen = append(seen, name)
+				if strings.Trim(string(n.Role.Value), `"`) != role || !strings.HasPrefix(name, begins) {
+					continue
+				}
+				if role != "button" {
+					return
+				}
+				_, err := chromedp.Call(b.ctx, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: n.BackendDOMNodeID})
+				box, fault := chromedp.Call(b.ctx, dom.GetBoxModel, dom.GetBoxModelParams{BackendNodeID: n.BackendDOMNodeID})
+				if errors.Join(err, fault) == nil { // otherwise the page has gone meanwhile
+					q := box.Model.Content
+					b.do(chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2))
+					return
+				}
+			}
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("no %s %q in the frame, which shows %q", role, begins, seen)
+		}
+	}
 }
 
 // key presses keys of the keyboard: "\t", "\r", " ", or names of kb.

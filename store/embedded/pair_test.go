@@ -104,7 +104,9 @@ func TestPairs(t *testing.T) {
 // ofPatient is the access of one who sees a compartment.
 type ofPatient struct{ patient fhir.Reference }
 
-func (a ofPatient) Allowed(search.Interaction, string) search.Expr { return search.In{Compartment: a.patient} }
+func (a ofPatient) Allowed(search.Interaction, string) search.Expr {
+	return search.In{Compartment: a.patient}
+}
 
 // TestPairsOfACompartment: pairs are of the compartment that the caller sees.
 func TestPairsOfACompartment(t *testing.T) {

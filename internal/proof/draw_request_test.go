@@ -293,8 +293,8 @@ func (d drawing) write() Request {
 	if d.oneIn(6) {
 		r.Header["Prefer"] = "return=" + d.one("minimal", "OperationOutcome", "representation")
 	}
-	switch d.upTo(9) {
-	case 0:
+	switch d.upTo(11) {
+	case 0, 10, 11:
 		r.Method, r.Path, r.Body = http.MethodPost, "/"+typ, body("x")
 		if d.oneIn(2) {
 			r.Header["If-None-Exist"] = d.where(typ)

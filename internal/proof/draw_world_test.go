@@ -135,8 +135,8 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 		o["subject"] = d.ref("Patient", "Patient", "Patient", "Group")
 		d.may(o, "encounter", func() any { return d.ref("Encounter") })
 		d.may(o, "effectiveDateTime", func() any { return d.day() })
-		if d.oneIn(3) {
-			o["performer"] = list(d.ref("Practitioner", "Patient"))
+		if d.oneIn(2) {
+			o["performer"] = list(d.ref("Practitioner", "Patient", "Patient"))
 		}
 		if d.oneIn(3) {
 			o["focus"] = list(d.ref("Patient", "Encounter", "Observation"))
@@ -166,7 +166,7 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 		d.may(o, "category", func() any { return list(d.concept()) })
 		d.may(o, "encounter", func() any { return d.ref("Encounter") })
 		if d.oneIn(3) {
-			o["asserter"] = d.ref("Practitioner", "Patient")
+			o["asserter"] = d.ref("Patient", "Patient", "Practitioner")
 		}
 	case "Group":
 		o["type"], o["actual"] = "person", true

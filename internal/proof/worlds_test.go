@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -17,12 +18,14 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store"
 	"github.com/firewarden/firewarden/store/embedded"
+	"github.com/firewarden/firewarden/store/mongo"
+	"github.com/firewarden/firewarden/store/mongo/mongotest"
 	"github.com/firewarden/firewarden/store/storetest"
 )
 
-// engines are the stores that a server runs on.
+// engines are the stores that a server runs on; MongoDB where there is one for tests.
 func engines(t testing.TB) map[string]func() store.Store {
-	return map[string]func() store.Store{
+	out := map[string]func() store.Store{
 		"memory": func() store.Store { return storetest.NewMemory() },
 		"embedded": func() store.Store {
 			st, err := embedded.Open(embedded.Options{Memory: true, Mode: "sandbox", CacheSize: 1 << 20, Indexer: &index.Indexer{Base: storetest.Base}})
@@ -32,6 +35,19 @@ func engines(t testing.TB) map[string]func() store.Store {
 			return st
 		},
 	}
+	if uri := os.Getenv(mongotest.EnvURI); uri != "" {
+		name := "firewarden-test-" + rand.Text()
+		own := mongotest.Named(t, name)
+		out["mongo"] = func() store.Store {
+			mongotest.Wipe(t, uri, name)
+			st, err := mongo.Open(t.Context(), mongo.Options{URI: own, Mode: "sandbox", Indexer: &index.Indexer{Base: storetest.Base}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return st
+		}
+	}
+	return out
 }
 
 // rig is a server over stores of one kind.
@@ -214,13 +230,14 @@ const (
 func try(t *testing.T, draw func(*rig, drawing) *Case) {
 	for name, open := range engines(t) {
 		t.Run(name, func(t *testing.T) {
-			seed, long, checks := uint64(1), time.Duration(0), "40"
+			seed, long := uint64(1), time.Duration(0)
+			checks := map[string]string{"memory": "40", "embedded": "40", "mongo": "5"}[name]
 			if text := os.Getenv(envTime); text != "" {
 				d, err := time.ParseDuration(text)
 				if err != nil {
 					t.Fatalf("%s: %v", envTime, err)
 				}
-				checks, seed, long = "100", uint64(time.Now().UnixMicro()), d/time.Duration(len(engines(t)))
+				seed, long = uint64(time.Now().UnixMicro()), d/time.Duration(len(engines(t)))
 			}
 			if text := os.Getenv(envSeed); text != "" {
 				n, err := strconv.ParseUint(text, 10, 64)

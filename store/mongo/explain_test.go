@@ -18,6 +18,7 @@ import (
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store/mongo/mongotest"
 )
 
 // recorder keeps the commands on resources that a test is about.
@@ -109,7 +110,7 @@ func (s *Store) explained(t *testing.T, command bson.D) (x examined) {
 // loaded is a store with the world of the bench.
 func loaded(t *testing.T, r *recorder, patients int) (*Store, *interaction.Service, *bench.World) {
 	name := testDatabase(t)
-	wipe(t, name)
+	mongotest.Wipe(t, testURI(t), name)
 	o := testOptions(t, name)
 	o.monitor = &event.CommandMonitor{Started: r.started}
 	s, err := Open(t.Context(), o)

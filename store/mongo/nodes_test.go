@@ -12,6 +12,7 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store/mongo/mongotest"
 	"github.com/firewarden/firewarden/store/storetest"
 )
 
@@ -108,7 +109,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 // found nevertheless.
 func TestOwnParametersOnSeveralServers(t *testing.T) {
 	name := testDatabase(t)
-	wipe(t, name)
+	mongotest.Wipe(t, testURI(t), name)
 	a, b := openNode(t, name), openNode(t, name)
 	a.follow()
 	a.put(`{"resourceType":"Patient","id":"before","gender":"female"}`)

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -62,21 +61,6 @@ func testDatabase(t testing.TB) string {
 	return name
 }
 
-// wipe empties a database but for what a store makes when it opens.
-func wipe(t testing.TB, name string) {
-	ctx := context.Background()
-	client, err := mongo.Connect(options.Client().ApplyURI(testURI(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Disconnect(ctx)
-	for _, c := range []string{"resources", "history", "records", "shapes", "meta"} {
-		if _, err := client.Database(name).Collection(c).DeleteMany(ctx, bson.D{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func testOptions(t testing.TB, name string) Options {
 	return Options{URI: testURI(t), Database: name, Mode: "test", Indexer: &index.Indexer{Base: storetest.Base}}
 }
@@ -84,7 +68,7 @@ func testOptions(t testing.TB, name string) Options {
 // openTest is an empty store.
 func openTest(t testing.TB) *Store {
 	name := testDatabase(t)
-	wipe(t, name)
+	mongotest.Wipe(t, testURI(t), name)
 	s, err := Open(context.Background(), testOptions(t, name))
 	if err != nil {
 		t.Fatal(err)

@@ -74,6 +74,7 @@ func relabelled(before, params map[string]any, remove bool) map[string]any {
 // patched carries out a JSON Patch that replaces, adds or removes members of the resource itself; ok is false if that is
 // not all that it does.
 func patched(before map[string]any, patch string) (after map[string]any, ok bool) {
+	unchanged := encoded(before)
 	list, _ := decoded(`{"list":` + patch + `}`)["list"].([]any)
 	for _, x := range list {
 		o, _ := x.(map[string]any)
@@ -90,7 +91,7 @@ func patched(before map[string]any, patch string) (after map[string]any, ok bool
 			return nil, false
 		}
 	}
-	if narrative, _ := before["text"].(map[string]any); narrative["status"] == "generated" {
+	if narrative, _ := before["text"].(map[string]any); narrative["status"] == "generated" && encoded(before) != unchanged {
 		delete(before, "text") // it tells what was there before
 	}
 	return before, len(list) > 0

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
@@ -26,14 +27,32 @@ func URI(t testing.TB) string {
 	return uri
 }
 
+// Wipe empties a database but for what a store makes when it opens.
+func Wipe(t testing.TB, uri, database string) {
+	t.Helper()
+	ctx := context.Background()
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Disconnect(ctx)
+	for _, c := range []string{"resources", "history", "records", "shapes", "meta"} {
+		if _, err := client.Database(database).Collection(c).DeleteMany(ctx, bson.D{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Database is the URI of a new database, which is dropped when the test ends.
-func Database(t testing.TB) string {
+func Database(t testing.TB) string { return Named(t, "firewarden-test-"+rand.Text()) }
+
+// Named is Database with a name of the caller's.
+func Named(t testing.TB, name string) string {
 	t.Helper()
 	u, err := url.Parse(URI(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "firewarden-test-" + rand.Text()
 	u.Path = "/" + name
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -95,7 +95,7 @@ func (w Where) with(typ string, params *parameters.Set, granted uint64) (_ Where
 // unchanged refuses what asks by an own parameter that is another one than at a generation.
 func unchanged(e search.Expr, params *parameters.Set, since uint64) error {
 	for _, p := range search.Own(e) {
-		if params.Since(p) > since {
+		if params.Since(p.Num) > since {
 			return fmt.Errorf("the search parameter %s of %s is another one than when it was granted", p.Code, p.Base)
 		}
 	}

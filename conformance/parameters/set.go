@@ -87,14 +87,15 @@ func (s *Set) Building(typ, code string) bool {
 // Holds says whether p can be searched by: R4's can, an own one while it is live.
 func (s *Set) Holds(p *r4.SearchParameter) bool { return !IsOwn(p) || s != nil && s.live[p.Num] }
 
-// Since is the generation that began to index by an own parameter: what relies on the parameter as it was at an earlier
+// Since is the generation that began to index by the own parameter of that number: what relies on the parameter as it was at an earlier
 // one relies on another definition. 0 for R4's and for those that s does not have.
-func (s *Set) Since(p *r4.SearchParameter) uint64 {
-	if s != nil {
-		for i := range s.record.Own {
-			if o := &s.record.Own[i]; o.Num == p.Num {
-				return o.From
-			}
+func (s *Set) Since(num uint16) uint64 {
+	if s == nil || num < FirstNum || num > LastNum {
+		return 0
+	}
+	for i := range s.record.Own {
+		if o := &s.record.Own[i]; o.Num == num {
+			return o.From
 		}
 	}
 	return 0

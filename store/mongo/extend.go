@@ -133,46 +133,57 @@ func (s *Store) rewrite(ctx context.Context, x *indexing, typ string, docs []bso
 	return fault("write the index", err)
 }
 
-// whole sees to it that the index of a type is that of the own parameters in use, for a search by one of them: another
-// server may have written by earlier ones, for the second in which it does not know them. What is found of that is
-// indexed anew here, and the search is to be asked again, on a snapshot that has it.
-func (src *source) whole(ctx context.Context, typ string) error {
+// whole sees to it that the index of a type is whole for own parameters that a search asks by, all of which were there
+// since a generation; 0: it asks by none. Another server may have written by earlier ones, for the second in which it does
+// not know them, or by later ones. What is found of earlier ones is indexed anew here, and the search is to be asked again,
+// on a snapshot that has it.
+func (src *source) whole(ctx context.Context, typ string, since uint64) error {
+	if since == 0 {
+		return nil
+	}
 	x := src.indexing
-	now := int64(x.params.Generation(typ))
 	other := bson.D{{Key: fieldType, Value: typ}, {Key: "$or", Value: bson.A{
-		field(fieldGeneration, field("$lt", now)), field(fieldGeneration, field("$gt", now))}}}
+		field(fieldGeneration, field("$lt", int64(since))), field(fieldGeneration, field("$gt", int64(x.params.Generation(typ))))}}}
 	doc, err := src.s.resources.FindOne(src.with(ctx), other, options.FindOne().SetHint(byGeneration).SetProjection(field(fieldGeneration, 1))).Raw()
 	if ok, err := found(err); !ok {
 		return err
 	}
-	if doc.Lookup(fieldGeneration).AsInt64() < now {
+	if doc.Lookup(fieldGeneration).AsInt64() < int64(since) {
 		_, err = src.s.extend(context.WithoutCancel(ctx), x, typ)
 	}
 	return &fhir.Error{Kind: fhir.KindTransient, Diagnostics: "the index follows a change of search parameters; try again", Err: err}
 }
 
-// own says whether a node asks for an own parameter.
-func own(n plan.Node) bool {
-	ours := func(num uint16) bool { return num >= parameters.FirstNum && num <= parameters.LastNum }
+// since is the generation since which there are all own parameters that a node asks by, 0 if it asks by none.
+func (x *indexing) since(n plan.Node) uint64 {
 	switch n := n.(type) {
 	case plan.Term:
-		return ours(n.Num)
+		return x.params.Since(n.Num)
 	case plan.Terms:
-		return len(n) > 0 && ours(n[0].Num)
+		if len(n) > 0 {
+			return x.params.Since(n[0].Num)
+		}
 	case plan.Prefix:
-		return ours(n.Num)
+		return x.params.Since(n.Num)
 	case plan.Range:
-		return ours(n.Num)
+		return x.params.Since(n.Num)
 	case plan.And:
-		return slices.ContainsFunc(n, own)
+		return x.sinceAll(n)
 	case plan.Or:
-		return slices.ContainsFunc(n, own)
+		return x.sinceAll(n)
 	case plan.Not:
-		return own(n.X)
+		return x.since(n.X)
 	case plan.Verify:
-		return own(n.X)
+		return x.since(n.X)
 	}
-	return false
+	return 0
+}
+
+func (x *indexing) sinceAll(list []plan.Node) (since uint64) {
+	for _, n := range list {
+		since = max(since, x.since(n))
+	}
+	return since
 }
 
 // reindex indexes the live documents of a type anew.

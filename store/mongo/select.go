@@ -8,7 +8,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
@@ -36,10 +35,8 @@ func (src *source) query(ctx context.Context, b plan.Bound) (*query, error) {
 		return nil, nil
 	}
 	q := &query{src: src, ctx: ctx, sch: sch, node: b.Node()}
-	if own(q.node) {
-		if err := src.whole(ctx, b.Type()); err != nil {
-			return nil, err
-		}
+	if err := src.whole(ctx, b.Type(), src.indexing.since(q.node)); err != nil {
+		return nil, err
 	}
 	list, covered, err := q.paths(q.node)
 	if err != nil {
@@ -232,8 +229,8 @@ func (q *query) page(page *plan.Page, w plan.Window) error {
 	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return k.Of != nil }) {
 		return q.sorted(page, w)
 	}
-	if slices.ContainsFunc(w.Sort, func(k plan.SortKey) bool { return parameters.IsOwn(k.P) }) {
-		if err := q.src.whole(q.ctx, q.sch.typ); err != nil {
+	for _, k := range w.Sort {
+		if err := q.src.whole(q.ctx, q.sch.typ, q.src.indexing.params.Since(k.P.Num)); err != nil {
 			return err
 		}
 	}
@@ -368,10 +365,8 @@ func (src *source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParame
 		if err != nil || q == nil {
 			return err
 		}
-		if parameters.IsOwn(p) {
-			if err := src.whole(ctx, b.Type()); err != nil {
-				return err
-			}
+		if err := src.whole(ctx, b.Type(), src.indexing.params.Since(p.Num)); err != nil {
+			return err
 		}
 		seen := map[fhir.Reference]bool{}
 		take := func(text string) bool {

@@ -128,9 +128,9 @@ func (m *Memory) Extend(_ context.Context, progress func(done, of int)) error {
 	defer m.mu.Unlock()
 	for at, v := range m.now {
 		if v.res != nil {
-			next := *v
+			next := *v // those that have a snapshot keep theirs
 			next.entries = m.Indexer.Entries(v.res)
-			m.now[at] = &next
+			m.now[at], m.log[v.seq] = &next, &next
 		}
 	}
 	if progress != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
@@ -23,6 +24,7 @@ type pair struct {
 	inside bool // some resource has contained ones
 	crowd  bool // too many for the laws that ask Match again
 	found  int  // questions that found something
+	owned  int  // those of them that depend on own parameters
 
 	definitions *terminology.Cache // of all worlds
 }
@@ -46,7 +48,18 @@ func (p *pair) close() {
 func (p *pair) fill(ops []op) string {
 	number := map[instance]uint64{}
 	var writes []store.Write
+	all := ownParameters()
 	for i, o := range ops {
+		if o.Define != 0 {
+			record := all.record
+			if o.Define != defineAll {
+				record = all.earlier
+			}
+			if err := p.define(record, o.Define == buildEarlier); err != nil {
+				return fmt.Sprintf("%s: %v", o, err)
+			}
+			continue
+		}
 		at := instance{o.Type, o.ID}
 		body := ""
 		if o.Body != nil {
@@ -69,6 +82,9 @@ func (p *pair) fill(ops []op) string {
 			}
 		}
 		writes = nil
+	}
+	if err := p.define(all.record, true); err != nil {
+		return fmt.Sprintf("build the search parameters: %v", err)
 	}
 	return ""
 }
@@ -112,6 +128,11 @@ func (p *pair) ask(q question) (why, explained string) {
 	want := p.memory.Search(g)
 	if want.Total > 0 {
 		p.found++
+		if slices.ContainsFunc(branches(g), func(b search.Guarded) bool {
+			return len(search.Own(b.Where())) > 0 || slices.ContainsFunc(b.Sort(), func(s search.Sort) bool { return parameters.IsOwn(s.P) })
+		}) {
+			p.owned++
+		}
 	}
 	if !p.crowd {
 		if why := cmp.Or(p.simplified(g), p.alone(parsed, q.Access, want)); why != "" {

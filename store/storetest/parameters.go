@@ -21,7 +21,7 @@ import (
 // finds, whenever a resource was written. check says what is wrong with the store's index; nil: nothing is checked.
 func RunParameters(t *testing.T, open func(*testing.T) store.Store, check func(store.Store) []string) {
 	for name, test := range map[string]func(*owning){
-		"types": (*owning).types, "changes": (*owning).changes, "broken off": (*owning).brokenOff, "writers": (*owning).writers,
+		"types": (*owning).types, "changes": (*owning).changes, "snapshots": (*owning).snapshots, "broken off": (*owning).brokenOff, "writers": (*owning).writers,
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &owning{T: t, engine: open(t), memory: NewMemory(), versions: map[instance]uint64{}}
@@ -49,7 +49,7 @@ type owning struct {
 }
 
 // definitions are own parameters of all types.
-func definitions(t *testing.T) []parameters.Definition {
+func definitions() []parameters.Definition {
 	var out []parameters.Definition
 	for _, text := range []string{
 		`"code":"eye","type":"token","base":["Patient"],"expression":"Patient.extension.where(url = 'http://x/eye').value"`,
@@ -63,23 +63,9 @@ func definitions(t *testing.T) []parameters.Definition {
 			{"definition":"http://hl7.org/fhir/SearchParameter/individual-gender","expression":"gender"},
 			{"definition":"http://hl7.org/fhir/SearchParameter/Patient-name","expression":"name"}]`,
 	} {
-		out = append(out, definition(t, text))
+		out = append(out, defined(text))
 	}
 	return out
-}
-
-func definition(t *testing.T, text string) parameters.Definition {
-	t.Helper()
-	res, err := fhir.Parse([]byte(`{"resourceType":"SearchParameter","status":"active",`+text+`}`), fhir.DefaultLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.ID = res.Root.Str("code")
-	d, err := parameters.Read(res)
-	if err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	return d
 }
 
 // owner is a Patient whose extensions follow from n.
@@ -163,38 +149,61 @@ func (o *owning) extend() {
 	o.keep()
 }
 
+// asking is a question by the own parameters of a moment, ready to be asked of snapshots.
+type asking struct {
+	text    string
+	query   search.Query
+	guarded search.Guarded
+	lowered plan.Plan
+}
+
+func (o *owning) ask(text string) asking {
+	o.Helper()
+	var pairs []search.Pair
+	for part := range strings.SplitSeq(text, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		pairs = append(pairs, search.Pair{Name: name, Value: value})
+	}
+	q, err := search.Parse("Patient", pairs, search.Options{Base: Base, Params: o.record.Set()})
+	if err != nil {
+		o.Fatalf("%s: %v", text, err)
+	}
+	a := asking{text: text, query: q, guarded: search.Guard(q, search.Unrestricted)}
+	if a.lowered, err = plan.Lower(a.guarded, o.memory.Indexer); err != nil {
+		o.Fatalf("%s: %v", text, err)
+	}
+	return a
+}
+
+// on says how many Match finds; the snapshot has to find the same.
+func (a asking) on(o *owning, snap store.Snapshot) int {
+	o.Helper()
+	want := o.memory.Search(a.guarded)
+	p := &pair{t: o.T, ctx: o.Context(), memory: o.memory}
+	if why := p.compare(snap, a.lowered, want, 7, func(page []plan.Row) []string {
+		return o.memory.Included(a.query, access{}, page)
+	}); why != "" {
+		o.Errorf("%s: %s", a.text, why)
+	}
+	return want.Total
+}
+
+func (o *owning) snapshot() store.Snapshot {
+	o.Helper()
+	snap, err := o.engine.Snapshot(o.Context())
+	if err != nil {
+		o.Fatal(err)
+	}
+	return snap
+}
+
 // compare asks all questions of Match and of the engine.
 func (o *owning) compare(questions ...string) {
 	o.Helper()
-	params, found := o.record.Set(), 0
+	found := 0
 	for _, text := range questions {
-		var pairs []search.Pair
-		for part := range strings.SplitSeq(text, "&") {
-			name, value, _ := strings.Cut(part, "=")
-			pairs = append(pairs, search.Pair{Name: name, Value: value})
-		}
-		q, err := search.Parse("Patient", pairs, search.Options{Base: Base, Params: params})
-		if err != nil {
-			o.Errorf("%s: %v", text, err)
-			continue
-		}
-		g := search.Guard(q, search.Unrestricted)
-		lowered, err := plan.Lower(g, o.memory.Indexer)
-		if err != nil {
-			o.Fatalf("%s: %v", text, err)
-		}
-		want := o.memory.Search(g)
-		snap, err := o.engine.Snapshot(o.Context())
-		if err != nil {
-			o.Fatal(err)
-		}
-		p := &pair{t: o.T, ctx: o.Context(), memory: o.memory}
-		if why := p.compare(snap, lowered, want, 7, func(page []plan.Row) []string {
-			return o.memory.Included(q, access{}, page)
-		}); why != "" {
-			o.Errorf("%s: %s", text, why)
-		}
-		found += want.Total
+		snap := o.snapshot()
+		found += o.ask(text).on(o, snap)
 		snap.Close()
 	}
 	if found == 0 {
@@ -205,8 +214,8 @@ func (o *owning) compare(questions ...string) {
 // types: resources that were there before, and that came after.
 func (o *owning) types() {
 	o.fill(0, 40)
-	o.define(definitions(o.T)...)
-	for _, d := range definitions(o.T) {
+	o.define(definitions()...)
+	for _, d := range definitions() {
 		if o.record.Set().Lookup("Patient", d.Code) != nil || !o.record.Set().Building("Patient", d.Code) {
 			o.Errorf("%s can be used before it is built", d.Code)
 		}
@@ -225,12 +234,12 @@ func (o *owning) types() {
 
 // changes: a definition that changes is another parameter; what is removed leaves nothing behind.
 func (o *owning) changes() {
-	all := definitions(o.T)
+	all := definitions()
 	o.define(all[:2]...)
 	o.fill(0, 30)
 	o.extend()
 	eye := o.record.Set().Lookup("Patient", "eye")
-	changed := definition(o.T, `"code":"eye","type":"token","base":["Patient"],"expression":"Patient.extension.where(url = 'http://x/other').value"`)
+	changed := defined(`"code":"eye","type":"token","base":["Patient"],"expression":"Patient.extension.where(url = 'http://x/other').value"`)
 	o.define(changed, all[2])
 	if set := o.record.Set(); set.Holds(eye) || set.Lookup("Patient", "motto") != nil || set.Building("Patient", "motto") || !set.Building("Patient", "eye") {
 		o.Error("what was removed or changed can still be used")
@@ -255,10 +264,58 @@ func (o *owning) changes() {
 	o.compare(questions...)
 }
 
+// snapshots: one from before a change answers by the parameters from before, one from behind it refuses them, whether or
+// not the index has followed; so do conditions.
+func (o *owning) snapshots() {
+	all := definitions()
+	o.define(all...)
+	o.fill(0, 30)
+	o.extend()
+	var gone, stay []asking
+	for _, text := range []string{"eye=e1", "eye:not=e1", "eye:missing=true", "_sort=-eye", "friend.eye=e1", "_has:Patient:friend:eye=e2", "friend=p2", "friend:Patient.rank=gt2", "_has:Patient:friend:rank=3"} {
+		gone = append(gone, o.ask(text))
+	}
+	for _, text := range []string{"motto=motto", "rank=3", "birthdate=1903", "_sort=rank"} {
+		stay = append(stay, o.ask(text))
+	}
+	before := o.snapshot()
+	defer before.Close()
+	check := func() {
+		o.Helper()
+		now := o.snapshot()
+		defer now.Close()
+		for _, a := range stay {
+			a.on(o, before)
+			a.on(o, now)
+		}
+		for _, a := range gone {
+			if a.on(o, before); a.text == "friend.eye=e1" && a.on(o, before) == 0 {
+				o.Error("nothing is found")
+			}
+			if _, err := plan.Run(o.Context(), now, a.lowered, plan.Window{Limit: 5}); fhir.KindOf(err) != fhir.KindUnknownParam {
+				o.Errorf("%s, of which a parameter has changed: %v", a.text, err)
+			}
+			for _, ids := range [][]string{nil, {"p1"}, {"p1", "p2"}} {
+				if ok, err := plan.NewCondition(a.lowered, ids).Holds(o.Context(), now); ok || err != nil {
+					o.Errorf("the condition %s holds: %v, %v", a.text, ok, err)
+				}
+			}
+		}
+	}
+	for _, a := range slices.Concat(gone, stay) {
+		a.on(o, before)
+	}
+	changed := slices.DeleteFunc(definitions(), func(d parameters.Definition) bool { return d.Code == "eye" || d.Code == "friend" })
+	o.define(append(changed, defined(`"code":"eye","type":"token","base":["Patient"],"expression":"Patient.gender"`))...)
+	check()
+	o.extend()
+	check()
+}
+
 // brokenOff: an extension that ends early, and a store that is opened again, go on.
 func (o *owning) brokenOff() {
 	o.fill(0, 500)
-	o.define(definitions(o.T)...)
+	o.define(definitions()...)
 	ctx, cancel := context.WithCancel(o.Context())
 	steps := 0
 	err := o.engine.(store.Extender).Extend(ctx, func(done, of int) {
@@ -315,7 +372,7 @@ func (o *owning) writers() {
 			}
 		})
 	}
-	all := definitions(o.T)
+	all := definitions()
 	for _, d := range [][]parameters.Definition{all[:1], all[:4], all[2:], all} {
 		o.define(d...)
 		o.extend()

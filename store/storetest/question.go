@@ -48,7 +48,7 @@ func sortedTypes() []string {
 // asked are the parameters that questions ask for, by type; those of every type are in everyType.
 var asked = map[string][]string{
 	"Patient": {"name", "family", "given", "birthdate", "gender", "identifier", "active", "general-practitioner", "address-city",
-		"address", "telecom", "phone", "deceased", "death-date", "link", "language", "phonetic"},
+		"address", "telecom", "phone", "deceased", "death-date", "link", "language", "phonetic", "x-town", "x-source", "x-doctor"},
 	"Practitioner": {"name", "family", "given", "identifier", "active"},
 	"Encounter": {"status", "class", "type", "subject", "patient", "date", "length", "participant", "practitioner", "part-of", "location",
 		"location-period"},
@@ -56,13 +56,13 @@ var asked = map[string][]string{
 		"value-concept", "value-date", "value-string", "component-code", "component-value-quantity", "component-value-concept", "combo-code",
 		"combo-value-quantity", "combo-value-concept", "has-member", "focus", "code-value-quantity", "code-value-concept",
 		"code-value-string", "code-value-date", "component-code-value-quantity", "component-code-value-concept", "combo-code-value-quantity",
-		"combo-code-value-concept"},
+		"combo-code-value-concept", "x-part", "x-source", "x-witness", "x-amount", "x-pair"},
 	"Condition": {"code", "category", "subject", "patient", "clinical-status", "encounter", "recorded-date", "asserter",
-		"onset-date", "onset-age", "onset-info", "abatement-date", "abatement-age"},
+		"onset-date", "onset-age", "onset-info", "abatement-date", "abatement-age", "x-over"},
 	"MedicationRequest": {"status", "intent", "subject", "patient", "code", "encounter", "authoredon", "requester", "identifier", "date"},
 	"Group":             {"type", "actual", "code", "identifier", "member", "characteristic", "value", "exclude", "characteristic-value"},
 	"Provenance":        {"target", "patient", "recorded", "when", "agent", "agent-type"},
-	"RiskAssessment":    {"subject", "patient", "date", "condition", "probability", "risk"},
+	"RiskAssessment":    {"subject", "patient", "date", "condition", "probability", "risk", "x-chance"},
 	"ValueSet":          {"url", "version", "status", "reference"},
 	"CodeSystem":        {"url", "status", "code", "content-mode"},
 	"DocumentReference": {"subject", "patient", "type", "status"},
@@ -174,7 +174,7 @@ func (m maker) several(q question) question {
 	first := q.Types[0]
 	common := slices.DeleteFunc(append(slices.Clone(asked[first]), everyType...), func(code string) bool {
 		return slices.ContainsFunc(q.Types, func(typ string) bool {
-			p := r4.Lookup(typ, code)
+			p := worldParams().Lookup(typ, code)
 			return p == nil || p.Type != param(first, code).Type || !ordered(p)
 		})
 	})
@@ -273,7 +273,7 @@ func (m maker) among(pass func(*version) bool) *version {
 
 // param draws a parameter of a type and the values that it takes in a resource, usually one that has some.
 func (m maker) param(typ string, about *version) (*r4.SearchParameter, []index.Value) {
-	codes := slices.DeleteFunc(append(slices.Clone(asked[typ]), everyType...), func(code string) bool { return r4.Lookup(typ, code) == nil })
+	codes := slices.DeleteFunc(append(slices.Clone(asked[typ]), everyType...), func(code string) bool { return worldParams().Lookup(typ, code) == nil })
 	if about != nil && !m.oneIn(6) {
 		for range 20 {
 			p := param(typ, pick(m, codes))

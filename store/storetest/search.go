@@ -126,7 +126,7 @@ func (s *memorySnapshot) references(inc search.Include, v *version) (out []index
 	if inc.Source != "" && inc.Source != v.Type {
 		return nil
 	}
-	for _, p := range r4.Params(v.Type) {
+	for _, p := range worldParams().Params(v.Type) {
 		if p.Type == r4.Reference && (inc.P == nil || inc.P == p) {
 			out = append(out, s.index.Values(p, v.res)...)
 		}

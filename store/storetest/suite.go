@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
@@ -285,13 +284,4 @@ func (s *suite) conflict(what string, err error) {
 	if !errors.Is(err, store.ErrConflict) {
 		s.Errorf("%s: got %v, want ErrConflict", what, err)
 	}
-}
-
-// param is a search parameter of the definitions.
-func param(typ, code string) *r4.SearchParameter {
-	p := r4.Lookup(typ, code)
-	if p == nil {
-		panic("no search parameter " + code + " of " + typ)
-	}
-	return p
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 )
 
 // maker draws worlds and questions. Everything it draws comes from small pools, so that things meet.
@@ -22,9 +23,27 @@ type op struct {
 	Type, ID string
 	Body     object
 	Joined   bool // in one commit with the op before
+	Define   definedOp
 }
 
+// definedOp is an op that writes no resource: it changes the own search parameters.
+type definedOp uint8
+
+const (
+	defineEarlier definedOp = iota + 1 // to those of earlier; nothing is indexed anew
+	buildEarlier                       // to those of earlier, and all is indexed by them
+	defineAll                          // to those that questions ask by, which the end of a world builds
+)
+
 func (o op) String() string {
+	switch o.Define {
+	case defineEarlier:
+		return "DEFINE the earlier search parameters"
+	case buildEarlier:
+		return "DEFINE and build the earlier search parameters"
+	case defineAll:
+		return "DEFINE all search parameters"
+	}
 	if o.Body == nil {
 		return fmt.Sprintf("DELETE %s/%s", o.Type, o.ID)
 	}
@@ -90,6 +109,16 @@ func (m maker) world() []op {
 		}
 		joined[at] = true
 		ops = append(ops, o)
+	}
+	return m.defining(ops)
+}
+
+// defining puts between the writes of a world, or before or behind them, that its own search parameters change.
+func (m maker) defining(ops []op) []op {
+	at := m.IntN(len(ops) + 1)
+	ops = slices.Insert(ops, at, op{Define: defineAll})
+	if m.oneIn(3) {
+		ops = slices.Insert(ops, m.IntN(at+1), op{Define: pick(m, []definedOp{defineEarlier, buildEarlier})})
 	}
 	return ops
 }

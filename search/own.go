@@ -27,6 +27,8 @@ func Own(e Expr) (list []*r4.SearchParameter) {
 			}
 		case Not:
 			walk(e.X)
+		case Contains:
+			walk(e.X)
 		case Param:
 			add(e.P)
 		case Missing:

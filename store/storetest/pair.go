@@ -118,6 +118,11 @@ func (p *pair) ask(q question) (why, explained string) {
 		return why, ""
 	}
 	parsed.Where = resolved
+	for i, b := range parsed.Branches {
+		if parsed.Branches[i].Where, done, why = p.resolve(b.Where, q.Access); done || why != "" {
+			return why, ""
+		}
+	}
 	g := search.Guard(parsed, q.Access)
 	lowered, err := plan.Lower(g, p.memory.Indexer)
 	if err != nil {

@@ -89,15 +89,16 @@ func TestExamples(t *testing.T) {
 	n := 0
 	official := examples(t, func(name string, res *fhir.Resource) {
 		n++
-		e := x.Entries(res)
-		checkEntries(t, x, name, res, e)
-		for _, p := range r4.Params(res.Type) {
-			values := x.Values(p, res)
-			if len(values) > 0 {
+		values := valuesOf(x, res)
+		for p, list := range values {
+			if len(list) > 0 {
 				seen[paramName(res.Type, p)] = true
 			}
-			checkSortKey(t, x, name, p, res, values)
+			if !IsText(p) { // nothing sorts by texts
+				checkSortKey(t, x, name, p, res, list)
+			}
 		}
+		checkEntries(t, x, name, res, x.Entries(res), values)
 	})
 	var never []string
 	total := 0
@@ -137,20 +138,35 @@ func paramName(typ string, p *r4.SearchParameter) string {
 	return typ + "." + p.Code
 }
 
+// valuesOf are the values of all parameters.
+func valuesOf(x *Indexer, res *fhir.Resource) map[*r4.SearchParameter][]Value {
+	values := map[*r4.SearchParameter][]Value{}
+	for _, p := range r4.Params(res.Type) {
+		values[p] = x.Values(p, res)
+	}
+	return values
+}
+
 // checkEntries holds the entries against the values, parameter by parameter.
-func checkEntries(t *testing.T, x *Indexer, name string, res *fhir.Resource, e Entries) {
+func checkEntries(t *testing.T, x *Indexer, name string, res *fhir.Resource, e Entries, values map[*r4.SearchParameter][]Value) {
 	t.Helper()
 	if !slices.IsSortedFunc(e.Terms, compareTerms) || !slices.IsSortedFunc(e.Ranges, compareRanges) {
 		t.Errorf("%s: entries are not sorted", name)
 	}
 	var want builder
+	have := map[Term]bool{}
 	order := int64(fhir.MinTime)
 	for _, p := range r4.Params(res.Type) {
-		for _, v := range x.Values(p, res) {
+		for _, v := range values[p] {
 			if v.Type != p.Type {
 				t.Errorf("%s: %s has a value of type %d", name, p.Code, v.Type)
 			}
-			want.out.Terms = append(want.out.Terms, TermsOf(p, &v)...)
+			for _, term := range TermsOf(p, &v) { // words repeat a lot
+				if !have[term] {
+					have[term] = true
+					want.out.Terms = append(want.out.Terms, term)
+				}
+			}
 			want.out.Ranges = append(want.out.Ranges, RangesOf(p, &v)...)
 			if p.Code == r4.MainDate(res.Type) {
 				order = max(order, v.Time.Low)
@@ -159,7 +175,7 @@ func checkEntries(t *testing.T, x *Indexer, name string, res *fhir.Resource, e E
 	}
 	var patients []string
 	for _, c := range compartments.Of(res.Type, res.ID, func(code string) (refs []fhir.Reference) {
-		for _, v := range x.Values(r4.Lookup(res.Type, code), res) {
+		for _, v := range values[r4.Lookup(res.Type, code)] {
 			refs = append(refs, v.Ref)
 		}
 		return refs

@@ -19,7 +19,7 @@ func FuzzEntries(f *testing.F) {
 		if err != nil {
 			return
 		}
-		checkEntries(t, x, string(body), res, x.Entries(res))
+		checkEntries(t, x, string(body), res, x.Entries(res), valuesOf(x, res))
 		for _, p := range r4.Params(res.Type) {
 			checkSortKey(t, x, string(body), p, res, x.Values(p, res))
 		}

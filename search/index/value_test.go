@@ -193,7 +193,7 @@ func TestValues(t *testing.T) {
 		if got := texts(x.Values(p, res)); got != c.want {
 			t.Errorf("%s of %s: %s\n got %q\nwant %q", c.param, c.typ, c.body, got, c.want)
 		}
-		checkEntries(t, x, c.body, res, x.Entries(res))
+		checkEntries(t, x, c.body, res, x.Entries(res), valuesOf(x, res))
 	}
 	if v := x.Values(r4.Lookup("Observation", "code"), parse(t, `{"resourceType":"Patient","id":"1"}`)); v != nil {
 		t.Errorf("a parameter of another type: %v", v)

@@ -105,7 +105,7 @@ func selected(t testing.TB, s *Store, typ string, n plan.Node) (ids []string) {
 		t.Fatal(err)
 	}
 	defer snap.Close()
-	page, err := snap.Select(context.Background(), plan.ForTest(t).Bound(typ, n), plan.Window{Limit: 1000})
+	page, err := snap.Select(context.Background(), plan.ForTest(t).Bound(typ, n), plan.Window{Limit: 1000, Bare: true})
 	if err != nil {
 		t.Fatal(err)
 	}

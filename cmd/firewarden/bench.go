@@ -1,20 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
-	mathrand "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/firewarden/firewarden/internal/bench"
@@ -26,6 +23,7 @@ import (
 type benchmark struct {
 	m      *Main
 	run    bench.Run
+	sized  bench.Sized
 	folder string         // of the store; "" if it is in a database
 	bare   *bare.Database // nil: it is in a folder
 	store  string         // what --store of the server says
@@ -33,7 +31,7 @@ type benchmark struct {
 }
 
 func newBench(f *flag.FlagSet) runner {
-	patients := f.Int("patients", 200, "`number` of patients, about 150 resources each")
+	patients := f.String("patients", "200", "`numbers` of patients, about 170 resources each, with commas between: one size after the other")
 	window := f.Duration("window", 3*time.Second, "`time` of each measurement")
 	only := f.String("only", "", "`ids` of shapes and workloads, with commas between, as in Q5,Q10,W2*")
 	clients := f.Int("clients", 4, "`number` of connections of the searches and of the import")
@@ -42,81 +40,89 @@ func newBench(f *flag.FlagSet) runner {
 	key := f.String("admin-key", os.Getenv("FIREWARDEN_ADMIN_KEY"), "the administrator's `key` of the server of --url, to measure tokens")
 	keep := f.Bool("keep", false, "keep the temporary store")
 	mongodb := f.String("mongodb", "", "`URI` of a replica set: the store is a new database there, beside whose figures stand those of the driver alone")
+	report := f.String("report", "", "`file` (Markdown) whose tables of the bench are replaced by those of this run")
 	return func(ctx context.Context, m *Main, _ *input, _ []string) error {
-		if *patients < 1 || *clients < 1 || *window <= 0 {
-			return usageError("--patients, --clients and --window are above 0")
+		sizes, err := sizesOf(*patients)
+		if err != nil {
+			return err
 		}
-		b := &benchmark{m: m, folder: *folder}
-		m.machine()
-		b.run = bench.Run{World: bench.NewWorld(*patients), Window: *window, Clients: *clients, Only: *only, Out: m.Stdout}
-		if *server != "" {
-			u, err := url.Parse(*server)
-			if err != nil || u.Scheme != "http" || u.Host == "" {
-				return usagef("%q is no http URL, as in http://127.0.0.1:8080", *server)
+		if *clients < 1 || *window <= 0 {
+			return usageError("--clients and --window are above 0")
+		}
+		if len(sizes) > 1 && (*server != "" || *folder != "") {
+			return usageError("--url and --store are for one number of patients")
+		}
+		machine := machine()
+		fmt.Fprintln(m.Stdout, machine)
+		var measured []bench.Sized
+		for _, n := range sizes {
+			b := &benchmark{m: m, folder: *folder}
+			b.run = bench.Run{World: bench.NewWorld(n), Window: *window, Clients: *clients, Only: *only, Out: m.Stdout}
+			b.sized = bench.Sized{Patients: n, Resources: b.run.World.Resources()}
+			switch {
+			case *server != "":
+				err = b.other(ctx, *server, *key)
+			case *mongodb != "":
+				err = b.inDatabase(ctx, *mongodb, *keep)
+			default:
+				err = b.inFolder(ctx, *keep)
 			}
-			b.run.Addr, b.run.Key = u.Host, *key
-			if err := b.load(ctx); err != nil {
-				return err
-			}
-			return b.measure(ctx)
-		}
-		if *mongodb != "" {
-			return b.inDatabase(ctx, *mongodb, *keep)
-		}
-		if b.folder == "" {
-			dir, err := os.MkdirTemp("", "firewarden-bench-")
 			if err != nil {
 				return err
 			}
-			b.folder = dir
-			if *keep {
-				defer fmt.Fprintf(m.Stdout, "store: %s\n", dir)
-			} else {
-				defer os.RemoveAll(dir)
-			}
-		} else if isStore(b.folder) {
-			return fmt.Errorf("%s holds a store already: name an empty folder with --store", b.folder)
+			measured = append(measured, b.sized)
 		}
-		b.store = b.folder
-		return errors.Join(b.own(ctx), b.child.kill())
+		if *report == "" {
+			return nil
+		}
+		command := fmt.Sprintf("firewarden bench --patients %s --window %s", *patients, *window)
+		return bench.WriteReport(*report, fmt.Sprintf("`%s`: %s\n\n%s", command, machine, bench.Report(measured)))
 	}
 }
 
-// inDatabase measures a server of our own on a new database.
-func (b *benchmark) inDatabase(ctx context.Context, uri string, keep bool) (err error) {
-	name := fmt.Sprintf("firewarden-bench-%d", os.Getpid())
-	if b.store, err = bare.Named(uri, name); err != nil {
-		return err
+func sizesOf(list string) (out []int, err error) {
+	for _, text := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < 1 {
+			return nil, usagef("--patients %s: numbers above 0 with commas between, as in 200,2000", list)
+		}
+		out = append(out, n)
 	}
-	if b.bare, err = bare.Open(ctx, b.store); err != nil {
-		return err
-	}
-	last := context.WithoutCancel(ctx)
-	defer b.bare.Close(last)
-	if keep {
-		b.tell("database", "%s", name)
-	} else {
-		defer func() { err = errors.Join(err, b.bare.Drop(last)) }()
-	}
-	return errors.Join(b.own(ctx), b.child.kill())
+	return out, nil
 }
 
-// floor times the driver alone at what the shapes Q1 and Q4 read.
-func (b *benchmark) floor(ctx context.Context) {
-	if b.bare == nil {
-		return
+// other measures a server that runs already.
+func (b *benchmark) other(ctx context.Context, server, key string) error {
+	u, err := url.Parse(server)
+	if err != nil || u.Scheme != "http" || u.Host == "" {
+		return usagef("%q is no http URL, as in http://127.0.0.1:8080", server)
 	}
-	patient := func(rng *mathrand.Rand) string {
-		return "Patient/" + bench.PatientID(rng.IntN(len(b.run.World.Patients)))
+	b.run.Addr, b.run.Key = u.Host, key
+	if err := b.load(ctx); err != nil {
+		return err
 	}
-	b.run.Floor(ctx, "Q1", "the driver alone: read by id", func(rng *mathrand.Rand) error {
-		_, err := b.bare.Read(ctx, patient(rng))
-		return err
-	})
-	b.run.Floor(ctx, "Q4", "the driver alone: patient, one page", func(rng *mathrand.Rand) error {
-		_, _, err := b.bare.Chart(ctx, "Observation", patient(rng), bench.PageSize)
-		return err
-	})
+	return b.measure(ctx)
+}
+
+// inFolder measures a server of our own on a new store.
+func (b *benchmark) inFolder(ctx context.Context, keep bool) error {
+	if b.folder == "" {
+		dir, err := os.MkdirTemp("", "firewarden-bench-")
+		if err != nil {
+			return err
+		}
+		b.folder = dir
+		if keep {
+			defer fmt.Fprintf(b.m.Stdout, "store: %s\n", dir)
+		} else {
+			defer os.RemoveAll(dir)
+		}
+	} else if isStore(b.folder) {
+		return fmt.Errorf("%s holds a store already: name an empty folder with --store", b.folder)
+	}
+	b.store = b.folder
+	err := b.own(ctx)
+	return errors.Join(err, b.child.kill())
 }
 
 // disk says what the store takes.
@@ -148,14 +154,15 @@ func (b *benchmark) own(ctx context.Context) error {
 	if err := b.disk(ctx, "disk after import and stop"); err != nil {
 		return err
 	}
-	if err := b.restart(ctx, "start to first read"); err != nil {
+	var err error
+	if b.sized.Start, err = b.restart(ctx, "start to first read"); err != nil {
 		return err
 	}
 	measured := b.measure(ctx)
 	if err := b.child.kill(); err != nil {
 		return errors.Join(measured, err)
 	}
-	if err := b.restart(ctx, "start to first read after kill -9"); err != nil {
+	if b.sized.Restart, err = b.restart(ctx, "start to first read after kill -9"); err != nil {
 		return errors.Join(measured, err)
 	}
 	if err := b.child.stop(); err != nil {
@@ -173,6 +180,7 @@ func (b *benchmark) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.sized.Import = f
 	b.tell("import", "%s patients, %s resources in %.1f s: %s resources a second, %.0f µs of CPU each", grouped(len(b.run.World.Patients)), grouped(f.Units),
 		f.Elapsed.Seconds(), grouped(int(float64(f.Units)/f.Elapsed.Seconds())), float64(f.CPU.Microseconds()))
 	return nil
@@ -180,12 +188,13 @@ func (b *benchmark) load(ctx context.Context) error {
 
 // measure runs the shapes and the workloads.
 func (b *benchmark) measure(ctx context.Context) error {
+	defer func() { b.sized.Results = b.run.Results }()
 	fmt.Fprintln(b.m.Stdout)
 	if err := b.run.Searches(ctx); err != nil {
 		return err
 	}
 	b.floor(ctx)
-	b.memory("memory after the searches")
+	b.sized.Memory = b.memory("memory after the searches")
 	fmt.Fprintln(b.m.Stdout)
 	if err := b.run.Tokens(ctx); err != nil {
 		return err
@@ -201,11 +210,13 @@ func (b *benchmark) measure(ctx context.Context) error {
 	return nil
 }
 
-func (b *benchmark) memory(what string) {
+func (b *benchmark) memory(what string) (peak int64) {
 	if b.run.PID != 0 {
-		now, peak := bench.ProcessMemory(b.run.PID)
-		b.tell(what, "%s now, %s at its highest", bytesOf(now), bytesOf(peak))
+		now, most := bench.ProcessMemory(b.run.PID)
+		b.tell(what, "%s now, %s at its highest", bytesOf(now), bytesOf(most))
+		peak = most
 	}
+	return peak
 }
 
 // start starts a server on a free port; it gets the same one each time, because references are resolved by it.
@@ -232,16 +243,17 @@ func (b *benchmark) start(ctx context.Context) error {
 }
 
 // restart measures the time from the start of the process to the answer of the first read.
-func (b *benchmark) restart(ctx context.Context, what string) error {
+func (b *benchmark) restart(ctx context.Context, what string) (took time.Duration, err error) {
 	begun := b.m.Now()
 	if err := b.start(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	if err := b.child.until(ctx, b.run.Addr, "/fhir/Patient/"+bench.PatientID(0)); err != nil {
-		return err
+		return 0, err
 	}
-	b.tell(what, "%.0f ms", float64(b.m.Now().Sub(begun).Microseconds())/1000)
-	return nil
+	took = b.m.Now().Sub(begun)
+	b.tell(what, "%.0f ms", float64(took.Microseconds())/1000)
+	return took, nil
 }
 
 // compact measures what is left when the store has put everything in its final order.
@@ -261,7 +273,8 @@ func (b *benchmark) compact(ctx context.Context) error {
 		return err
 	}
 	size := bench.FolderSize(b.folder)
-	b.tell("disk at the end, compacted", "%s, %s instances, %.2f KB each", bytesOf(size), grouped(versions), float64(size)/float64(versions)/1000)
+	b.sized.Disk = float64(size) / float64(versions)
+	b.tell("disk at the end, compacted", "%s, %s instances, %.2f KB each", bytesOf(size), grouped(versions), b.sized.Disk/1000)
 	return nil
 }
 
@@ -275,89 +288,17 @@ func (b *benchmark) per(bytes int64) float64 {
 
 func bytesOf(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// machine says what the figures were made on.
-func (m *Main) machine() {
+// machine says what the figures are made on, and how busy it is.
+func machine() string {
 	model := ""
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		_, rest, _ := strings.Cut(string(text), "model name")
 		line, _, _ := strings.Cut(rest, "\n")
 		model = ", " + strings.Trim(line, "\t: ")
 	}
-	fmt.Fprintf(m.Stdout, "firewarden %s%s, %s %s/%s, %s%s", version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH, plural(runtime.NumCPU(), "core"), model)
+	out := fmt.Sprintf("firewarden %s%s, %s %s/%s, %s%s", version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH, plural(runtime.NumCPU(), "core"), model)
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		fmt.Fprintf(m.Stdout, ", load before %s", strings.Fields(string(text))[0])
+		out += ", load before " + strings.Fields(string(text))[0]
 	}
-	fmt.Fprintln(m.Stdout)
-}
-
-// child is a server of this program in a process of its own.
-type child struct {
-	cmd   *exec.Cmd
-	said  bytes.Buffer // what it wrote; read only after it has ended
-	ended chan struct{}
-	err   error // of Wait
-}
-
-func startChild(args ...string) (*child, error) {
-	binary, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	c := &child{cmd: exec.Command(binary, args...), ended: make(chan struct{})}
-	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
-	if err := c.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start a server: %w", err)
-	}
-	go func() {
-		c.err = c.cmd.Wait()
-		close(c.ended)
-	}()
-	return c, nil
-}
-
-// until waits for a 200 of path.
-func (c *child) until(ctx context.Context, addr, path string) error {
-	deadline := time.Now().Add(2 * time.Minute)
-	for {
-		client := bench.Dial(addr)
-		res, err := client.Get(path)
-		client.Close()
-		if err == nil && res.Status == 200 {
-			return nil
-		}
-		select {
-		case <-c.ended:
-			return fmt.Errorf("the server ended: %v: %s", c.err, strings.TrimSpace(c.said.String()))
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("the server does not answer at %s%s: %v, status %d", addr, path, err, res.Status)
-		}
-	}
-}
-
-// stop lets the server end as it should.
-func (c *child) stop() error {
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop the server: %w", err)
-	}
-	<-c.ended
-	if c.err != nil {
-		return fmt.Errorf("the server ended: %w: %s", c.err, strings.TrimSpace(c.said.String()))
-	}
-	return nil
-}
-
-// kill ends the server at once, if it runs.
-func (c *child) kill() error {
-	if c == nil {
-		return nil
-	}
-	if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("kill the server: %w", err)
-	}
-	<-c.ended
-	return nil
+	return out
 }

@@ -15,11 +15,15 @@ func TestBenchOfItsOwnServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	out, errs, code := binaryRun(t, "bench", "--patients", "5", "--window", "20ms", "--only", "Q1,Q5,Q16,T*,W1,W6")
+	readme := filepath.Join(t.TempDir(), "README.md")
+	if err := os.WriteFile(readme, []byte("before\n<!-- bench: made by firewarden bench --report -->\nold\n<!-- /bench -->\nbehind\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := binaryRun(t, "bench", "--patients", "5,8", "--window", "20ms", "--only", "Q1,Q5,Q16,Q18,Q35g,T*,E4,W1,W4,W6", "--report", readme)
 	if code != 0 {
 		t.Fatalf("ended with %d: %s%s", code, out, errs)
 	}
-	for _, part := range []string{"cores, ", "import ", " resources a second", "disk after import and stop", "start to first read ", "| Q1 ", "| Q5 ", "| Q16 ", "| T1 ", "| T2 ", "= a token adds ", "| T3 ", "| T4 ", "| T5 ", "| T6 ", "| W1 ", "| W6 ",
+	for _, part := range []string{"cores, ", "import ", " resources a second", "disk after import and stop", "start to first read ", "| Q1 ", "| Q5 ", "| Q16 ", "| Q18 ", "| Q35g ", "| E4a ", "| T1 ", "| T2 ", "= a token adds ", "| T3 ", "| T4 ", "| T5 ", "| T6 ", "| W1 ", "| W4 ", "| W6 ",
 		"memory after the searches", "start to first read after kill -9", "disk at the end, compacted"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("the bench does not say %q:\n%s", part, out)
@@ -27,6 +31,18 @@ func TestBenchOfItsOwnServer(t *testing.T) {
 	}
 	if strings.Contains(out, "WRONG") || strings.Contains(out, "| Q8 ") {
 		t.Errorf("the bench:\n%s", out)
+	}
+	report, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"before\n<!-- bench", "`firewarden bench --patients 5,8 --window 20ms`: firewarden ", "| 5 patients, ", " | 8 patients, ", "| Q5 patient, code, 0.3 ms | ", "| W6 whole patients (operations are Bundles), 20 | ", "| E4a ", "<!-- /bench -->\nbehind\n"} {
+		if !strings.Contains(string(report), part) {
+			t.Errorf("the report has no %q:\n%s", part, report)
+		}
+	}
+	if strings.Contains(string(report), "old") || strings.Contains(string(report), "wrong") {
+		t.Errorf("the report:\n%s", report)
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "firewarden-bench-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)

@@ -77,9 +77,9 @@ func init() {
 			example: []string{"config check --config firewarden.yaml"}, keys: keysBut()},
 		{name: "bench", does: "measure a server on data whose answers are known", new: newBench,
 			more: "Starts a server of its own with a store in a temporary folder, imports patients, checks the answer of every search and\n" +
-				"times it, then writes and reads under load, kills the server and starts it again. A wrong answer has no figure, and the\n" +
-				"code is 1 then.",
-			example: []string{"bench", "bench --patients 2000 --only Q5,Q10,W1", "bench --url http://127.0.0.1:8080"}},
+				"times it, also by an app's token, then writes and reads under load, kills the server and starts it again. A wrong answer\n" +
+				"has no figure, and the code is 1 then. With --report the tables of README.md are made anew.",
+			example: []string{"bench", "bench --patients 2000 --only Q5,Q10,W1", "bench --patients 200,2000,20000 --report README.md", "bench --url http://127.0.0.1:8080"}},
 		{name: "version", does: "the version", new: newVersion, example: []string{"version"}},
 	}
 }

@@ -20,11 +20,23 @@ type Run struct {
 	Window  time.Duration // of each measurement
 	Clients int           // connections of the searches; 4 if 0
 	Only    string        // run only workloads and shapes whose id begins so; "" is all
-	Key     string        // of the administrator; without it tokens are not measured
 	PID     int           // the server's process, for CPU and memory; 0: not measured
 	Out     io.Writer
-	wrong   int
+
+	Key string // of the administrator; without it neither is asked how much is read nor are tokens measured
+
+	Results []Result
 	next    atomic.Int64 // numbers for fresh ids and salts
+}
+
+// Result is what one shape or workload came to.
+type Result struct {
+	ID, Name string
+	Clients  int
+	Target   float64 // median in milliseconds; 0: none
+	Figure   Figure
+	Reads    int   // index entries and documents that the server read for one request; 0: not known
+	Err      error // the answer was wrong: there is no figure
 }
 
 // Figure is what one closed-loop measurement gives.
@@ -40,7 +52,7 @@ type Figure struct {
 func (f Figure) PerSecond() float64 { return float64(f.Ops) / f.Elapsed.Seconds() }
 
 // measure runs op on n connections for the window and gathers the latencies. op returns the resources it moved.
-func (r *Run) measure(ctx context.Context, n int, op func(c *Client, rng *rand.Rand) (int, error)) (Figure, error) {
+func (r *Run) measure(ctx context.Context, n int, op operation) (Figure, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Window)
 	defer cancel()
 	var (
@@ -157,135 +169,49 @@ func (r *Run) wanted(id string) bool {
 	return false
 }
 
-// row prints one figure.
-func (r *Run) row(id, name string, c int, f Figure) {
-	cpu := "-"
-	if f.CPU > 0 {
-		cpu = fmt.Sprintf("%.3f", f.CPU.Seconds()*1e3)
-	}
-	fmt.Fprintf(r.Out, "| %-4s | %-44s | %3d | %9.0f | %8.2f | %8.2f | %8s |\n", id, name, c, f.PerSecond(), f.P50.Seconds()*1e3, f.P99.Seconds()*1e3, cpu)
-}
-
-func (r *Run) head() {
-	fmt.Fprintf(r.Out, "| %-4s | %-44s | %3s | %9s | %8s | %8s | %8s |\n", "", "", "c", "per s", "p50 ms", "p99 ms", "CPU ms")
-	fmt.Fprintf(r.Out, "|------|%s|-----|-----------|----------|----------|----------|\n", strings.Repeat("-", 46))
-}
-
-func (r *Run) bad(id, name string, err error) {
-	r.wrong++
-	fmt.Fprintf(r.Out, "| %-4s | %-44s | WRONG: %v\n", id, name, err)
-}
-
-// variants is how many requests of a shape are checked and then timed in turn.
-const variants = 8
-
-// Searches checks and times every shape.
-func (r *Run) Searches(ctx context.Context) error {
-	clients := r.clients()
-	r.head()
-	for _, s := range Shapes {
-		if !r.wanted(s.ID) && !r.wanted("W7") {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		rng := rand.New(rand.NewPCG(1, 2))
-		reqs := make([]Request, variants)
-		var err error
-		for i := range reqs {
-			reqs[i] = s.Make(r.World, rng)
-			if err == nil {
-				err = r.verify(reqs[i])
-			}
-		}
-		if err != nil {
-			r.bad(s.ID, s.Name, err)
-			continue
-		}
-		f, err := r.measure(ctx, clients, func(c *Client, rng *rand.Rand) (int, error) {
-			q := reqs[rng.IntN(len(reqs))]
-			return 1, expect(c, q)
-		})
-		if err != nil {
-			r.bad(s.ID, s.Name, err)
-			continue
-		}
-		r.row(s.ID, s.Name, clients, f)
-	}
-	return nil
-}
-
-// verify asks once with the total and holds the whole answer against the facts.
-func (r *Run) verify(q Request) error {
-	c := Dial(r.Addr)
-	defer c.Close()
-	path := q.Path
-	if q.Answer != nil {
-		path = withCount(path)
-		if !strings.Contains(path, "_total=") {
-			path += "&_total=accurate"
-		}
-	}
-	res, err := c.Get(path, q.Header...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", q.Path, err)
-	}
-	if want := max(q.Status, 200); q.Status == 0 && res.Status != want || q.Status != 0 && res.Status != q.Status {
-		return fmt.Errorf("%s: status %d: %.200s", q.Path, res.Status, res.Body)
-	}
-	if q.Answer == nil {
-		return nil
-	}
-	if err := q.Answer.Check(res.Body, true); err != nil {
-		return fmt.Errorf("%s: %w", q.Path, err)
-	}
-	return nil
-}
-
-func withCount(path string) string {
-	sep := "?"
-	if strings.Contains(path, "?") {
-		sep = "&"
-	}
-	return fmt.Sprintf("%s%s_count=%d", path, sep, PageSize)
-}
-
-func expect(c *Client, q Request) error {
-	path := q.Path
-	if q.Answer != nil {
-		path = withCount(path)
-	}
-	res, err := c.Get(path, q.Header...)
-	if err != nil {
-		return err
-	}
-	if res.Status != q.Status && (q.Status != 0 || res.Status != 200) {
-		return fmt.Errorf("%s: status %d: %.200s", q.Path, res.Status, res.Body)
-	}
-	return nil
-}
-
 // Floor times something that is no request to the server and that its figures are to be held against.
 func (r *Run) Floor(ctx context.Context, id, name string, op func(rng *rand.Rand) error) {
 	if !r.wanted(id) && !r.wanted("W7") {
 		return
 	}
 	f, err := r.measure(ctx, r.clients(), func(_ *Client, rng *rand.Rand) (int, error) { return 1, op(rng) })
-	if err != nil {
-		r.bad(id, name, err)
-		return
-	}
 	f.CPU = 0 // the server's process does nothing
-	r.row(id, name, r.clients(), f)
+	r.record(Result{ID: id, Name: name, Clients: r.clients(), Figure: f, Err: err})
 }
 
-func (r *Run) clients() int {
-	if r.Clients == 0 {
-		return 4
+// record keeps and prints a result.
+func (r *Run) record(x Result) {
+	r.Results = append(r.Results, x)
+	if x.Err != nil {
+		fmt.Fprintf(r.Out, "| %-4s | %-44s | WRONG: %v\n", x.ID, x.Name, x.Err)
+		return
 	}
-	return r.Clients
+	f := x.Figure
+	fmt.Fprintf(r.Out, "| %-4s | %-44s | %3d | %9.0f | %8.2f | %8.2f | %8s | %6s |\n", x.ID, x.Name, x.Clients, f.PerSecond(), millis(f.P50), millis(f.P99),
+		known(millis(f.CPU), "%.3f"), known(float64(x.Reads), "%.0f"))
+}
+
+// known is a number, or a dash for 0.
+func known(n float64, format string) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprintf(format, n)
+}
+
+func millis(d time.Duration) float64 { return d.Seconds() * 1e3 }
+
+func (r *Run) head() {
+	fmt.Fprintf(r.Out, "| %-4s | %-44s | %3s | %9s | %8s | %8s | %8s | %6s |\n", "", "", "c", "per s", "p50 ms", "p99 ms", "CPU ms", "read")
+	fmt.Fprintf(r.Out, "|------|%s|-----|-----------|----------|----------|----------|--------|\n", strings.Repeat("-", 46))
 }
 
 // Wrong is the number of shapes and workloads whose answer was wrong.
-func (r *Run) Wrong() int { return r.wrong }
+func (r *Run) Wrong() (n int) {
+	for _, x := range r.Results {
+		if x.Err != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -3,14 +3,19 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Shape is one kind of search; Make gives one request of it, with other values each time.
+// Shape is one kind of search; Make gives one request of it, with other values each time. Target is the median in
+// milliseconds that it is to have on 2,000 patients, on two cores with the client.
 type Shape struct {
-	ID, Name string
-	Make     func(w *World, r *rand.Rand) Request
+	ID     string
+	Target float64
+	Name   string
+	Make   func(w *World, r *rand.Rand) Request
 }
 
 const (
@@ -51,49 +56,52 @@ func someday(r *rand.Rand) (string, int64) {
 func common(r *rand.Rand) uint8 { return uint8(1 + r.IntN(6)) }
 
 // Shapes are the searches of the bench, numbered as the project's list of shapes.
-var Shapes = []Shape{
-	{"Q1", "read by id", func(w *World, r *rand.Rand) Request {
+var Shapes = slices.Concat(lists, joins, others)
+
+// lists are the shapes that one list, or several, answer.
+var lists = []Shape{
+	{"Q1", 0.3, "read by id", func(w *World, r *rand.Rand) Request {
 		return Request{Path: "/fhir/Patient/" + PatientID(r.IntN(len(w.Patients)))}
 	}},
-	{"Q2", "vread", func(w *World, r *rand.Rand) Request {
+	{"Q2", 0.2, "vread", func(w *World, r *rand.Rand) Request {
 		return Request{Path: "/fhir/Patient/" + PatientID(r.IntN(len(w.Patients))) + "/_history/1"}
 	}},
-	{"Q2h", "history of an instance", func(w *World, r *rand.Rand) Request {
+	{"Q2h", 0.2, "history of an instance", func(w *World, r *rand.Rand) Request {
 		return Request{Path: "/fhir/Patient/" + PatientID(r.IntN(len(w.Patients))) + "/_history"}
 	}},
-	{"Q3", "type, first page", func(w *World, r *rand.Rand) Request { return w.observations("/fhir/Observation", all) }},
-	{"Q4", "patient", func(w *World, r *rand.Rand) Request { return w.chart(r, "", all) }},
-	{"Q5", "patient, code", func(w *World, r *rand.Rand) Request {
+	{"Q3", 0.3, "type, first page", func(w *World, r *rand.Rand) Request { return w.observations("/fhir/Observation", all) }},
+	{"Q4", 0.5, "patient", func(w *World, r *rand.Rand) Request { return w.chart(r, "", all) }},
+	{"Q5", 0.3, "patient, code", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		return w.chart(r, "&code="+loinc+Kinds[k].Code, func(o *Observation) bool { return o.Kind == k })
 	}},
-	{"Q6", "patient, category, newest first", func(w *World, r *rand.Rand) Request {
+	{"Q6", 0.5, "patient, category, newest first", func(w *World, r *rand.Rand) Request {
 		return w.chart(r, "&category=vital-signs&_sort=-date", func(o *Observation) bool { return Kinds[o.Kind].Category == "vital-signs" })
 	}},
-	{"Q7", "patient, category, date", func(w *World, r *rand.Rand) Request {
+	{"Q7", 0.4, "patient, category, date", func(w *World, r *rand.Rand) Request {
 		d, at := someday(r)
 		return w.chart(r, "&category="+categories+"laboratory&date=ge"+d, func(o *Observation) bool {
 			return Kinds[o.Kind].Category == "laboratory" && o.At >= at
 		})
 	}},
-	{"Q7c", "patient, code, date", func(w *World, r *rand.Rand) Request {
+	{"Q7c", 0.4, "patient, code, date", func(w *World, r *rand.Rand) Request {
 		d, at := someday(r)
 		k := common(r)
 		return w.chart(r, "&code="+loinc+Kinds[k].Code+"&date=ge"+d, func(o *Observation) bool { return o.Kind == k && o.At >= at })
 	}},
-	{"Q8", "common code", func(w *World, r *rand.Rand) Request {
+	{"Q8", 0.4, "common code", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		return w.observations("/fhir/Observation?code="+loinc+Kinds[k].Code, func(o *Observation) bool { return o.Kind == k })
 	}},
-	{"Q9", "common code, newest first", func(w *World, r *rand.Rand) Request {
+	{"Q9", 0.4, "common code, newest first", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		return w.observations("/fhir/Observation?code="+Kinds[k].Code+"&_sort=-date", func(o *Observation) bool { return o.Kind == k })
 	}},
-	{"Q9a", "common code, oldest first", func(w *World, r *rand.Rand) Request {
+	{"Q9a", 0.4, "common code, oldest first", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		return w.observationsOf("/fhir/Observation?code="+Kinds[k].Code+"&_sort=date", 0, len(w.Observations), true, func(o *Observation) bool { return o.Kind == k })
 	}},
-	{"Q10", "code, date range", func(w *World, r *rand.Rand) Request {
+	{"Q10", 0.4, "code, date range", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		d, at := someday(r)
 		end := time.Unix(at, 0).UTC().AddDate(0, 0, 30)
@@ -101,24 +109,24 @@ var Shapes = []Shape{
 			return o.Kind == k && o.At >= at && o.At < end.Unix()
 		})
 	}},
-	{"Q11", "category, since", func(w *World, r *rand.Rand) Request {
+	{"Q11", 0.4, "category, since", func(w *World, r *rand.Rand) Request {
 		d, at := someday(r)
 		return w.observations("/fhir/Observation?category=vital-signs&date=ge"+d, func(o *Observation) bool {
 			return Kinds[o.Kind].Category == "vital-signs" && o.At >= at
 		})
 	}},
-	{"Q12", "date range", func(w *World, r *rand.Rand) Request {
+	{"Q12", 0.4, "date range", func(w *World, r *rand.Rand) Request {
 		d, at := someday(r)
 		return w.observations("/fhir/Observation?date="+d, func(o *Observation) bool { return o.At >= at && o.At < at+86400 })
 	}},
-	{"Q13", "code, value above", func(w *World, r *rand.Rand) Request {
+	{"Q13", 0.5, "code, value above", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		v := Kinds[k].High - (Kinds[k].High-Kinds[k].Low)/int32(2+r.IntN(20))
 		return w.observations(fmt.Sprintf("/fhir/Observation?code=%s%s&value-quantity=gt%s", loinc, Kinds[k].Code, tenths(v)), func(o *Observation) bool {
 			return o.Kind == k && o.A > v
 		})
 	}},
-	{"Q14", "code, value above, since", func(w *World, r *rand.Rand) Request {
+	{"Q14", 2, "code, value above, since", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		v := Kinds[k].High - (Kinds[k].High-Kinds[k].Low)/int32(2+r.IntN(20))
 		d, at := someday(r)
@@ -126,21 +134,50 @@ var Shapes = []Shape{
 			return o.Kind == k && o.A > v && o.At >= at
 		})
 	}},
-	{"Q15", "component code and value", func(w *World, r *rand.Rand) Request {
+	{"Q15", 0.5, "component code and value", func(w *World, r *rand.Rand) Request {
 		v := 1500 + r.Int32N(190)
 		return w.observations(fmt.Sprintf("/fhir/Observation?component-code-value-quantity=%s8480-6$gt%s", loinc, tenths(v)), func(o *Observation) bool {
 			return o.Kind == bloodPressure && o.A > v
 		})
 	}},
-	{"Q16", "code with exact total", func(w *World, r *rand.Rand) Request {
+	{"Q15d", 0.5, "component code and value, of the other one", func(w *World, r *rand.Rand) Request {
+		v := 900 + r.Int32N(95)
+		return w.observations(fmt.Sprintf("/fhir/Observation?component-code-value-quantity=%s8462-4$gt%s", loinc, tenths(v)), func(o *Observation) bool {
+			return o.Kind == bloodPressure && o.B > v
+		})
+	}},
+	{"Q15c", 0.5, "code and value, anywhere, with a unit", func(w *World, r *rand.Rand) Request {
+		k := common(r)
+		v := Kinds[k].High - (Kinds[k].High-Kinds[k].Low)/int32(2+r.IntN(20))
+		unit := url.QueryEscape(Kinds[k].UCUM)
+		return w.observations(fmt.Sprintf("/fhir/Observation?combo-code-value-quantity=%s%s$gt%s%%7Chttp://unitsofmeasure.org%%7C%s", loinc, Kinds[k].Code, tenths(v), unit), func(o *Observation) bool {
+			return o.Kind == k && o.A > v
+		})
+	}},
+	{"Q16", 1, "code with exact total", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		return w.observations("/fhir/Observation?_total=accurate&code="+loinc+Kinds[k].Code, func(o *Observation) bool { return o.Kind == k })
 	}},
-	{"Q17", "category and code with exact total", func(w *World, r *rand.Rand) Request {
+	{"Q17", 3, "category and code with exact total", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		return w.observations("/fhir/Observation?_total=accurate&category=vital-signs&code="+loinc+Kinds[k].Code, func(o *Observation) bool { return o.Kind == k })
 	}},
-	{"Q19", "ten codes", func(w *World, r *rand.Rand) Request {
+	{"Q17p", 3, "gender and city with exact total", func(w *World, r *rand.Rand) Request {
+		city := w.Patients[r.IntN(len(w.Patients))].City
+		return w.patients("/fhir/Patient?_total=accurate&gender=female&address-city="+city, func(_ int, p *Patient) bool { return !p.Male && p.City == city })
+	}},
+	{"Q18", 0.3, "number of a type", func(w *World, r *rand.Rand) Request {
+		q := w.observations("/fhir/Observation?_summary=count", all)
+		q.Answer.CountOnly = true
+		return q
+	}},
+	{"Q18f", 0.3, "number of a filter", func(w *World, r *rand.Rand) Request {
+		k := common(r)
+		q := w.observations("/fhir/Observation?_summary=count&code="+loinc+Kinds[k].Code, func(o *Observation) bool { return o.Kind == k })
+		q.Answer.CountOnly = true
+		return q
+	}},
+	{"Q19", 0.6, "ten codes", func(w *World, r *rand.Rand) Request {
 		var codes []string
 		in := map[uint8]bool{}
 		for k := range uint8(10) {
@@ -149,7 +186,7 @@ var Shapes = []Shape{
 		}
 		return w.observations("/fhir/Observation?code="+strings.Join(codes, ","), func(o *Observation) bool { return in[o.Kind] })
 	}},
-	{"Q20", "five patients, code", func(w *World, r *rand.Rand) Request {
+	{"Q20", 0.6, "five patients, code", func(w *World, r *rand.Rand) Request {
 		k := common(r)
 		var ids []string
 		in := map[int32]bool{}
@@ -162,145 +199,4 @@ var Shapes = []Shape{
 			return o.Kind == k && in[o.Patient]
 		})
 	}},
-	{"Q21", "code, chain to the patient's name", func(w *World, r *rand.Rand) Request {
-		k, f := common(r), w.Patients[r.IntN(len(w.Patients))].Family
-		return w.observations("/fhir/Observation?code="+loinc+Kinds[k].Code+"&patient.family="+f, func(o *Observation) bool {
-			return o.Kind == k && strings.HasPrefix(w.Patients[o.Patient].Family, f)
-		})
-	}},
-	{"Q22", "chain over two hops", func(w *World, r *rand.Rand) Request {
-		p := w.Practitioners[w.Encounters[r.IntN(len(w.Encounters))].Practitioner]
-		return w.observations("/fhir/Observation?code="+loinc+Kinds[17].Code+"&encounter:Encounter.participant:Practitioner.family="+p.Family, func(o *Observation) bool {
-			return o.Kind == 17 && strings.HasPrefix(w.Practitioners[w.Encounters[o.Encounter].Practitioner].Family, p.Family)
-		})
-	}},
-	{"Q23", "_has with a common code", func(w *World, r *rand.Rand) Request {
-		k := common(r)
-		return w.patients("/fhir/Patient?_has:Observation:patient:code="+Kinds[k].Code, func(_ int, p *Patient) bool { return w.has(p, k) })
-	}},
-	{"Q24", "_has with a rare code and gender", func(w *World, r *rand.Rand) Request {
-		return w.patients("/fhir/Patient?gender=female&_has:Observation:patient:code="+Kinds[17].Code, func(_ int, p *Patient) bool { return !p.Male && w.has(p, 17) })
-	}},
-	{"Q25", "family name, one letter", func(w *World, r *rand.Rand) Request {
-		f := w.Patients[r.IntN(len(w.Patients))].Family[:1]
-		return w.patients("/fhir/Patient?family="+f, func(_ int, p *Patient) bool { return strings.HasPrefix(p.Family, f) })
-	}},
-	{"Q25p", "family name, prefix", func(w *World, r *rand.Rand) Request {
-		f := w.Patients[r.IntN(len(w.Patients))].Family[:5]
-		return w.patients("/fhir/Patient?family="+f, func(_ int, p *Patient) bool { return strings.HasPrefix(p.Family, f) })
-	}},
-	{"Q25e", "family name, exact", func(w *World, r *rand.Rand) Request {
-		f := w.Patients[r.IntN(len(w.Patients))].Family
-		return w.patients("/fhir/Patient?family:exact="+f, func(_ int, p *Patient) bool { return p.Family == f })
-	}},
-	{"Q26", "name contains", func(w *World, r *rand.Rand) Request {
-		f := w.Patients[r.IntN(len(w.Patients))].Family
-		f = f[len(f)-3:]
-		return w.patients("/fhir/Patient?family:contains="+f, func(_ int, p *Patient) bool { return strings.Contains(strings.ToLower(p.Family), strings.ToLower(f)) })
-	}},
-	{"Q27", "identifier with system", func(w *World, r *rand.Rand) Request {
-		i := r.IntN(len(w.Patients))
-		return w.patients(fmt.Sprintf("/fhir/Patient?identifier=http://firewarden.example/mrn%%7CMRN%07d", i), func(j int, _ *Patient) bool { return j == i })
-	}},
-	{"Q27v", "identifier, value only", func(w *World, r *rand.Rand) Request {
-		i := r.IntN(len(w.Patients))
-		return w.patients(fmt.Sprintf("/fhir/Patient?identifier=MRN%07d", i), func(j int, _ *Patient) bool { return j == i })
-	}},
-	{"Q28", "birth date", func(w *World, r *rand.Rand) Request {
-		b := w.Patients[r.IntN(len(w.Patients))].Birth
-		return w.patients("/fhir/Patient?birthdate="+day(b), func(_ int, p *Patient) bool { return day(p.Birth) == day(b) })
-	}},
-	{"Q28s", "gender, born before, city, by birth date", func(w *World, r *rand.Rand) Request {
-		q := w.Patients[r.IntN(len(w.Patients))]
-		born := time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
-		a := facts("p", 0, len(w.Patients), func(i int) int64 { return w.Patients[i].Birth.Truncate(24 * time.Hour).Unix() }, true, func(i int) bool {
-			p := &w.Patients[i]
-			return !p.Male && p.City == q.City && p.Birth.Before(born)
-		})
-		return Request{Path: "/fhir/Patient?gender=female&birthdate=lt1970-01-01&address-city=" + q.City + "&_sort=birthdate", Answer: a}
-	}},
-	{"Q30", "_include on a page", func(w *World, r *rand.Rand) Request {
-		p := r.IntN(len(w.Patients))
-		pt := w.Patients[p]
-		a := facts("e", pt.Enc[0], pt.Enc[1], func(i int) int64 { return w.Encounters[i].Start }, false, func(i int) bool { return i >= pt.Enc[0] && i < pt.Enc[1] })
-		a.Included = func(page []int) map[string]bool {
-			refs := map[string]bool{}
-			for _, i := range page {
-				refs["Practitioner/"+PractitionerID(int(w.Encounters[i].Practitioner))] = true
-				refs["Patient/"+PatientID(int(w.Encounters[i].Patient))] = true
-			}
-			return refs
-		}
-		return Request{Path: "/fhir/Encounter?patient=" + PatientID(p) + "&_include=Encounter:participant&_include=Encounter:patient", Answer: a}
-	}},
-	{"Q31", "_revinclude of a chart", func(w *World, r *rand.Rand) Request {
-		p := r.IntN(len(w.Patients))
-		pt := w.Patients[p]
-		req := w.patients("/fhir/Patient?_id="+PatientID(p)+"&_revinclude=Observation:patient&_revinclude=Encounter:patient&_revinclude=Condition:patient", func(i int, _ *Patient) bool { return i == p })
-		req.Answer.Included = func([]int) map[string]bool {
-			refs := map[string]bool{}
-			for i := pt.Obs[0]; i < pt.Obs[1]; i++ {
-				refs["Observation/"+ObservationID(i)] = true
-			}
-			for i := pt.Enc[0]; i < pt.Enc[1]; i++ {
-				refs["Encounter/"+EncounterID(i)] = true
-			}
-			for i := pt.Con[0]; i < pt.Con[1]; i++ {
-				refs["Condition/"+ConditionID(i)] = true
-			}
-			return refs
-		}
-		return req
-	}},
-	{"Q33", "code:not in a chart", func(w *World, r *rand.Rand) Request {
-		k := common(r)
-		return w.chart(r, "&code:not="+loinc+Kinds[k].Code, func(o *Observation) bool { return o.Kind != k })
-	}},
-	{"Q33m", "value-quantity:missing", func(w *World, r *rand.Rand) Request {
-		return w.observations("/fhir/Observation?value-quantity:missing=true", func(o *Observation) bool { return o.Kind == bloodPressure })
-	}},
-	{"Q33i", "list of ids", func(w *World, r *rand.Rand) Request {
-		in := map[int]bool{}
-		var ids []string
-		for len(in) < 10 {
-			if i := r.IntN(len(w.Observations)); !in[i] {
-				in[i] = true
-				ids = append(ids, ObservationID(i))
-			}
-		}
-		return w.observationsIn("/fhir/Observation?_id="+strings.Join(ids, ","), in)
-	}},
-	{"Q34", "no hit: token", func(w *World, r *rand.Rand) Request {
-		return w.observations(fmt.Sprintf("/fhir/Observation?code=nothing-%d", r.IntN(1000)), func(*Observation) bool { return false })
-	}},
-	{"Q34s", "no hit: string", func(w *World, r *rand.Rand) Request {
-		return w.patients(fmt.Sprintf("/fhir/Patient?name=Qx%dq", r.IntN(1000)), func(int, *Patient) bool { return false })
-	}},
-	{"Q34q", "no hit: quantity", func(w *World, r *rand.Rand) Request {
-		return w.observations(fmt.Sprintf("/fhir/Observation?value-quantity=gt%d", 100000+r.IntN(1000)), func(*Observation) bool { return false })
-	}},
-	{"Q34d", "no hit: date", func(w *World, r *rand.Rand) Request {
-		return w.observations(fmt.Sprintf("/fhir/Observation?date=%d", 1900+r.IntN(50)), func(*Observation) bool { return false })
-	}},
-	{"Q35", "metadata", func(*World, *rand.Rand) Request { return Request{Path: "/fhir/metadata"} }},
-	{"Q35n", "read of nothing", func(w *World, r *rand.Rand) Request {
-		return Request{Path: fmt.Sprintf("/fhir/Patient/none-%d", r.IntN(1000)), Status: 404}
-	}},
-	{"Q35e", "read with If-None-Match", func(w *World, r *rand.Rand) Request {
-		return Request{Path: "/fhir/Patient/" + PatientID(r.IntN(len(w.Patients))), Header: []string{`If-None-Match: W/"1"`}, Status: 304}
-	}},
-}
-
-func (w *World) observationsIn(path string, in map[int]bool) Request {
-	return Request{Path: path, Answer: facts("o", 0, len(w.Observations), func(i int) int64 { return w.Observations[i].At }, false, func(i int) bool { return in[i] })}
-}
-
-// has says whether a patient has an observation of kind k.
-func (w *World) has(p *Patient, k uint8) bool {
-	for i := p.Obs[0]; i < p.Obs[1]; i++ {
-		if w.Observations[i].Kind == k {
-			return true
-		}
-	}
-	return false
 }

@@ -19,10 +19,10 @@ import (
 const tokenClients = 4
 
 // Tokens measures what it costs to be somebody: the same search by nobody in particular (T1), by a token (T2) and by a
-// patient's token (T3); T4 introspection, T5 tokens for backend services, T6 refreshes. It needs the administrator's
+// patient's token (T3); searches of a patient's data by the patient's token and without limits (E1 to E4, limits.go); T4 introspection, T5 tokens for backend services, T6 refreshes. It needs the administrator's
 // key, and says so without it.
 func (r *Run) Tokens(ctx context.Context) error {
-	if !slices.ContainsFunc([]string{"T1", "T2", "T3", "T4", "T5", "T6"}, r.wanted) {
+	if !slices.ContainsFunc([]string{"T1", "T2", "T3", "T4", "T5", "T6", "E1", "E2", "E3", "E4"}, r.wanted) {
 		return nil
 	}
 	if r.Key == "" {
@@ -31,11 +31,14 @@ func (r *Run) Tokens(ctx context.Context) error {
 	}
 	g, err := r.grantee(ctx)
 	if err != nil {
-		r.bad("T", "clients, a user and tokens to measure with", err)
+		r.record(Result{ID: "T", Name: "clients, a user and tokens to measure with", Err: err})
 		return nil
 	}
 	r.head()
 	if err := r.searchesByToken(ctx, g); err != nil {
+		return err
+	}
+	if err := r.limits(ctx, g); err != nil {
 		return err
 	}
 	for _, l := range []struct {
@@ -50,11 +53,7 @@ func (r *Run) Tokens(ctx context.Context) error {
 			continue
 		}
 		f, err := r.measure(ctx, tokenClients, l.op)
-		if err != nil {
-			r.bad(l.id, l.name, err)
-			continue
-		}
-		r.row(l.id, l.name, tokenClients, f)
+		r.record(Result{ID: l.id, Name: l.name, Clients: tokenClients, Figure: f, Err: err})
 	}
 	return ctx.Err()
 }
@@ -64,6 +63,9 @@ const rounds = 5
 
 // searchesByToken asks one page in turns by nobody, by a token, and by the token of the patient whom it is about.
 func (r *Run) searchesByToken(ctx context.Context, g *grantee) error {
+	if !slices.ContainsFunc([]string{"T1", "T2", "T3"}, r.wanted) {
+		return nil
+	}
 	p := 0
 	for i := range r.World.Patients {
 		if o := r.World.Patients[i].Obs; o[1]-o[0] >= PageSize {
@@ -73,7 +75,7 @@ func (r *Run) searchesByToken(ctx context.Context, g *grantee) error {
 	}
 	byPatient, err := g.mint("patient/*.rs", PatientID(p))
 	if err != nil {
-		r.bad("T3", "token of a patient", err)
+		r.record(Result{ID: "T3", Name: "token of a patient", Err: err})
 		return nil
 	}
 	page := r.World.observationsOf("/fhir/Observation?patient="+PatientID(p), r.World.Patients[p].Obs[0], r.World.Patients[p].Obs[1], false, all)
@@ -94,8 +96,8 @@ func (r *Run) searchesByToken(ctx context.Context, g *grantee) error {
 		{id: "T3", name: "the same, by a patient's token (patient/*.rs)", q: by(byPatient)},
 	}
 	for i := range list {
-		if err := r.verify(list[i].q); err != nil {
-			r.bad(list[i].id, list[i].name, err)
+		if err := r.verify(&list[i].q); err != nil {
+			r.record(Result{ID: list[i].id, Name: list[i].name, Err: err})
 			return nil
 		}
 	}
@@ -104,9 +106,9 @@ func (r *Run) searchesByToken(ctx context.Context, g *grantee) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			f, err := r.measure(ctx, tokenClients, func(c *Client, _ *rand.Rand) (int, error) { return 1, expect(c, list[i].q) })
+			f, err := r.measure(ctx, tokenClients, asking([]Request{list[i].q}))
 			if err != nil {
-				r.bad(list[i].id, list[i].name, err)
+				r.record(Result{ID: list[i].id, Name: list[i].name, Err: err})
 				return nil
 			}
 			list[i].figures = append(list[i].figures, f)
@@ -115,7 +117,7 @@ func (r *Run) searchesByToken(ctx context.Context, g *grantee) error {
 	costs := make([]time.Duration, len(list))
 	for i, l := range list {
 		f := middle(l.figures)
-		r.row(l.id, l.name, tokenClients, f)
+		r.record(Result{ID: l.id, Name: l.name, Clients: tokenClients, Figure: f})
 		costs[i] = f.cost()
 	}
 	fmt.Fprintf(r.Out, "|      | = a token adds %+.1f %% to the search, a patient's %+.1f %%\n", more(costs[1], costs[0]), more(costs[2], costs[0]))

@@ -8,40 +8,50 @@ import (
 	"strings"
 )
 
-// Workloads runs the mixes of writes and reads: W1 reads, W2 single writes, W3 a mix, W5 small transactions, W6 whole
-// patients. They write; run them after the shapes.
+// operation does something once and says how much.
+type operation func(c *Client, rng *rand.Rand) (int, error)
+
+// workload is an operation that many clients do at once.
+type workload struct {
+	id, name string
+	clients  []int
+	unit     string // what an operation is several of
+	op       func() (operation, error)
+}
+
+func always(op operation) func() (operation, error) {
+	return func() (operation, error) { return op, nil }
+}
+
+// Workloads runs the mixes of writes and reads. They write; run them after the shapes.
 func (r *Run) Workloads(ctx context.Context) error {
 	r.head()
-	type load struct {
-		id, name string
-		clients  []int
-		op       func(c *Client, rng *rand.Rand) (int, error)
-	}
-	loads := []load{
-		{"W1", "read by id", []int{16, 64}, r.read},
-		{"W2c", "create, durable", []int{16}, r.create},
-		{"W2u", "update, durable", []int{16}, r.update},
-		{"W2d", "create and delete, durable", []int{16}, r.delete},
-		{"W3", "mix: create 10, read 60, update 25, delete 5", []int{16, 64}, r.mix},
-		{"W5", "transaction of two entries", []int{1, 4, 16, 64, 128}, r.pair},
-		{"W6", "whole patients (operations are Bundles)", []int{4, 20}, r.patient},
-	}
-	for _, l := range loads {
+	for _, l := range []workload{
+		{"W1", "read by id", []int{16, 64}, "", always(r.read)},
+		{"W8", "searches of all shapes", []int{16}, "", r.blend},
+		{"W13", "read 45, chart 20, name 20, include 10, all 5", []int{10, 100, 1000}, "", r.readMix},
+		{"W2c", "create, durable", []int{16}, "", always(r.create)},
+		{"W2u", "update, durable", []int{16}, "", always(r.update)},
+		{"W2d", "create and delete, durable", []int{16}, "", always(r.delete)},
+		{"W3", "mix: create 10, read 60, update 25, delete 5", []int{16, 64}, "", always(r.mix)},
+		{"W4", "36 requests: 9 types, each C R U D", []int{300}, "requests", always(r.cycle)},
+		{"W5", "transaction of two entries", []int{1, 4, 16, 64, 128}, "", always(r.pair)},
+		{"W6", "whole patients (operations are Bundles)", []int{4, 20}, "resources", always(r.patient)},
+	} {
 		if !r.wanted(l.id) {
 			continue
 		}
+		op, err := l.op()
 		for _, c := range l.clients {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			f, err := r.measure(ctx, c, l.op)
-			if err != nil {
-				r.bad(l.id, l.name, err)
-				continue
+			x := Result{ID: l.id, Name: l.name, Clients: c, Err: err}
+			if err == nil {
+				x.Figure, x.Err = r.measure(ctx, c, op)
 			}
-			r.row(l.id, l.name, c, f)
-			if l.id == "W6" {
-				fmt.Fprintf(r.Out, "|      | = %.0f resources/s%s|\n", float64(f.Units)/f.Elapsed.Seconds(), strings.Repeat(" ", 20))
+			if r.record(x); x.Err == nil && l.unit != "" {
+				fmt.Fprintf(r.Out, "|      | = %.0f %s a second%s|\n", float64(x.Figure.Units)/x.Figure.Elapsed.Seconds(), l.unit, strings.Repeat(" ", 20))
 			}
 		}
 	}

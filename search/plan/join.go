@@ -38,8 +38,10 @@ func (probed) node() {}
 // each of its rows, however common the other side is. Should the candidates turn out to be many, longer and longer lists
 // are tried, so that neither way costs much more than the better one would have.
 const (
-	fewTargets  = 128   // what the first try lists
-	moreTargets = 8     // times as much with each try, and of what few refer to
+	fewTargets  = 16    // Patients that the first try lists: much refers to each
+	fewOthers   = 64    // times as many of other types
+	fewSources  = 4     // times as many resources that are referred to
+	moreTargets = 8     // times as much with each try
 	mostTargets = 8_192 // with a list of so many, candidates are asked to the end
 )
 
@@ -140,8 +142,7 @@ func joins(n Node) bool {
 	return false
 }
 
-// ref: everything that refers to one of the targets, if they are few. Much refers to a Patient, little to anything
-// else: of that more are listed.
+// ref: everything that refers to one of the targets, if they are few.
 func (j joining) ref(n ref) (Node, error) {
 	b, err := j.bind(n.target, n.of)
 	if err != nil {
@@ -154,7 +155,7 @@ func (j joining) ref(n ref) (Node, error) {
 	if canonical {
 		most = MaxJoin
 	} else if n.target != "Patient" {
-		most = min(most*moreTargets, mostTargets)
+		most = min(most*fewOthers, mostTargets)
 	}
 	page, err := j.src.Select(j.ctx, b, Window{Limit: most + 1, Bare: !canonical})
 	switch {
@@ -165,7 +166,7 @@ func (j joining) ref(n ref) (Node, error) {
 	case canonical:
 		return nil, tooCostly("the chain by %s finds more than %d resources of type %s", n.p.Code, MaxJoin, n.target)
 	}
-	t := targets{test: test{joining: j}, of: b, known: make(map[string]bool, len(page.Rows))}
+	t := targets{test: test{joining: j, listed: most}, of: b, known: make(map[string]bool, len(page.Rows))}
 	for i := range page.Rows {
 		t.known[page.Rows[i].ID] = true
 	}
@@ -188,11 +189,12 @@ func (j joining) back(n back) (Node, error) {
 	if b.node == (None{}) {
 		return None{}, nil
 	}
-	s := sources{test: test{joining: j}, back: n, of: b}
+	most := min(j.most*fewSources, mostTargets)
+	s := sources{test: test{joining: j, listed: most}, back: n, of: b}
 	if named(n.p, n.typ) {
 		return Verify{X: All{}, By: s.leads}, nil // their bodies say what names them; there are never many of such types
 	}
-	refs, more, err := j.src.Targets(j.ctx, b, n.p, j.most)
+	refs, more, err := j.src.Targets(j.ctx, b, n.p, most)
 	if err != nil {
 		return nil, err
 	}
@@ -211,12 +213,12 @@ func (j joining) back(n back) (Node, error) {
 // test counts the candidates that a try asks.
 type test struct {
 	joining
-	asked int
+	listed, asked int
 }
 
 // count counts one; it ends the try if a longer list would have cost less.
 func (t *test) count() error {
-	if t.asked++; t.asked > 2*t.most && t.most < mostTargets {
+	if t.asked++; t.asked > 2*t.listed && t.listed < mostTargets {
 		return errAsked
 	}
 	return nil

@@ -197,23 +197,23 @@ func TestManyJoined(t *testing.T) {
 		total      int
 		lists      []int // of the inner side that were tried
 	}{
-		{"Patient", has, all, plan.Window{Limit: 300}, 0, 95, 95, []int{128}},
-		{"Patient", has, all, plan.Window{Limit: 300}, 16, 95, 95, []int{16, 128}},
-		{"Patient", has, all, plan.Window{Limit: 300}, 24, 95, 95, []int{24, 192}},
-		{"Patient", has, all, plan.Window{Limit: 5, Total: true}, 16, 5, 95, []int{16, 128}},
-		{"Patient", "gender=male&" + has + "&_id=20,21,22", all, plan.Window{Limit: 300}, 16, 2, 2, []int{16}},
-		{"Patient", "gender=female&" + has, all, plan.Window{Limit: 300}, 16, 0, 0, []int{16}},
-		{"Patient", has, sets{"Patient": "_id=1,2,3,20", "Encounter": ""}, plan.Window{Limit: 300}, 16, 3, 3, []int{16}},
-		{"Patient", has, sets{"Patient": "", "Encounter": "_id=e3,e4"}, plan.Window{Limit: 300}, 1, 2, 2, []int{1, 8}},
+		{"Patient", has, all, plan.Window{Limit: 300}, 0, 95, 95, []int{64}},
+		{"Patient", has, all, plan.Window{Limit: 300}, 4, 95, 95, []int{16, 128}},
+		{"Patient", has, all, plan.Window{Limit: 300}, 6, 95, 95, []int{24, 192}},
+		{"Patient", has, all, plan.Window{Limit: 5, Total: true}, 4, 5, 95, []int{16, 128}},
+		{"Patient", "gender=male&" + has + "&_id=20,21,22", all, plan.Window{Limit: 300}, 4, 2, 2, []int{16}},
+		{"Patient", "gender=female&" + has, all, plan.Window{Limit: 300}, 4, 0, 0, []int{16}},
+		{"Patient", has, sets{"Patient": "_id=1,2,3,20", "Encounter": ""}, plan.Window{Limit: 300}, 4, 3, 3, []int{16}},
+		{"Patient", has, sets{"Patient": "", "Encounter": "_id=e3,e4"}, plan.Window{Limit: 300}, 1, 2, 2, []int{4}},
 		{"Patient", has, sets{"Patient": ""}, plan.Window{Limit: 300}, 16, 0, 0, nil},
 
-		{"Encounter", chain, all, plan.Window{Limit: 300}, 0, 95, 95, []int{129}},
+		{"Encounter", chain, all, plan.Window{Limit: 300}, 0, 95, 95, []int{17, 129}},
 		{"Encounter", chain, all, plan.Window{Limit: 300}, 16, 95, 95, []int{17, 129}},
 		{"Encounter", chain, all, plan.Window{Limit: 300}, 32, 95, 95, []int{33, 257}},
 		{"Encounter", chain, all, plan.Window{Limit: 5, Total: true}, 16, 5, 95, []int{17, 129}},
 		{"Encounter", chain + "&_id=e20,e21,e22", all, plan.Window{Limit: 300}, 16, 2, 2, []int{17}},
 		{"Encounter", chain, sets{"Patient": "_id=1,2,3,20", "Encounter": ""}, plan.Window{Limit: 300}, 2, 3, 3, []int{3, 17}},
-		{"Encounter", "subject:Patient._has:Encounter:patient:status=finished", sets{"Patient": "", "Encounter": "_id=e3,e4"}, plan.Window{Limit: 300}, 16, 2, 2, []int{16, 17}},
+		{"Encounter", "subject:Patient._has:Encounter:patient:status=finished", sets{"Patient": "", "Encounter": "_id=e3,e4"}, plan.Window{Limit: 300}, 16, 2, 2, []int{64, 17}},
 		{"Encounter", chain, sets{"Encounter": ""}, plan.Window{Limit: 300}, 16, 0, 0, nil},
 	} {
 		l.lists = nil

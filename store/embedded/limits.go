@@ -14,7 +14,7 @@ type limits struct {
 	// Postings of a range that are sorted in memory: alone, if there is another list to probe, if that is of one patient.
 	alone, beside, ofOne int
 	probes               int // candidates that are probed before the whole range is read, as a set
-	pairs                int // postings of pairs that are sorted in memory: the root of so many times the documents
+	pairs, looks         int // for a page, if postings are walked otherwise: the root of so many times the documents
 
 	// Matches whose sort keys are looked at one by one before the index is walked instead, if they have to be parsed or
 	// not; and matches that are put into a set to know them again.
@@ -28,7 +28,7 @@ type limits struct {
 var defaultLimits = limits{
 	lists: 32, list: 256, shapes: 32, shapesOf: 1000,
 	patients: 2000, atOnce: 8, ofPatient: 256,
-	alone: 1 << 16, beside: 1 << 9, ofOne: 1 << 8, probes: 1 << 9, pairs: 2,
+	alone: 1 << 16, beside: 1 << 9, ofOne: 1 << 8, probes: 1 << 9, pairs: 2, looks: 100,
 	terms: 1000, intervals: 10_000, known: 50_000,
 	targets: 8,
 	counted: 500, totals: 500,

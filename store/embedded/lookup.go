@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"math"
 	"strings"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -154,15 +155,21 @@ func (q *query) prefixes(out [][]byte, t index.Term, patient string) ([][]byte, 
 
 // below appends the prefixes of the terms that begin with start.
 func (q *query) below(out [][]byte, start []byte) ([][]byte, error) {
+	return q.belowAt(out, start, math.MaxInt32)
+}
+
+// belowAt is below for so many terms at most, and one more.
+func (q *query) belowAt(out [][]byte, start []byte, most int) ([][]byte, error) {
 	it, err := q.iterator(start)
 	if err != nil {
 		return nil, err
 	}
+	most += len(out)
 	head := 2
 	if start[0] == keyPatient {
 		head = 1 + idLen(start[1:]) + 1
 	}
-	for ok := it.First(); ok; {
+	for ok := it.First(); ok && len(out) <= most; {
 		if err := q.work.step(); err != nil {
 			return nil, err
 		}
@@ -210,7 +217,35 @@ func (q *query) prefix(t index.Term) (set, error) {
 		}
 		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupForm+byte(t.Form))
 	}
-	it, err := q.iterator(appendEscaped(start, t.Text[:min(len(t.Text), inline)]))
+	start = appendEscaped(start, t.Text[:min(len(t.Text), inline)])
+	s, err := q.few(start)
+	if err != nil {
+		return set{}, err
+	}
+	if s.lists == nil {
+		if s, err = q.gathered(start); err != nil {
+			return set{}, err
+		}
+	}
+	if len(t.Text) > inline {
+		s.late = q.slowPrefix(t).late
+	}
+	return s, nil
+}
+
+// few is the documents that have a term that begins with start, by their lists, if those are few; else the zero set.
+func (q *query) few(start []byte) (set, error) {
+	prefixes, err := q.belowAt(nil, start, q.src.s.limits.lists)
+	if err != nil || len(prefixes) > q.src.s.limits.lists {
+		return set{}, err
+	}
+	p, err := q.lists(prefixes...)
+	return listed(p), err
+}
+
+// gathered is the documents that have a term that begins with start, read into memory.
+func (q *query) gathered(start []byte) (set, error) {
+	it, err := q.iterator(start)
 	if err != nil {
 		return set{}, err
 	}
@@ -232,11 +267,7 @@ func (q *query) prefix(t index.Term) (set, error) {
 	if err := it.Error(); err != nil {
 		return set{}, err
 	}
-	s := listed(newSlice(q.work.dir, found))
-	if len(t.Text) > inline {
-		s.late = q.slowPrefix(t).late
-	}
-	return s, nil
+	return listed(newSlice(q.work.dir, found)), nil
 }
 
 // slowPrefix reads the bodies.

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"math"
 	"slices"
 
 	"github.com/firewarden/firewarden/search/index"
@@ -122,9 +121,7 @@ func (q *query) pairs(any []plan.Pair, patient string) set {
 
 // paired is the postings of a union of pairs: sorted in memory if they are few, else those of the codes.
 func (q *query) paired(u pairs, listed bool) (postings, error) {
-	// Postings in the order of dates that have to be walked are the more the fewer are in the range: at the root both ways
-	// are as long.
-	limit := int(math.Sqrt(float64(q.src.s.limits.pairs) * float64(q.src.s.nextDoc.Load())))
+	limit := q.root(q.src.s.limits.pairs)
 	if listed {
 		limit = q.src.s.limits.beside
 	} else if q.whole {

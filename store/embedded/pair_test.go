@@ -49,38 +49,52 @@ func TestPairs(t *testing.T) {
 	const ucum = "|http://unitsofmeasure.org|"
 	for _, c := range []struct {
 		query string
+		in    string // the patient whose compartment the caller may see; "" is everything
 		total int
 		first string
 		reads int // at most, for a page of 20
 	}{
-		{"code=a&value-quantity=ge3990", 5, "o3998", 80},
-		{"code=urn:s|a&value-quantity=ge3990", 5, "o3998", 80},
-		{"code=urn:s|a&value-quantity=ge3990" + ucum + "kg", 5, "o3998", 80},
-		{"code=urn:s|a&value-quantity=ge3990000" + ucum + "g", 5, "o3998", 80},
-		{"code=urn:s|a&value-quantity=3990||kg", 1, "o3990", 80},
-		{"code=urn:s|a&value-quantity=3990||g", 0, "", 80},
-		{"code=|a&value-quantity=3990", 0, "", 80},
-		{"code=a&value-quantity=lt8", 4, "o6", 80},
-		{"code=a&value-quantity=ge10&value-quantity=lt16", 3, "o14", 80},
-		{"code=a,b&value-quantity=lt8", 8, "o7", 80},
-		{"code=a&value-quantity=ge2000", 1000, "o3998", 250},
-		{"code=a&value-quantity=ne3998", 1999, "o3996", 250},
-		{"code=a&value-quantity=ge3000&date=lt2024-01-01T00:00:03.100Z", 50, "o3098", 400},
-		{"code=a&value-quantity=ge3990&patient=p8", 1, "o3998", 1000}, // of one patient
-		{"code-value-quantity=urn:s|a$ge3990", 5, "o3998", 80},
-		{"component-code-value-quantity=c$ge3990", 10, "o3999", 80},
-		{"component-code-value-quantity=|d$ge3990", 11, "o10", 80},
-		{"component-code-value-quantity=d$ge3990" + ucum + "kg", 11, "o10", 80},
-		{"component-code-value-quantity=d$le2000", 2000, "o3999", 250},
-		{"component-code-value-quantity=d$ge3990&patient=p8", 1, "o8", 1000},
-		{"combo-code-value-quantity=d$ge3990,a$ge3995", 13, "o3998", 120},
-		{"combo-code-value-quantity=e$ge3990", 0, "", 80},
+		{"code=a&value-quantity=ge3990", "", 5, "o3998", 80},
+		{"code=urn:s|a&value-quantity=ge3990", "", 5, "o3998", 80},
+		{"code=urn:s|a&value-quantity=ge3990" + ucum + "kg", "", 5, "o3998", 80},
+		{"code=urn:s|a&value-quantity=ge3990000" + ucum + "g", "", 5, "o3998", 80},
+		{"code=urn:s|a&value-quantity=3990||kg", "", 1, "o3990", 80},
+		{"code=urn:s|a&value-quantity=3990||g", "", 0, "", 80},
+		{"code=|a&value-quantity=3990", "", 0, "", 80},
+		{"code=a&value-quantity=lt8", "", 4, "o6", 80},
+		{"code=a&value-quantity=ge10&value-quantity=lt16", "", 3, "o14", 80},
+		{"code=a,b&value-quantity=lt8", "", 8, "o7", 80},
+		{"code=a&value-quantity=ge2000", "", 1000, "o3998", 250},
+		{"code=a&value-quantity=ne3998", "", 1999, "o3996", 250},
+		{"code=a&value-quantity=ge3000&date=lt2024-01-01T00:00:03.100Z", "", 50, "o3098", 400},
+		{"code=a&value-quantity=ge3990&patient=p8", "", 1, "o3998", 1000}, // of one patient
+		{"code-value-quantity=urn:s|a$ge3990", "", 5, "o3998", 80},
+		{"component-code-value-quantity=c$ge3990", "", 10, "o3999", 80},
+		{"component-code-value-quantity=|d$ge3990", "", 11, "o10", 80},
+		{"component-code-value-quantity=d$ge3990" + ucum + "kg", "", 11, "o10", 80},
+		{"component-code-value-quantity=d$le2000", "", 2000, "o3999", 250},
+		{"component-code-value-quantity=d$ge3990&patient=p8", "", 1, "o8", 3000},
+		{"combo-code-value-quantity=d$ge3990,a$ge3995", "", 13, "o3998", 120},
+		{"combo-code-value-quantity=e$ge3990", "", 0, "", 80},
+		{"code=a&value-quantity=ge2000", "p8", 200, "o3998", 250},
+		{"code=a&value-quantity=ge3990", "p8", 1, "o3998", 500},
+		{"code=|a&value-quantity=ge3990", "p8", 0, "", 250},
+		{"code=a&value-quantity=ge3990", "p9", 0, "", 250},
+		{"code=a&value-quantity=ge3990", "p10", 0, "", 250},
+		{"component-code-value-quantity=c$ge3990", "p8", 1, "o3998", 3000},
+		{"component-code-value-quantity=c$ge3990", "p10", 0, "", 1000},
+		{"combo-code-value-quantity=a$ge3990,d$le10", "p8", 1, "o3998", 3000},
+		{"_filter=code eq a and value-quantity ge 3990 or code eq b", "p8", 1, "o3998", 1000},
 	} {
 		q, err := search.Parse("Observation", pairsOfQuery(c.query), search.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := plan.Lower(search.Guard(q, search.Unrestricted), nil)
+		var a search.Access = search.Unrestricted
+		if c.in != "" {
+			a = ofPatient{fhir.Reference{Type: "Patient", ID: c.in}}
+		}
+		p, err := plan.Lower(search.Guard(q, a), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,10 +107,10 @@ func TestPairs(t *testing.T) {
 			first = r.Rows[0].ID
 		}
 		if first != c.first || len(r.Rows) != min(20, c.total) || r.Read > c.reads {
-			t.Errorf("%s: %d rows from %s with %d reads, want %d from %s with %d at most", c.query, len(r.Rows), first, r.Read, min(20, c.total), c.first, c.reads)
+			t.Errorf("%s in %q: %d rows from %s with %d reads, want %d from %s with %d at most", c.query, c.in, len(r.Rows), first, r.Read, min(20, c.total), c.first, c.reads)
 		}
 		if n, err := plan.Count(t.Context(), snap, p); n != c.total || err != nil {
-			t.Errorf("%s: total %d (%v), want %d", c.query, n, err, c.total)
+			t.Errorf("%s in %q: total %d (%v), want %d", c.query, c.in, n, err, c.total)
 		}
 	}
 }

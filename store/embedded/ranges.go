@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -81,11 +82,15 @@ func (q *query) look(p position) (l looks, err error) {
 
 // ranged is the documents of a union of ranges: postings if they are few, else a test.
 func (q *query) ranged(union []plan.Range, beside, ofOne bool) (postings, test, error) {
-	limit := q.src.s.limits.alone
-	if ofOne {
-		limit = q.src.s.limits.ofOne
-	} else if beside {
-		limit = q.src.s.limits.beside
+	limits := &q.src.s.limits
+	limit := limits.alone
+	switch {
+	case ofOne:
+		limit = limits.ofOne
+	case beside:
+		limit = limits.beside
+	case !q.whole:
+		limit = min(limit, q.root(limits.looks))
 	}
 	var found []position
 	whole, err := q.scan(union, func(p position) bool {
@@ -124,6 +129,12 @@ func (q *query) ranged(union []plan.Range, beside, ofOne bool) (postings, test, 
 		}
 		return probe(p)
 	}, nil
+}
+
+// root is how many members of a range are sorted in memory for a page. The fewer there are the more postings, in the order of
+// dates, have to be walked to find some, each costing a part of what a member costs: at the root both ways are as long.
+func (q *query) root(cost int) int {
+	return int(math.Sqrt(float64(cost) * float64(q.src.s.nextDoc.Load())))
 }
 
 // docSet is a set of document numbers.

@@ -1,0 +1,145 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Sized is what was measured on one number of patients.
+type Sized struct {
+	Patients, Resources int
+	Import              Figure
+	Results             []Result
+	Start, Restart      time.Duration // to the first read, after a stop and after a kill
+	Memory              int64         // bytes at the highest, after the searches
+	Disk                float64       // bytes of a resource, compacted
+}
+
+// Marks stand around what a report replaces in a file.
+const (
+	markBegin = "<!-- bench: made by firewarden bench --report -->"
+	markEnd   = "<!-- /bench -->"
+)
+
+// WriteReport puts a report between the marks of a file.
+func WriteReport(path, report string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	before, rest, ok := strings.Cut(string(text), markBegin)
+	_, after, end := strings.Cut(rest, markEnd)
+	if !ok || !end {
+		return fmt.Errorf("%s has no place for the report: the lines %s and %s", path, markBegin, markEnd)
+	}
+	if err := os.WriteFile(path, []byte(before+markBegin+"\n"+report+markEnd+after), 0o644); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// Report is what was measured on several sizes, as Markdown.
+func Report(sizes []Sized) string {
+	b := &report{sizes: sizes}
+	b.head("")
+	for _, x := range []struct {
+		name string
+		cell func(*Sized) string
+	}{
+		{"import, resources a second", func(s *Sized) string { return thousands(int(float64(s.Import.Units) / s.Import.Elapsed.Seconds())) }},
+		{"disk of a resource, all indexes and history, compacted", func(s *Sized) string { return fmt.Sprintf("%.2f KB", s.Disk/1000) }},
+		{"memory at its highest, after the searches", func(s *Sized) string { return fmt.Sprintf("%.0f MB", float64(s.Memory)/1e6) }},
+		{"start to the first read", func(s *Sized) string { return fmt.Sprintf("%.0f ms", millis(s.Start)) }},
+		{"the same after `kill -9`", func(s *Sized) string { return fmt.Sprintf("%.0f ms", millis(s.Restart)) }},
+	} {
+		b.row(x.name, x.cell)
+	}
+	b.section("Searches, 4 connections: median (server's CPU; index entries and documents read).", "search, goal", func(x *Result) bool { return x.Target > 0 },
+		func(x *Result) string { return fmt.Sprintf("%s %s, %g ms", x.ID, x.Name, x.Target) },
+		func(_ *Sized, x *Result) string {
+			return fmt.Sprintf("%.2f ms (%.2f ms; %s)", millis(x.Figure.P50), millis(x.Figure.CPU), known(float64(x.Reads), "%.0f"))
+		})
+	b.section("Work: operations a second (median, 99th percentile).", "work, connections", func(x *Result) bool { return x.ID[0] == 'W' },
+		func(x *Result) string { return fmt.Sprintf("%s %s, %d", x.ID, x.Name, x.Clients) },
+		func(_ *Sized, x *Result) string {
+			return fmt.Sprintf("%s (%.1f, %.1f ms)", thousands(int(x.Figure.PerSecond())), millis(x.Figure.P50), millis(x.Figure.P99))
+		})
+	b.section("Limits: server's CPU for a search by an app's token for one patient, and how many times that of the same search by somebody without limits.",
+		"search", func(x *Result) bool { return x.ID[0] == 'E' && strings.HasSuffix(x.ID, "a") },
+		func(x *Result) string { return x.ID + " " + x.Name },
+		func(s *Sized, x *Result) string {
+			free := s.find(strings.TrimSuffix(x.ID, "a")+"f", x.Clients)
+			return fmt.Sprintf("%.3f ms (%.2f)", millis(x.Figure.CPU), x.Figure.CPU.Seconds()/free.Figure.CPU.Seconds())
+		})
+	return b.String()
+}
+
+// report writes tables with a column for each size.
+type report struct {
+	strings.Builder
+	sizes []Sized
+}
+
+func (b *report) head(first string) {
+	fmt.Fprintf(b, "| %s |", first)
+	for i := range b.sizes {
+		fmt.Fprintf(b, " %s patients, %s resources |", thousands(b.sizes[i].Patients), thousands(b.sizes[i].Resources))
+	}
+	b.WriteString("\n|---|" + strings.Repeat("--:|", len(b.sizes)) + "\n")
+}
+
+func (b *report) row(name string, cell func(*Sized) string) {
+	fmt.Fprintf(b, "| %s |", name)
+	for i := range b.sizes {
+		fmt.Fprintf(b, " %s |", cell(&b.sizes[i]))
+	}
+	b.WriteByte('\n')
+}
+
+// section is a table of the results that are kept, if there are any.
+func (b *report) section(title, first string, keep func(*Result) bool, name func(*Result) string, cell func(*Sized, *Result) string) {
+	begun := false
+	for i := range b.sizes[0].Results {
+		x := &b.sizes[0].Results[i]
+		if !keep(x) {
+			continue
+		}
+		if !begun {
+			fmt.Fprintf(b, "\n%s\n\n", title)
+			b.head(first)
+			begun = true
+		}
+		b.row(name(x), func(s *Sized) string {
+			y := s.find(x.ID, x.Clients)
+			switch {
+			case y == nil:
+				return ""
+			case y.Err != nil:
+				return "wrong"
+			}
+			return cell(s, y)
+		})
+	}
+}
+
+// find is the result of a shape or workload, nil if there is none.
+func (s *Sized) find(id string, clients int) *Result {
+	for i := range s.Results {
+		if x := &s.Results[i]; x.ID == id && x.Clients == clients {
+			return x
+		}
+	}
+	return nil
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -122,6 +123,18 @@ func start(t *testing.T, args ...string) *server {
 	}
 	t.Fatalf("the server does not become ready: %s", s.log.String())
 	return nil
+}
+
+// said waits until the program has printed something.
+func (s *server) said(what *regexp.Regexp) string {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if text := what.FindString(s.log.String()); text != "" {
+			return text
+		}
+	}
+	s.t.Fatalf("the program does not say %s: %s", what, s.log.String())
+	return ""
 }
 
 // api calls the administrator's interface.

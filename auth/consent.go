@@ -127,7 +127,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, in *running
 		return err
 	}
 	p.Form, p.Error = s.form(w, r, in, "consent"), fault
-	s.show(w, r, http.StatusOK, p, source(in.flow.Redirect))
+	s.show(w, r, http.StatusOK, p, leads(in.flow.Redirect)...)
 	return nil
 }
 

@@ -407,7 +407,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, in *running, 
 		p.Name = t.User
 	}
 	p.Demo, p.Outside = s.demo(), s.outsideLogins(Field{"request", s.sign("flow", in.id)})
-	s.show(w, r, http.StatusOK, p, source(in.flow.Redirect))
+	s.show(w, r, http.StatusOK, p, leads(in.flow.Redirect)...)
 }
 
 // login takes a user name and a password.

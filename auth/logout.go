@@ -91,7 +91,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 				hidden = append(hidden, Field{name, form.Get(name)})
 			}
 		}
-		s.show(w, r, http.StatusOK, LogoutPage{s.frame(r, &v, nil), Form{s.url("logout"), hidden}}, sourcesOf(back)...)
+		s.show(w, r, http.StatusOK, LogoutPage{s.frame(r, &v, nil), Form{s.url("logout"), hidden}}, leads(back)...)
 		return
 	}
 	if in {
@@ -105,13 +105,6 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.show(w, r, http.StatusOK, LoggedOutPage{s.frame(r, nil, nil)})
-}
-
-func sourcesOf(uri string) []string {
-	if uri == "" {
-		return nil
-	}
-	return []string{source(uri)}
 }
 
 // after is where an app wants its user after logging out, if it has registered that; "" otherwise.

@@ -48,7 +48,7 @@ func (s *Server) showPicker(w http.ResponseWriter, r *http.Request, in *running,
 			p.Patient = patientText(res)
 		}
 	}
-	s.show(w, r, http.StatusOK, p, source(in.flow.Redirect))
+	s.show(w, r, http.StatusOK, p, leads(in.flow.Redirect)...)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -32,6 +33,24 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, page P
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	w.Write(b.Bytes())
+}
+
+// leads is where a form may lead in the end whose answer goes to a redirect URI, "" if to none. Browsers hold form-action
+// against all redirects that follow, and what an app's server does next is the app's affair: so of an app on the web it
+// is every https, of one on this machine everything on this machine, too.
+func leads(uri string) []string {
+	u, err := url.Parse(uri)
+	switch {
+	case uri == "":
+		return nil
+	case err != nil || originOf(uri) == "":
+		return []string{source(uri)}
+	case u.Scheme == "https":
+		return []string{"https:"}
+	case strings.Contains(u.Hostname(), ":"): // a policy has no words for an address of IPv6
+		return []string{"http:", "https:"}
+	}
+	return []string{originOf(uri), "http://localhost:*", "http://127.0.0.1:*", "https:"}
 }
 
 // source is where a redirect URI leads, as a Content-Security-Policy names it.

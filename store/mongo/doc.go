@@ -13,7 +13,7 @@
 //	  r: [{p: "date", lo: 1709287200000000, hi: 1709287201000000}, {p: "value-quantity", lo: "c08001…", hi: …, u: ["|/min"]}],
 //	  k: [">1d"?, "Patient/1 category=vital-signs", "Patient/1 code=8867-4", "_in=Patient/1", "category=vital-signs",
 //	      "code=8867-4", "shape=0a1b2c3d4e5f", …],
-//	  o: BinData }
+//	  w: ["shortness", …], q: ["code=29463-7 c0d2e0…"]?, g: 0, o: BinData }
 //
 // x, has and r say all that a search can ask: x the terms as "parameter=text", with another sign between for other forms
 // ("|" system and code, ":id=" a bare id, …), has which parameters have a value at all, r the intervals of dates
@@ -22,6 +22,7 @@
 //
 // k is what the main index holds, and nothing else: of the terms those that narrow a search, each once; the tokens again
 // behind each patient whose chart holds the resource; one key for the set of parameters that have a value (shape.go).
+// w are the words of its texts, q the quantities of a code (pair.go), g the generation of own search parameters.
 // o is the default order: the main date, then a hash of the id. So the index (t, k, o) is a list in order for each key,
 // and a page of what a key finds is the first entries of its list. Terms that no list is needed for are left out of k:
 // system and code are looked at among what the code finds, a reference to a patient among the chart's.
@@ -29,7 +30,7 @@
 // # Searching
 //
 // A plan becomes a filter on x, has and r, which says what is found (filter.go), and paths, which say how to get there
-// (path.go): a condition on k, o, r or _id, each of which is in one index. The database is not left to choose: with two
+// (path.go): a condition on k, o, r, w, q or _id, each of which is in one index. The database is not left to choose: with two
 // conditions on k it would try one of them, and it was seen to choose a list of 2,400 where one of 4 was there. Which of
 // several lists is the shortest is estimated from counts in the index. A range of the main date is a span of o, with the
 // few documents apart whose date is wider than a day, or of which there are several (keyWide, keyOdd).

@@ -36,6 +36,7 @@ const (
 	fieldRanges = "r"   // [{p: "date", lo: …, hi: …, u: [units]}, …]
 	fieldTexts  = "w"   // words of all texts, and what names and addresses are made of
 	fieldKeys   = "k"   // what is indexed of the terms
+	fieldPairs  = "q"   // a code and a quantity of one element: ["code=8867-4 c08001…"]
 	fieldOrder  = "o"
 
 	fieldGeneration = "g" // of own search parameters that it is indexed by
@@ -82,6 +83,9 @@ func (s *schema) appendIndex(dst []byte, id string, e *index.Entries, shape stri
 	dst = s.appendRanges(dst, e)
 	dst = appendStrings(dst, fieldTexts, s.texts(e))
 	dst = appendStrings(dst, fieldKeys, s.keys(e, shape))
+	if list := s.pairs(e); list != nil {
+		dst = appendStrings(dst, fieldPairs, list)
+	}
 	o := newOrder(e.Order, s.main != nil && hasParam(e, s.main.Num), id)
 	return bsoncore.AppendBinaryElement(dst, fieldOrder, 0, o[:])
 }

@@ -38,7 +38,7 @@ func (q *query) estimate(p *path) int {
 	if len(p.keys) > manyKeys || p.whole() {
 		return many
 	}
-	name := strings.Join([]string{q.sch.typ, p.index(), strings.Join(p.keys, "\n"), p.prefix, strings.Join(p.texts, "\n"), p.start}, " ")
+	name := strings.Join([]string{q.sch.typ, p.index(), strings.Join(p.keys, "\n"), p.prefix, strings.Join(p.texts, "\n"), p.start, p.pair.from, p.pair.to}, " ")
 	e := &q.src.s.estimates
 	if p.match != nil {
 		b, err := bson.Marshal(p.match)

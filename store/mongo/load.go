@@ -18,7 +18,7 @@ import (
 // forward; one of another index can be reindexed.
 const (
 	formatVersion = 1
-	indexVersion  = 2
+	indexVersion  = 3
 )
 
 // header describes a store; it is the document "store" of meta.
@@ -161,8 +161,8 @@ func (s *Store) buildIndex(ctx context.Context, in string, x indexOf) error {
 	if x.expire {
 		o.SetExpireAfterSeconds(0)
 	}
-	if x.live {
-		o.SetPartialFilterExpression(field(fieldGeneration, field("$exists", true)))
+	if x.having != "" {
+		o.SetPartialFilterExpression(field(x.having, field("$exists", true)))
 	}
 	built := make(chan struct{})
 	defer close(built)
@@ -212,8 +212,8 @@ type collection struct {
 type indexOf struct {
 	name   string
 	keys   bson.D
-	expire bool // documents are removed at its time
-	live   bool // tombstones are left out
+	expire bool   // documents are removed at its time
+	having string // field without which documents are left out; "" is all
 }
 
 func up(name string) bson.E   { return bson.E{Key: name, Value: 1} }
@@ -231,7 +231,8 @@ var layout = []collection{
 		{name: byRange, keys: bson.D{up(fieldType), up(fieldRanges + ".p"), up(fieldRanges + ".lo"), up(fieldRanges + ".hi")}},
 		{name: byText, keys: bson.D{up(fieldType), up(fieldTexts)}},
 		{name: byTime, keys: bson.D{up(fieldType), down(fieldAt), down("_id")}},
-		{name: byGeneration, keys: bson.D{up(fieldType), up(fieldGeneration)}, live: true},
+		{name: byPair, keys: bson.D{up(fieldType), up(fieldPairs)}, having: fieldPairs},
+		{name: byGeneration, keys: bson.D{up(fieldType), up(fieldGeneration)}, having: fieldGeneration},
 	}},
 	{name: "history", packed: true, indexes: []indexOf{
 		{name: "instance", keys: bson.D{up(fieldName), down(fieldVersion)}},

@@ -22,6 +22,7 @@ type path struct {
 	match  bson.D   // an element of fieldRanges
 	texts  []string // of fieldTexts, one of them
 	start  string   // of one of fieldTexts
+	pair   interval // of one of fieldPairs
 	span   orders   // of fieldOrder
 }
 
@@ -32,6 +33,7 @@ const (
 	byOrder = "order" // t, o
 	byRange = "range" // t, r.p, r.lo, r.hi
 	byText  = "text"  // t, w
+	byPair  = "pair"  // t, q: of those that have one
 	byTime  = "time"  // t, at, _id
 
 	byGeneration = "generation" // t, g: of those that are live
@@ -50,6 +52,8 @@ func (p *path) index() string {
 		return byRange
 	case p.texts != nil || p.start != "":
 		return byText
+	case p.pair != interval{}:
+		return byPair
 	}
 	return byOrder
 }
@@ -78,6 +82,8 @@ func (p *path) filter(typ string, rest bson.D) bson.D {
 		f = append(f, bson.E{Key: fieldTexts, Value: oneOf(p.texts)})
 	case p.start != "":
 		f = append(f, bson.E{Key: fieldTexts, Value: field("$elemMatch", beginning(p.start))})
+	case p.pair != interval{}:
+		f = append(f, bson.E{Key: fieldPairs, Value: field("$elemMatch", bson.D{{Key: "$gte", Value: p.pair.from}, {Key: "$lte", Value: p.pair.to}})})
 	}
 	if p.span != allOrders || p.names != nil || p.whole() {
 		// A tombstone has no order, and neither keys nor ranges.
@@ -106,7 +112,7 @@ const (
 // way is a path that could be taken, and the members of the And that it says exactly.
 type way struct {
 	path
-	also   *path // has the others; nil: there are none
+	also   []path // have the others
 	covers []plan.Node
 }
 
@@ -133,7 +139,7 @@ func (q *query) paths(n plan.Node) (list []path, covered []plan.Node, err error)
 			return list, nil, err
 		}
 	}
-	best, err := q.best(members)
+	best, err := q.best(members, q.paired(n, members))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,7 +147,7 @@ func (q *query) paths(n plan.Node) (list []path, covered []plan.Node, err error)
 		return list, nil, err
 	}
 	if best.also != nil {
-		return []path{best.path, *best.also}, best.covers, nil
+		return append([]path{best.path}, best.also...), best.covers, nil
 	}
 	if !best.sorted() {
 		return []path{best.path}, best.covers, nil
@@ -231,8 +237,18 @@ func (q *query) distributed(members []plan.Node, best *way) ([]path, error) {
 	return nil, nil
 }
 
-// best is the way with the fewest documents; the whole type if there is no other.
-func (q *query) best(members []plan.Node) (way, error) {
+// length is about how many documents are on a way.
+func (q *query) length(w *way) int {
+	n := q.estimate(&w.path)
+	for i := range w.also {
+		n += q.estimate(&w.also[i])
+	}
+	return n
+}
+
+// best is the way with the fewest documents, of pairs those that the rest of the question does not find sooner; the
+// whole type if there is no other.
+func (q *query) best(members []plan.Node, pairs []way) (way, error) {
 	for _, m := range members {
 		if names := q.named(m); names != nil {
 			return way{path: path{names: names, span: allOrders}, covers: []plan.Node{m}}, nil
@@ -254,18 +270,24 @@ func (q *query) best(members []plan.Node) (way, error) {
 	best, least := way{path: path{span: allOrders}}, many
 	for i := range ways {
 		w := &ways[i]
-		if len(ways) == 1 && w.keys != nil {
+		if len(ways) == 1 && w.keys != nil && len(pairs) == 0 {
 			return *w, nil
 		}
-		n := q.estimate(&w.path)
-		if w.also != nil {
-			n += q.estimate(w.also)
-		}
+		n := q.length(w)
 		if !w.sorted() && n >= many {
 			continue
 		}
 		if n < least || best.keys == nil && w.keys != nil && n == least {
 			best, least = *w, n
+		}
+	}
+	for i := range pairs {
+		n, others := q.length(&pairs[i]), least
+		if best.sorted() && q.limit > 0 { // of so many one is in the pair, and some are enough
+			others = min(others, q.limit*least/max(n, 1))
+		}
+		if n < others {
+			best, least = pairs[i], n
 		}
 	}
 	return best, nil
@@ -308,7 +330,7 @@ func (q *query) way(n plan.Node) (way, bool, error) {
 			return way{}, false, nil
 		}
 		narrow, wide, err := q.sch.rangeMatches(n)
-		return way{path: path{match: narrow, span: allOrders}, also: &path{match: wide, span: allOrders}, covers: []plan.Node{n}}, true, err
+		return way{path: path{match: narrow, span: allOrders}, also: []path{{match: wide, span: allOrders}}, covers: []plan.Node{n}}, true, err
 	}
 	keys, ok, err := q.keys(n)
 	if !ok || err != nil {

@@ -25,16 +25,17 @@ type query struct {
 	exact   bool   // filter and paths say it all; else each row is tested
 	bodies  bool   // by its body
 	present map[presence][]string
+	limit   int // of so many, in the default order, is asked; 0: of all
 	read    int
 }
 
-// query compiles b; nil if nothing can be found.
-func (src *source) query(ctx context.Context, b plan.Bound) (*query, error) {
+// query compiles b, of which so many are wanted in the default order, or all if limit is 0; nil if nothing can be found.
+func (src *source) query(ctx context.Context, b plan.Bound, limit int) (*query, error) {
 	sch := src.indexing.schemas[b.Type()]
 	if _, none := b.Node().(plan.None); sch == nil || none {
 		return nil, nil
 	}
-	q := &query{src: src, ctx: ctx, sch: sch, node: b.Node()}
+	q := &query{src: src, ctx: ctx, sch: sch, node: b.Node(), limit: limit}
 	if err := src.whole(ctx, b.Type(), src.indexing.since(q.node)); err != nil {
 		return nil, err
 	}
@@ -166,8 +167,12 @@ func (src *source) Select(ctx context.Context, b plan.Bound, w plan.Window) (pag
 	if w.Total {
 		page.Total = 0
 	}
+	limit := 0
+	if !w.Total && len(w.Sort) == 0 {
+		limit = w.Limit
+	}
 	err = src.run(ctx, "select", func() error {
-		q, err := src.query(ctx, b)
+		q, err := src.query(ctx, b, limit)
 		if err != nil || q == nil {
 			return err
 		}
@@ -361,7 +366,7 @@ func (q *query) open(o *ordering, filter bson.D, sort bson.D, limit int, bare bo
 func (src *source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParameter, max int) (refs []fhir.Reference, more bool, err error) {
 	err = src.run(ctx, "targets", func() error {
 		refs, more = nil, false
-		q, err := src.query(ctx, b)
+		q, err := src.query(ctx, b, 0)
 		if err != nil || q == nil {
 			return err
 		}

@@ -24,7 +24,8 @@ var edges = [][3]string{
 	{"DocumentReference", "subject", "Patient"}, {"DocumentReference", "author", "Practitioner"}, {"List", "item", "Observation"}, {"List", "item", "Encounter"}, {"List", "subject", "Patient"},
 	{"CareTeam", "patient", "Patient"}, {"CareTeam", "participant", "Practitioner"}, {"RelatedPerson", "patient", "Patient"}, {"Device", "patient", "Patient"}, {"Device", "location", "Location"},
 	{"Task", "patient", "Patient"}, {"Task", "focus", "Observation"}, {"Organization", "partof", "Organization"}, {"Location", "partof", "Location"}, {"Patient", "general-practitioner", "Practitioner"},
-	{"Patient", "link", "Patient"},
+	{"Patient", "link", "Patient"}, {"Schedule", "actor", "Patient"}, {"Schedule", "actor", "Practitioner"}, {"DiagnosticReport", "subject", "Patient"},
+	{"DiagnosticReport", "result", "Observation"}, {"AuditEvent", "agent", "Patient"}, {"AuditEvent", "patient", "Patient"}, {"AuditEvent", "entity", "Observation"},
 }
 
 // along are the edges from a type, or to it.
@@ -284,6 +285,9 @@ var fhirPatches = []string{
 // write draws a write of one resource.
 func (d drawing) write() Request {
 	typ := d.typ()
+	if len(d.liked) == 0 && d.oneIn(3) {
+		typ = "Observation"
+	}
 	id := d.id(typ)
 	r := Request{Header: map[string]string{}}
 	body := func(id string) string {
@@ -447,12 +451,15 @@ func (d drawing) systemQuery(plain bool) (out [][2]string) {
 }
 
 // bundle draws a batch or transaction.
-func (d drawing) bundle() Request {
+func (d drawing) bundle(plain bool) Request {
 	var entries []any
-	kind := d.one("batch", "transaction")
+	kind := "batch" // proof/model knows no transactions
+	if !plain {
+		kind = d.one("batch", "transaction")
+	}
 	phases := map[string]bool{}
 	for i := range 1 + d.upTo(3) {
-		r := d.read(false)
+		r := d.read(plain)
 		if !d.oneIn(3) {
 			r = d.write()
 		}
@@ -467,7 +474,7 @@ func (d drawing) bundle() Request {
 			e["resource"] = object{"resourceType": "Binary", "contentType": jsonPatch, "data": []byte(r.Body)}
 		case r.Body != "":
 			body := r.Body
-			if r.Method == http.MethodPost && d.oneIn(2) {
+			if r.Method == http.MethodPost && !plain && d.oneIn(2) {
 				typ := d.one("Encounter", "Patient")
 				body = strings.Replace(body, `"Patient/A"`, `"`+typ+`?identifier=`+d.one("1", "2", "3")+`"`, 1)
 			}
@@ -517,9 +524,7 @@ func (d drawing) requests(t model.Token, plain bool) []Request {
 		case 7, 8, 10:
 			return d.write()
 		case 9:
-			if !plain {
-				return d.bundle()
-			}
+			return d.bundle(plain)
 		}
 		return d.read(plain)
 	}), 10, 40).Draw(d.T, "requests")

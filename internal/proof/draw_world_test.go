@@ -40,7 +40,7 @@ func (d drawing) oneIn(n int) bool { return d.upTo(n-1) == n-1 }
 
 // types are those of a world, some of them more often.
 var types = strings.Fields(`Observation Observation Observation Observation Encounter Encounter Patient Patient Condition Group Provenance Provenance
-	DocumentReference DocumentReference Binary Binary List CareTeam RelatedPerson Device Task Organization Practitioner Location ValueSet Slot`)
+	DocumentReference DocumentReference Binary Binary DiagnosticReport Schedule AuditEvent List CareTeam RelatedPerson Device Task Organization Practitioner Location ValueSet Slot`)
 
 func (d drawing) typ() string {
 	if len(d.liked) > 0 && !d.oneIn(4) {
@@ -226,6 +226,22 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 	case "ValueSet":
 		o["status"], o["url"] = d.one("active", "draft"), "http://v/"+d.one("1", "2")
 		o["compose"] = object{"include": list(object{"system": "http://s", "concept": list(object{"code": d.one("a", "b", "c")})})}
+	case "Schedule":
+		o["actor"] = list(d.ref("Patient", "Practitioner"))
+		if d.oneIn(3) {
+			o["actor"] = list(d.ref("Patient"), d.ref("Patient", "Practitioner", "Location"))
+		}
+	case "DiagnosticReport":
+		o["status"], o["code"] = "final", d.concept()
+		d.may(o, "subject", func() any { return d.ref("Patient") })
+		d.may(o, "result", func() any { return list(d.ref("Observation")) })
+		d.may(o, "presentedForm", func() any { return list(object{"url": "Binary/" + d.id("Binary")}) })
+	case "AuditEvent":
+		delete(o, "identifier")
+		o["type"], o["recorded"] = object{"code": "rest"}, "2026-01-01T00:00:00Z"
+		o["agent"] = list(object{"requestor": true, "who": d.ref("Patient", "Practitioner")})
+		o["source"] = object{"observer": d.ref("Device", "Patient", "Organization")}
+		d.may(o, "entity", func() any { return list(object{"what": d.ref("Patient", "Observation")}) })
 	case "Slot":
 		o["schedule"], o["status"] = object{"reference": "Schedule/1"}, d.one("free", "busy")
 		o["start"], o["end"] = "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"
@@ -333,6 +349,14 @@ func (d drawing) token() model.Token {
 		return s
 	})
 	t.Scopes = rapid.SliceOfN(scope, 1, 4).Draw(d.T, "scopes")
+	for i := range d.upTo(2) { // other letters of what is granted already, where something else is asked
+		s := t.Scopes[min(i, len(t.Scopes)-1)]
+		s.Letters, s.Where = letters(1+d.upTo(30)), ""
+		if d.oneIn(2) {
+			s.Where = d.one(append(slices.Clone(constraints["*"]), constraints[s.Type]...)...)
+		}
+		t.Scopes = append(t.Scopes, s)
+	}
 	return t
 }
 

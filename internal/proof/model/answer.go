@@ -16,6 +16,8 @@ type Request struct {
 	Method, Path, Body string
 	Header             map[string]string
 	At                 time.Time
+
+	fresh string // the id that the server has given; "" is: not yet
 }
 
 // Answer is what the model expects.
@@ -26,14 +28,17 @@ type Answer struct {
 	Found  *Found     // of a search
 	Past   []*Version // of a history, newest first
 	Count  bool       // only the total
+
+	Entries []Answer // of a batch
 }
 
 func number(v *Version) string { return strconv.Itoa(v.Number) }
 
 // Ask answers a request and carries it out; known is false if the model does not know what is asked, and then nothing
 // has changed.
-func (m *Model) Ask(t Token, q Request) (out Answer, known bool) {
-	a := m.access(t)
+func (m *Model) Ask(t Token, q Request) (out Answer, known bool) { return m.access(t).ask(q) }
+
+func (a *access) ask(q Request) (out Answer, known bool) {
 	path, query, conditional := strings.Cut(q.Path, "?")
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	typ := parts[0]
@@ -51,6 +56,8 @@ func (m *Model) Ask(t Token, q Request) (out Answer, known bool) {
 			return a.update(q, typ, parts[1], "", false)
 		case len(parts) == 1 && typ != "":
 			return a.create(q, typ)
+		case q.Path == "":
+			return a.batch(q)
 		}
 	case http.MethodPut, http.MethodPatch:
 		if conditional {
@@ -108,7 +115,7 @@ func (a *access) search(types []string, query, compartment string) (out Answer, 
 		return Answer{Status: http.StatusForbidden}, true
 	}
 	slices.Sort(types)
-	f, known := a.Search(a.Token, types, query, compartment)
+	f, known := a.query(types, query, compartment)
 	return Answer{Status: http.StatusOK, Found: &f}, known
 }
 
@@ -161,7 +168,7 @@ func (a *access) past(letter byte, types []string, id, query string) (out Answer
 
 // find are the resources that a condition finds.
 func (a *access) find(typ, where string) (found []*Version, known bool) {
-	f, known := a.Search(a.Token, []string{typ}, where, "")
+	f, known := a.query([]string{typ}, where, "")
 	for _, g := range f.Groups {
 		found = append(found, g...)
 	}
@@ -215,6 +222,15 @@ func (a *access) store(q Request, letter byte, typ, id, method string, content m
 	return Answer{Status: status, Row: v, Shown: shown}
 }
 
+// number gives the next id, once.
+func (a *access) number(q *Request) string {
+	if q.fresh == "" {
+		a.ids++
+		q.fresh = "new-" + strconv.Itoa(a.ids)
+	}
+	return q.fresh
+}
+
 func decoded(body string) (o map[string]any) {
 	d := json.NewDecoder(strings.NewReader(body))
 	d.UseNumber()
@@ -225,9 +241,7 @@ func decoded(body string) (o map[string]any) {
 }
 
 func (a *access) create(q Request, typ string) (out Answer, known bool) {
-	m := a.Model
-	m.ids++
-	id := "new-" + strconv.Itoa(m.ids)
+	id := a.number(&q)
 	content := decoded(q.Body)
 	where := q.Header["If-None-Exist"]
 	switch {
@@ -267,14 +281,13 @@ func (a *access) update(q Request, typ, id, where string, conditional bool) (out
 	put, patch := q.Method == http.MethodPut, q.Method == http.MethodPatch
 	fresh := ""
 	if put && conditional {
-		a.ids++
-		fresh = "new-" + strconv.Itoa(a.ids)
+		fresh = a.number(&q)
 	}
 	content := decoded(q.Body)
 	switch {
 	case put && (content == nil || content["resourceType"] != typ || !conditional && content["id"] != id):
 		return out, false
-	case typ == "Binary" && patch:
+	case typ == "AuditEvent", typ == "Binary" && patch:
 		return Answer{Status: http.StatusMethodNotAllowed}, true
 	case !a.granted('u', typ) && !(put && conditional && a.granted('c', typ)), patch && !a.granted('r', typ), conditional && !a.granted('s', typ):
 		return forbidden, true
@@ -358,6 +371,9 @@ func encoded(v any) string {
 }
 
 func (a *access) delete(q Request, typ, id, where string, conditional bool) (out Answer, known bool) {
+	if typ == "AuditEvent" {
+		return Answer{Status: http.StatusMethodNotAllowed}, true
+	}
 	if !a.granted('d', typ) || conditional && !a.granted('s', typ) {
 		return Answer{Status: http.StatusForbidden}, true
 	}

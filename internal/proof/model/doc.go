@@ -8,5 +8,5 @@
 //	m := model.New(base)
 //	m.Put("Observation", "o", body, at)
 //	m.Visible(token, 's', m.Now("Observation", "o"))
-//	found, ok := m.Search(token, "Observation", "category=a&_sort=-date")
+//	answer, known := m.Ask(token, model.Request{Method: "GET", Path: "/Observation?category=a&_sort=-date"})
 package model

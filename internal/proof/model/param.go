@@ -45,7 +45,12 @@ var params = map[string]map[string]param{
 	"Location":     {"identifier": {"token", "", []string{"identifier"}}, "partof": {"reference", "", []string{"partOf"}}},
 	"ValueSet":     {"url": {"uri", "", []string{"url"}}, "status": {"token", "", []string{"status"}}},
 	"Binary":       {},
-	"Slot":         {"identifier": {"token", "", []string{"identifier"}}, "status": {"token", "", []string{"status"}}},
+	"Schedule":     {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "actor": {"reference", "", []string{"actor"}}},
+	"DiagnosticReport": {"identifier": {"token", "", []string{"identifier"}}, "code": {"token", "", []string{"code"}}, "status": {"token", "", []string{"status"}},
+		"subject": {"reference", "", []string{"subject"}}, "patient": {"reference", "Patient", []string{"subject"}}, "result": {"reference", "", []string{"result"}}},
+	"AuditEvent": {"agent": {"reference", "", []string{"agent.who"}}, "entity": {"reference", "", []string{"entity.what"}},
+		"patient": {"reference", "Patient", []string{"agent.who", "entity.what"}}, "source": {"reference", "", []string{"source.observer"}}},
+	"Slot": {"identifier": {"token", "", []string{"identifier"}}, "status": {"token", "", []string{"status"}}},
 }
 
 // common are the parameters of every type.

@@ -76,10 +76,9 @@ func (a *access) matches(v *Version, name, value string) (ok, known bool) {
 	return ok, known
 }
 
-// Search finds the current resources of the types that satisfy a query, in its order, within a Patient's compartment if
+// query finds the current resources of the types that satisfy a query, in its order, within a Patient's compartment if
 // one is named. known is false if the model does not know what is asked.
-func (m *Model) Search(t Token, types []string, query, compartment string) (f Found, known bool) {
-	a := m.access(t)
+func (a *access) query(types []string, query, compartment string) (f Found, known bool) {
 	f.a = a
 	var where [][2]string
 	var order []string
@@ -136,7 +135,7 @@ func (m *Model) Search(t Token, types []string, query, compartment string) (f Fo
 }
 
 // mainDates are the dates by which searches without _sort are ordered, latest first.
-var mainDates = map[string]string{"Observation": "effectiveDateTime", "Provenance": "recorded", "Slot": "start"}
+var mainDates = map[string]string{"Observation": "effectiveDateTime", "Provenance": "recorded", "Slot": "start", "AuditEvent": "recorded"}
 
 func (a *access) compare(x, y *Version, order []string, several bool) int {
 	for _, key := range order {

@@ -17,7 +17,8 @@ var linking = map[string][]string{
 	"List":              {"subject", "source"},
 	"CareTeam":          {"subject", "participant.member"},
 	"RelatedPerson":     {"patient"},
-	"MedicationRequest": {"subject"},
+	"Schedule":          {"actor"},
+	"AuditEvent":        {"agent.who", "entity.what"},
 }
 
 // about are the elements that say whom a resource outside of all compartments is about (access.md D7).
@@ -27,7 +28,7 @@ var about = map[string]string{"Device": "patient", "Task": "for"}
 var shared = strings.Fields("Organization Practitioner Location ValueSet")
 
 // several are the types that speak of several patients by design (access.md D4).
-var several = strings.Fields("Group Provenance")
+var several = strings.Fields("AuditEvent Group Provenance Schedule")
 
 // patients are the Patients in whose compartments a resource is.
 func (m *Model) patients(v *Version) (ids []string) {
@@ -148,6 +149,8 @@ func open(letter byte, typ string) bool {
 	switch {
 	case typ == "Patient":
 		return letter != 'c' && letter != 'd'
+	case typ == "AuditEvent":
+		return !writes(letter)
 	case linking[typ] != nil, about[typ] != "":
 		return true
 	case typ == "Binary", slices.Contains(shared, typ):
@@ -175,9 +178,9 @@ func (a *access) reaches(s Scope, letter byte, typ string) bool {
 	case s.Level == "patient":
 		return a.Patient != "" && open(letter, typ)
 	case s.Level == "user":
-		return a.Policy != ""
+		return a.Policy != "" && !(typ == "AuditEvent" && writes(letter))
 	}
-	return true
+	return typ != "AuditEvent" || letter == 'c' || !writes(letter)
 }
 
 // granted says whether some scope opens the interaction on the type; without one the answer is 403.

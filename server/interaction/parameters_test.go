@@ -4,13 +4,16 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/firewarden/firewarden/auth/scope"
 	own "github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/store"
@@ -195,10 +198,6 @@ func TestParametersRun(t *testing.T) {
 
 // US Core's own parameters work, and those that repeat R4's change nothing.
 func TestUSCore(t *testing.T) {
-	data := os.Getenv("FIREWARDEN_DATA")
-	if data == "" {
-		t.Skip("FIREWARDEN_DATA is not set: US Core's search parameters are NOT tried")
-	}
 	eachOwning(t, func(t *testing.T, r *rig) {
 		r.Validation = ValidateOff
 		r.put(`{"resourceType":"Patient","id":"a","extension":[{"url":"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race","extension":[
@@ -207,34 +206,7 @@ func TestUSCore(t *testing.T) {
 			`{"resourceType":"Patient","id":"b"}`,
 			`{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/a"},"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/condition-assertedDate","valueDateTime":"2024-03-02"}]}`,
 			`{"resourceType":"Condition","id":"d","subject":{"reference":"Patient/b"},"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/condition-assertedDate","valueDateTime":"2023-03-02"}]}`)
-		files, err := filepath.Glob(filepath.Join(data, "us-core", "*-definitions.ndjson.gz"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no definitions: %v", err)
-		}
-		var entries []string
-		f, err := os.Open(files[len(files)-1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in := bufio.NewScanner(z)
-		in.Buffer(nil, 64<<20)
-		for in.Scan() {
-			if strings.HasPrefix(in.Text(), `{"resourceType":"SearchParameter"`) || strings.Contains(in.Text(), `"resourceType": "SearchParameter"`) {
-				id := r.parse(in.Text()).ID
-				entries = append(entries, `{"resource":`+in.Text()+`,"request":{"method":"PUT","url":"SearchParameter/`+id+`"}}`)
-			}
-		}
-		if err := in.Err(); err != nil || len(entries) < 60 {
-			t.Fatalf("%d definitions, %v", len(entries), err)
-		}
-		if _, err := r.Bundle(t.Context(), r.root(), r.parse(`{"resourceType":"Bundle","type":"transaction","entry":[`+strings.Join(entries, ",")+`]}`), BundleOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		r.load(usCore(t, "7.0.0", "definitions", "SearchParameter"))
 		r.finds(r.root(), "Patient", "race=2106-3", "!being indexed")
 		r.build()
 		for query, want := range map[string]string{
@@ -250,4 +222,108 @@ func TestUSCore(t *testing.T) {
 			t.Errorf("own ones: %+v", s.Parameters)
 		}
 	})
+}
+
+// usCore are the resources of a file of US Core, of one type or of all.
+func usCore(t *testing.T, version, file, typ string) (lines []string) {
+	t.Helper()
+	data := os.Getenv("FIREWARDEN_DATA")
+	if data == "" {
+		t.Skip("FIREWARDEN_DATA is not set: US Core's search parameters are NOT tried")
+	}
+	f, err := os.Open(filepath.Join(data, "us-core", "us-core-"+version+"-"+file+".ndjson.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewScanner(z)
+	in.Buffer(nil, 64<<20)
+	for in.Scan() {
+		if typ == "" || strings.Contains(in.Text(), `"resourceType":"`+typ+`"`) || strings.Contains(in.Text(), `"resourceType": "`+typ+`"`) {
+			lines = append(lines, in.Text())
+		}
+	}
+	if err := in.Err(); err != nil || len(lines) < 60 {
+		t.Fatalf("%d resources, %v", len(lines), err)
+	}
+	return lines
+}
+
+// load puts resources in one transaction.
+func (r *rig) load(lines []string) {
+	r.t.Helper()
+	var entries []string
+	for _, line := range lines {
+		if res := r.parse(line); res.ID != "" && res.Type != "Bundle" {
+			entries = append(entries, `{"resource":`+line+`,"request":{"method":"PUT","url":"`+res.Type+"/"+res.ID+`"}}`)
+		}
+	}
+	if _, err := r.Bundle(context.Background(), r.root(), r.parse(`{"resourceType":"Bundle","type":"transaction","entry":[`+strings.Join(entries, ",")+`]}`), BundleOptions{}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// US Core's own parameters, of each of its versions, find in its own examples what a look at their JSON finds: asked by
+// everybody, and as the constraint of a scope.
+func TestUSCoreExamples(t *testing.T) {
+	for _, version := range []string{"3.1.1", "6.1.0", "7.0.0"} {
+		t.Run(version, func(t *testing.T) {
+			examples := usCore(t, version, "examples", "")
+			codes, dates := map[string][]string{}, map[string][]string{} // by parameter and code, by patient
+			for _, line := range examples {
+				var res struct {
+					ResourceType, ID string
+					Subject          struct{ Reference string }
+					Extension        []struct {
+						URL           string
+						ValueDateTime string
+						Extension     []struct{ ValueCoding struct{ Code string } }
+					}
+				}
+				if err := json.Unmarshal([]byte(line), &res); err != nil {
+					t.Fatal(err)
+				}
+				for _, x := range res.Extension {
+					name := x.URL[strings.LastIndex(x.URL, "/")+1:]
+					switch {
+					case res.ResourceType == "Condition" && name == "condition-assertedDate" && x.ValueDateTime >= "2015":
+						dates[res.Subject.Reference] = append(dates[res.Subject.Reference], "Condition/"+res.ID)
+					case res.ResourceType == "Patient" && (name == "us-core-race" || name == "us-core-ethnicity"):
+						for _, y := range x.Extension {
+							if at := name[len("us-core-"):] + "=" + y.ValueCoding.Code; y.ValueCoding.Code != "" {
+								codes[at] = append(codes[at], "Patient/"+res.ID)
+							}
+						}
+					}
+				}
+			}
+			if len(codes) < 3 || len(dates) == 0 && version != "3.1.1" {
+				t.Fatalf("examples of %v and %v only", codes, dates)
+			}
+			eachOwning(t, func(t *testing.T, r *rig) {
+				r.Validation = ValidateOff
+				r.load(examples)
+				r.load(usCore(t, version, "definitions", "SearchParameter"))
+				r.build()
+				for query, want := range codes {
+					slices.Sort(want)
+					want = slices.Compact(want)
+					r.finds(r.root(), "Patient", query+"&_sort=_id&_count=100", strings.Join(want, " "))
+					r.finds(r.by("system/Patient.rs?"+query), "Patient", "_sort=_id&_count=100", strings.Join(want, " "))
+				}
+				for patient, want := range dates {
+					slices.Sort(want)
+					r.finds(r.root(), "Condition", "asserted-date=ge2015&patient="+patient+"&_sort=_id&_count=100", strings.Join(want, " "))
+					set, _ := scope.Parse("patient/Condition.rs?asserted-date=ge2015")
+					params := r.Parameters.Set()
+					caller := Caller{Grant: patient, Access: set.Access(scope.Context{Patient: strings.TrimPrefix(patient, "Patient/"), Params: params, Granted: params.Record().Generation})}
+					r.finds(caller, "Condition", "_sort=_id&_count=100", strings.Join(want, " "))
+				}
+			})
+		})
+	}
 }

@@ -149,3 +149,96 @@ func testMetaOf(t *testing.T, r *rig) {
 		t.Errorf("%s", got)
 	}
 }
+
+// $meta of an instance is a read, by r; of a type or of the system it is a search, by s. Each sees what its letter shows and
+// no more: what is hidden is what is absent. $meta-add and $meta-delete are updates, by u.
+func TestMetaAccess(t *testing.T) { each(t, testMetaAccess) }
+
+func testMetaAccess(t *testing.T, r *rig) {
+	r.put(`{"resourceType":"Patient","id":"A","meta":{"tag":[{"code":"a"}]}}`, `{"resourceType":"Patient","id":"B","meta":{"tag":[{"code":"b"}]}}`,
+		`{"resourceType":"Patient","id":"C","meta":{"tag":[{"code":"a"}]}}`, `{"resourceType":"Patient","id":"gone","meta":{"tag":[{"code":"a"}]}}`)
+	if _, err := r.MetaAdd(ctx, r.root(), "Patient", "C", r.parse(metaOf(`{"tag":[{"code":"c"}]}`)), WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.MetaDelete(ctx, r.root(), "Patient", "C", r.parse(metaOf(`{"tag":[{"code":"a"}]}`)), WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Delete(ctx, r.root(), "Patient", "gone", WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(c Caller, of string) (Result, error) {
+		parts := strings.Split(of, "/")
+		switch {
+		case of == "":
+			return r.MetaOf(ctx, c, "")
+		case len(parts) == 1:
+			return r.MetaOf(ctx, c, of)
+		case len(parts) == 4:
+			return r.Meta(ctx, c, parts[0], parts[1], parts[3])
+		case strings.HasPrefix(parts[1], "+"):
+			return r.MetaAdd(ctx, c, parts[0], parts[1][1:], r.parse(metaOf(`{"tag":[{"code":"d"}]}`)), WriteOptions{})
+		case strings.HasPrefix(parts[1], "-"):
+			return r.MetaDelete(ctx, c, parts[0], parts[1][1:], r.parse(metaOf(`{"tag":[{"code":"a"}]}`)), WriteOptions{})
+		}
+		return r.Meta(ctx, c, parts[0], parts[1], "")
+	}
+	for _, c := range []struct {
+		scopes, patient, of string
+		status              int
+		want                string // codes of the tags
+	}{
+		{"system/Patient.r", "", "Patient/A", 200, "a"},
+		{"system/Patient.r", "", "Patient/C/_history/1", 200, "a"},
+		{"system/Patient.r", "", "Patient/C/_history/9", 404, ""},
+		{"system/Patient.r", "", "Patient/nobody", 404, ""},
+		{"system/Patient.r", "", "Patient/gone", 410, ""},
+		{"system/Patient.r", "", "Patient", 403, ""},
+		{"system/Patient.r", "", "", 403, ""},
+		{"system/Patient.s", "", "Patient/A", 403, ""},
+		{"system/Patient.s", "", "Patient/A/_history/1", 403, ""},
+		{"system/Patient.s", "", "Patient", 200, "abc"},
+		{"system/Patient.s", "", "", 200, "abc"},
+		{"system/Observation.s", "", "", 200, ""},
+		{"system/Patient.cud", "", "Patient/A", 403, ""},
+		{"system/Patient.cud", "", "Patient", 403, ""},
+		{"system/Patient.cud", "", "", 403, ""},
+		{"system/Observation.rs", "", "Patient/A", 403, ""},
+		{"system/Observation.rs", "", "Patient", 403, ""},
+		{"patient/Patient.rs", "A", "Patient/A", 200, "a"},
+		{"patient/Patient.rs", "A", "Patient/B", 404, ""},
+		{"patient/Patient.rs", "A", "Patient", 200, "a"},
+		{"patient/Patient.rs", "A", "", 200, "a"},
+		{"patient/Patient.rs", "nobody", "Patient", 200, ""},
+		{"system/Patient.rs?_tag=a", "", "Patient/A", 200, "a"},
+		{"system/Patient.rs?_tag=a", "", "Patient/B", 404, ""},
+		{"system/Patient.rs?_tag=a", "", "Patient/C", 404, ""},
+		{"system/Patient.rs?_tag=a", "", "Patient/C/_history/1", 404, ""}, // the current one is hidden
+		{"system/Patient.rs?_tag=c", "", "Patient/C/_history/1", 404, ""},
+		{"system/Patient.rs?_tag=c", "", "Patient/C/_history/2", 200, "ac"},
+		{"system/Patient.rs?_tag=a", "", "Patient/gone", 410, ""},
+		{"system/Patient.rs?_tag=b", "", "Patient/gone", 404, ""},
+		{"system/Patient.rs?_tag=a", "", "Patient", 200, "a"},
+		{"system/Patient.r?_tag=a system/Patient.s?_tag=b", "", "Patient", 200, "b"},
+		{"system/Patient.r?_tag=a system/Patient.s?_tag=b", "", "Patient/B", 404, ""},
+		{"system/Patient.rs", "", "Patient/+A", 403, ""},
+		{"system/Patient.rs?_tag=a system/Patient.u?_tag=b", "", "Patient/+A", 403, ""},
+		{"system/Patient.ru?_tag=a", "", "Patient/+B", 404, ""},
+		{"system/Patient.ru?_tag=a", "", "Patient/-A", 403, ""}, // it would be out of reach
+		{"system/Patient.ru?_tag=a", "", "Patient/+A", 200, "ad"},
+	} {
+		out, err := ask(as(t, c.patient, c.scopes), c.of)
+		status := 200
+		if err != nil {
+			status = Status(err)
+		}
+		got := ""
+		for _, code := range "abcd" {
+			if strings.Contains(string(out.Parameters), `"code":"`+string(code)+`"`) {
+				got += string(code)
+			}
+		}
+		if status != c.status || got != c.want {
+			t.Errorf("%s of %q: $meta of %q: %d %q (%v), want %d %q", c.scopes, c.patient, c.of, status, got, err, c.status, c.want)
+		}
+	}
+}

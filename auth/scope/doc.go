@@ -17,6 +17,10 @@
 // A Role becomes a policy for a user; the rule of a policy, a search for Patients, is answered with each request, on its
 // snapshot: plan.Settle does that. Until then nothing is in reach by it.
 //
+// A constraint, or the rule of a policy, may name search parameters of the server's own (conformance/parameters). It is what
+// those say that the snapshot of the request has; where one is unknown, being indexed, or another one than when it was
+// granted, the scope grants nothing and the policy opens nothing (Set.Available, Access.Settle).
+//
 // What never belongs here: OAuth flows, tokens, the store, HTTP.
 //
 //	set, refused := scope.Parse("patient/Observation.rs?category=laboratory launch/patient patient/Obervation.rs")

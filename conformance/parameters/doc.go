@@ -6,6 +6,9 @@
 // refused. Each change of what is indexed is a generation, and each indexed resource says of which generation its entries
 // are, so the index can be brought from one to the next while it is used.
 //
+// What relies on a parameter, a scope that was granted by it, notes the generation in which it did: a parameter that began
+// later is another one (Since), and nobody meant it.
+//
 // What never belongs here: storage, the work of indexing, HTTP.
 //
 //	d, err := parameters.Read(res)                  // a SearchParameter, checked

@@ -12,6 +12,9 @@
 // A search on several types is a plan for each (types.go), joined type by type or in the order of its keys. Positions are
 // cuts: a page before one and a page behind it have no row in common and leave none out, whatever others write.
 //
+// A plan that names own search parameters is answered only from a snapshot that holds them (Source.Params), wherever in it
+// they are named: a change of them between a request and its snapshot is noticed.
+//
 // What never belongs here: HTTP, scopes, bytes on disk.
 //
 //	p, err := plan.Lower(search.Guard(q, access), indexer)

@@ -124,8 +124,8 @@ func (s *Server) sandboxKeys(ctx context.Context, c *Client, k SandboxKeys) erro
 func DemoUsers() []DemoUser {
 	return []DemoUser{
 		{Name: "practitioner", Password: sandboxPassword, Display: "Demo practitioner", Role: "sees all patients"},
-		{Name: "patient", Password: sandboxPassword, Display: "Demo patient", Role: "sees the first patient, who this is"},
-		{Name: "relatedperson", Password: sandboxPassword, Display: "Demo related person", Role: "sees the patient that this person cares for"},
+		{Name: "patient", Password: sandboxPassword, Display: "Demo patient", Role: "is the first patient, sees their own record"},
+		{Name: "relatedperson", Password: sandboxPassword, Display: "Demo related person", Role: "cares for one patient, sees that record"},
 		{Name: "admin", Password: sandboxPassword, Display: "Demo administrator", Role: "sees all, changes users and clients"},
 	}
 }

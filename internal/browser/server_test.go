@@ -108,7 +108,7 @@ func start(t *testing.T, args ...string) *server {
 			t.Logf("the server: %s", s.log.String())
 		}
 	})
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if res, err := http.Get(s.url + "/health/ready"); err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {

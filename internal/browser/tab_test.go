@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a page may take to become what a test waits for.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // tab is a page of a browser that knows nobody yet: it shares no cookies with other tabs.
 type tab struct {
@@ -64,6 +64,7 @@ func chromium(t *testing.T) *tab {
 	}
 	one.Do(func() {
 		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
+			chromedp.WSURLReadTimeout(patience),
 			chromedp.NoSandbox) // it sees our own pages only, and containers have no place for its sandbox
 		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, quit := chromedp.NewContext(allocator)

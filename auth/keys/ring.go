@@ -31,9 +31,10 @@ type Ring struct {
 	o    Options
 	seal seal
 
-	mu     sync.RWMutex
-	keys   []*key // newest first
-	loaded time.Time
+	loading sync.Mutex // held while the store is read: an older answer never replaces a newer one
+	mu      sync.RWMutex
+	keys    []*key // newest first
+	loaded  time.Time
 }
 
 // Options are what a Ring needs. KV is required.
@@ -48,9 +49,9 @@ type Options struct {
 const bucket = "signing-key"
 
 const (
-	announced = 24 * time.Hour // from when a key is published to when it signs: what others cache a JWK Set for
-	kept      = 48 * time.Hour // from when a key signs no more to when it is gone: longer than what it signed lives
-	reload    = time.Second    // how long a key that another server has withdrawn counts here
+	announced = 24 * time.Hour  // from when a key is published to when it signs: what others cache a JWK Set for
+	kept      = 48 * time.Hour  // from when a key signs no more to when it is gone: longer than what it signed lives
+	reload    = time.Second / 2 // how long a key that another server has withdrawn counts here
 )
 
 // record is a key as it is kept.
@@ -131,6 +132,14 @@ func keep(ctx context.Context, kv store.KV, s seal, alg string, private crypto.S
 
 // load reads the store. Keys that it has read before stay the same objects.
 func (r *Ring) load(ctx context.Context) error {
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	return r.read(ctx)
+}
+
+// read is load while loading is held.
+func (r *Ring) read(ctx context.Context) error {
+	begun := r.o.Now()
 	list, err := r.o.KV.List(ctx, bucket, "", "", 1000)
 	if err != nil {
 		return fmt.Errorf("read the signing keys: %w", err)
@@ -155,7 +164,7 @@ func (r *Ring) load(ctx context.Context) error {
 		}
 		return strings.Compare(a.id, b.id)
 	})
-	r.keys, r.loaded = keys, r.o.Now()
+	r.keys, r.loaded = keys, begun
 	return nil
 }
 
@@ -222,13 +231,21 @@ func (r *Ring) Public(ctx context.Context) (jose.JSONWebKeySet, error) {
 
 // refresh reads the store again if that was long ago: another server on it may have made keys, and old ones end.
 func (r *Ring) refresh(ctx context.Context) error {
-	r.mu.RLock()
-	old := r.o.Now().Sub(r.loaded) >= reload
-	r.mu.RUnlock()
-	if !old {
+	if !r.old() {
 		return nil
 	}
-	return r.load(ctx)
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	if !r.old() { // somebody else has just read it
+		return nil
+	}
+	return r.read(ctx)
+}
+
+func (r *Ring) old() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.o.Now().Sub(r.loaded) >= reload
 }
 
 // Sign makes a JWT of claims by alg (RS256 or ES256), with typ in its header.

@@ -207,7 +207,7 @@ func TestCluster(t *testing.T) {
 			if got := other.status(mint(), "GET", "/fhir/Patient?_count=1"); got != http.StatusOK {
 				t.Errorf("by a new key: %d", got)
 			}
-			time.Sleep(bound + 100*time.Millisecond)
+			time.Sleep(bound)
 			for _, s := range []*process{one, other} {
 				if got := s.status(old, "GET", "/fhir/Patient?_count=1"); got != http.StatusUnauthorized {
 					t.Errorf("by a withdrawn key: %d", got)

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -307,46 +308,70 @@ func (w *commit) create(ctx context.Context) error {
 	return clash(err, "a first version")
 }
 
+// errStale says that a version before is not current any more.
+var errStale = fmt.Errorf("a version before: %w", store.ErrConflict)
+
 // replace puts away the versions before and replaces them.
 func (w *commit) replace(ctx context.Context) error {
 	var names []string
-	var models []mongo.WriteModel
+	var filters []bson.D
+	var docs []bson.Raw
 	for i := range w.Writes {
 		x := &w.Writes[i]
 		if x.Version == 1 {
 			continue
 		}
-		names = append(names, x.Type+"/"+x.ID)
-		models = append(models, mongo.NewReplaceOneModel().SetReplacement(w.docs[i]).SetFilter(bson.D{
-			{Key: "_id", Value: x.Type + "/" + x.ID}, {Key: fieldVersion, Value: int64(x.Version - 1)}}))
+		name := x.Type + "/" + x.ID
+		names, docs = append(names, name), append(docs, w.docs[i])
+		filters = append(filters, bson.D{{Key: "_id", Value: name}, {Key: fieldVersion, Value: int64(x.Version - 1)}})
 	}
-	if len(names) == 0 {
+	switch len(names) {
+	case 0:
 		return nil
+	case 1:
+		return w.replaceOne(ctx, filters[0], docs[0])
 	}
-	stale := fmt.Errorf("a version before: %w", store.ErrConflict)
 	olds, err := w.olds(ctx, names)
 	if err != nil {
 		return err
 	}
 	if len(olds) != len(names) {
-		return stale
+		return errStale
 	}
 	if _, err := w.s.history.InsertMany(ctx, olds); err != nil {
 		return clash(err, "a version before")
+	}
+	models := make([]mongo.WriteModel, len(docs))
+	for i, doc := range docs {
+		models[i] = mongo.NewReplaceOneModel().SetReplacement(doc).SetFilter(filters[i])
 	}
 	r, err := w.s.resources.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 	if err != nil {
 		return err
 	}
 	if int(r.MatchedCount) != len(models) {
-		return stale
+		return errStale
 	}
 	return nil
 }
 
+// replaceOne replaces what the filter finds by a document and puts it away.
+func (w *commit) replaceOne(ctx context.Context, filter bson.D, doc bson.Raw) error {
+	before, err := w.s.resources.FindOneAndReplace(ctx, filter, doc, options.FindOneAndReplace().SetProjection(putAway)).Raw()
+	if ok, err := found(err); !ok {
+		return cmp.Or(err, errStale)
+	}
+	old, err := past(before)
+	if err != nil {
+		return err
+	}
+	_, err = w.s.history.InsertOne(ctx, old)
+	return clash(err, "a version before")
+}
+
 // olds are the documents of history of what is current.
 func (w *commit) olds(ctx context.Context, names []string) (docs []bson.Raw, err error) {
-	cursor, err := w.s.resources.Find(ctx, field("_id", oneOf(names)), options.Find().SetProjection(append(bson.D{{Key: fieldCommit, Value: 1}}, current...)))
+	cursor, err := w.s.resources.Find(ctx, field("_id", oneOf(names)), options.Find().SetProjection(putAway))
 	if err != nil {
 		return nil, err
 	}
@@ -361,7 +386,7 @@ func (w *commit) olds(ctx context.Context, names []string) (docs []bson.Raw, err
 	return docs, cursor.Err()
 }
 
-// current are the fields of a version that go into history.
-var current = append(bson.D{{Key: fieldType, Value: 1}, {Key: fieldGone, Value: 1}}, whole...)
+// putAway are the fields of a version that are put away in history.
+var putAway = append(bson.D{{Key: fieldCommit, Value: 1}, {Key: fieldType, Value: 1}, {Key: fieldGone, Value: 1}}, whole...)
 
 var _ plan.Source = (*source)(nil)

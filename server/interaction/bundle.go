@@ -12,7 +12,8 @@ import (
 
 // BundleOptions are what a Bundle request says outside of its body.
 type BundleOptions struct {
-	Return Return
+	Return   Return
+	Handling Handling // of the searches in it
 }
 
 // Return is what the answer to a write holds (Prefer: return=…, R4 http.html#ops).
@@ -46,7 +47,7 @@ func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o
 	if err != nil {
 		return Result{}, err
 	}
-	entries, err := s.entries(c, bundle, kind == "batch")
+	entries, err := s.entries(c, bundle, kind == "batch", o)
 	if err != nil {
 		return Result{}, err
 	}

@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search/index"
 )
@@ -60,26 +62,47 @@ func linked(typ string, a Access) Expr {
 
 // link replaces Linked in what an Access gives for a type.
 func link(e Expr, typ string, below int, a Access) Expr {
+	to := Expr(None)
+	if h := height(typ); h > 0 && h < below && linkedIn(e) {
+		to = linked(typ, a)
+	}
+	return replaceLinked(e, to)
+}
+
+func linkedIn(e Expr) bool {
+	switch e := e.(type) {
+	case And:
+		return slices.ContainsFunc(e, linkedIn)
+	case Or:
+		return slices.ContainsFunc(e, linkedIn)
+	case Not:
+		return linkedIn(e.X)
+	}
+	return e == Linked{}
+}
+
+// replaceLinked puts one and the same expression wherever Linked stands. The opposite of being linked is nothing that
+// an Access may say: it opens nothing.
+func replaceLinked(e, to Expr) Expr {
 	switch e := e.(type) {
 	case Linked:
-		if h := height(typ); h > 0 && h < below {
-			return linked(typ, a)
-		}
-		return None
+		return to
 	case And:
-		return And(linkAll(e, typ, below, a))
+		return And(replaceAllLinked(e, to))
 	case Or:
-		return Or(linkAll(e, typ, below, a))
+		return Or(replaceAllLinked(e, to))
 	case Not:
-		return Not{link(e.X, typ, below, a)}
+		if linkedIn(e) {
+			return None
+		}
 	}
 	return e
 }
 
-func linkAll(list []Expr, typ string, below int, a Access) []Expr {
+func replaceAllLinked(list []Expr, to Expr) []Expr {
 	out := make([]Expr, len(list))
 	for i, x := range list {
-		out[i] = link(x, typ, below, a)
+		out[i] = replaceLinked(x, to)
 	}
 	return out
 }
@@ -88,22 +111,13 @@ func linkAll(list []Expr, typ string, below int, a Access) []Expr {
 func Probes(e Expr) bool {
 	switch e := e.(type) {
 	case And:
-		return anyProbes(e)
+		return slices.ContainsFunc(e, Probes)
 	case Or:
-		return anyProbes(e)
+		return slices.ContainsFunc(e, Probes)
 	case Not:
 		return Probes(e.X)
 	case Every:
 		return true
-	}
-	return false
-}
-
-func anyProbes(list []Expr) bool {
-	for _, x := range list {
-		if Probes(x) {
-			return true
-		}
 	}
 	return false
 }

@@ -414,6 +414,17 @@ func (d drawing) read(plain bool) Request {
 	default:
 		with("/"+typ, d.query(typ, plain))
 	}
+	if plain {
+		return r
+	}
+	path, query, searches := strings.Cut(r.Path, "?")
+	switch {
+	case searches && !strings.HasSuffix(path, "_history") && strings.Count(path, "/") != 2 && r.Method == http.MethodGet && d.oneIn(8):
+		path = strings.TrimSuffix(path, "/*")
+		return Request{Method: http.MethodPost, Path: path + "/_search", Body: query, Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}
+	case r.Method == http.MethodGet && d.oneIn(12):
+		r.Method = http.MethodHead
+	}
 	return r
 }
 
@@ -466,7 +477,7 @@ func (d drawing) bundle(plain bool) Request {
 		request := object{"method": r.Method, "url": strings.TrimPrefix(r.Path, "/")}
 		e := object{"request": request}
 		switch {
-		case strings.HasPrefix(r.Path, "?") || r.Path == "" || strings.HasSuffix(r.Path, "_search") || strings.Contains(r.Path, "%00"):
+		case strings.HasPrefix(r.Path, "?") || r.Path == "" || r.Method == http.MethodHead || strings.HasSuffix(r.Path, "_search") || strings.Contains(r.Path, "%00"):
 			continue
 		case kind == "batch" && phases[phase(r)]: // entries of one phase are done in any order, at the same time
 			continue

@@ -119,6 +119,12 @@ func TestScopesByOwnParameters(t *testing.T) {
 	if w.reads(token, "Patient") != 200 {
 		t.Error("minted anew")
 	}
+	w.expect(w.call(adminKey, "PUT", "/fhir/SearchParameter/born", `{"resourceType":"SearchParameter","id":"born","url":"http://x/born","name":"born",
+		"status":"retired","description":"x","code":"born","base":["Patient"],"type":"token","expression":"Patient.gender"}`), 200)
+	if got := w.reads(token, "Patient"); got != 403 {
+		t.Errorf("after it was retired: %d", got)
+	}
+	refused("no search parameter")
 	w.expect(w.call(adminKey, "DELETE", "/fhir/SearchParameter/born", ""), 204)
 	if got := w.reads(token, "Patient"); got != 403 {
 		t.Errorf("after it was deleted: %d", got)

@@ -157,7 +157,8 @@ func (t *Tokens) check() error {
 		return err
 	}
 	set, refused := scope.Parse(t.Scope)
-	if len(refused) > 0 {
+	set, unavailable := set.Available(nil, 0) // an issuer knows no search parameters of this server's own
+	if refused = append(refused, unavailable...); len(refused) > 0 {
 		return fmt.Errorf("scope: %s", refused[0].Diagnostics)
 	}
 	if len(set.Data()) == 0 {

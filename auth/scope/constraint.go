@@ -76,32 +76,6 @@ func code(name string) string {
 	return code
 }
 
-// open says whether own parameters are asked for.
-func (w Where) open() bool { return w.expr == nil && len(w.terms) > 0 }
-
-// with is an open constraint on a type by the parameters of params that were there at a generation; an error says what
-// is in the way.
-func (w Where) with(typ string, params *parameters.Set, granted uint64) (_ Where, err error) {
-	pairs := make([]search.Pair, len(w.terms))
-	for i, t := range w.terms {
-		pairs[i] = search.Pair{Name: t.name, Value: strings.Join(t.values, ",")}
-	}
-	if w.expr, err = parseExpr(typ, pairs, params); err == nil {
-		err = unchanged(w.expr, params, granted)
-	}
-	return w, err
-}
-
-// unchanged refuses what asks by an own parameter that is another one than at a generation.
-func unchanged(e search.Expr, params *parameters.Set, since uint64) error {
-	for _, p := range search.Own(e) {
-		if params.Since(p.Num) > since {
-			return fmt.Errorf("the search parameter %s of %s is another one than when it was granted", p.Code, p.Base)
-		}
-	}
-	return nil
-}
-
 // parseExpr reads the constraint as the search that it is. On "*" only parameters that every type has can be asked
 // for; they mean the same whatever the type.
 func parseExpr(typ string, pairs []search.Pair, params *parameters.Set) (search.Expr, error) {

@@ -1,8 +1,6 @@
 package scope
 
 import (
-	"fmt"
-
 	"github.com/firewarden/firewarden/compartments"
 	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -56,33 +54,6 @@ func ruleOf(b Bound) (Rule, bool) {
 	p, _ := b.(Policy)
 	r, ok := p.Patients.(Rule)
 	return r, ok
-}
-
-// openRule says whether the rule of a policy asks for own search parameters.
-func openRule(b Bound) bool {
-	r, ok := ruleOf(b)
-	return ok && r.pairs != nil
-}
-
-// readRule reads the rule of a policy with these search parameters. Where it asks for one that there is not, that is
-// being indexed or that has changed since the policy was written, the policy is unavailable.
-func readRule(b *Bound, params *parameters.Set) error {
-	r, ok := ruleOf(*b)
-	if !ok || r.pairs == nil {
-		return nil
-	}
-	q, err := parseRule(r.pairs, params)
-	if err == nil {
-		err = unchanged(q.Where, params, r.since)
-	}
-	if err != nil {
-		*b = Unavailable{}
-		return fmt.Errorf("the user's policy opens nothing: %w", err)
-	}
-	p := (*b).(Policy)
-	p.Patients = Rule{Query: q}
-	*b = p
-	return nil
 }
 
 // Settle is the access with the search parameters of the request's snapshot, and with the panels that the rules of its

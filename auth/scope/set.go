@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
@@ -36,36 +35,6 @@ func Parse(text string) (set Set, refused fhir.Errors) {
 		set.add(s)
 	}
 	return set, refused
-}
-
-// Available is the set without the scopes whose constraints cannot be evaluated with these search parameters (nil: R4's):
-// by one that there is not, that is being indexed, or that is another one than at the generation of the grant. Each of
-// those is one error of refused; it grants nothing.
-func (s Set) Available(params *parameters.Set, granted uint64) (_ Set, refused fhir.Errors) {
-	if !s.open() {
-		return s, nil
-	}
-	out := Set{other: s.other}
-	for _, d := range s.data {
-		if w, ok := d.Constraint.(Where); ok && w.open() {
-			with, err := w.with(d.Type, params, granted)
-			if err != nil {
-				refused = append(refused, refuse(d.text, "%s", why(err)))
-				continue
-			}
-			d.Constraint = with
-		}
-		out.data = append(out.data, d)
-	}
-	return out, refused
-}
-
-// open says whether a constraint asks for own search parameters.
-func (s Set) open() bool {
-	return slices.ContainsFunc(s.data, func(d Scope) bool {
-		w, ok := d.Constraint.(Where)
-		return ok && w.open()
-	})
 }
 
 // Of is a Set of data scopes.

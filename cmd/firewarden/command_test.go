@@ -115,12 +115,12 @@ func TestConfigPrint(t *testing.T) {
 	if out := mustRun(t, "config", "print", "--sandbox"); !strings.Contains(out, "memory:") || strings.Contains(out, "sandbox-admin") {
 		t.Errorf("config print --sandbox:\n%s", out)
 	}
-	path = file(t, "firewarden.yaml", "stroe: x\nload: []\nanonymous: nonsense\n")
+	path = file(t, "firewarden.yaml", "stroe: x\nload: []\nanonymous: nonsense system/Patient.rs?colour=red\n")
 	code, _, errs := run(t, "config", "check", "--config", path)
 	if code != 1 {
 		t.Errorf("config check of faults ended with %d", code)
 	}
-	for _, part := range []string{"firewarden.yaml:1", `did you mean "store"?`, "firewarden.yaml:2", "not supported yet", `"nonsense"`} {
+	for _, part := range []string{"firewarden.yaml:1", `did you mean "store"?`, "firewarden.yaml:2", "not supported yet", `"nonsense"`, "colour"} {
 		if !strings.Contains(errs, part) {
 			t.Errorf("config check does not say %q:\n%s", part, errs)
 		}

@@ -24,7 +24,8 @@ func (in *input) load(sandbox bool) (*config.Config, scope.Set, error) {
 	c, err := config.Load(in.Input)
 	faults := []error{err}
 	anonymous, refused := scope.Parse(c.Anonymous)
-	for _, r := range refused {
+	anonymous, unavailable := anonymous.Available(nil, 0) // nobody grants them at a moment when a server's own parameters are known
+	for _, r := range append(refused, unavailable...) {
 		faults = append(faults, fmt.Errorf("anonymous (%s): %s", c.Source("anonymous"), r.Diagnostics))
 	}
 	for _, s := range anonymous.Data() {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/event"
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -19,17 +22,25 @@ import (
 // node is one of several servers on a database.
 type node struct {
 	*interaction.Service
-	t     *testing.T
-	store *Store
+	t       *testing.T
+	store   *Store
+	updates atomic.Int64 // commands that change documents of resources
 }
 
 func openNode(t *testing.T, name string) *node {
-	s, err := Open(t.Context(), testOptions(t, name))
+	n := &node{t: t}
+	o := testOptions(t, name)
+	o.monitor = &event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
+		if e.CommandName == "update" && e.Command.Lookup("update").StringValue() == "resources" {
+			n.updates.Add(1)
+		}
+	}}
+	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, store: s, Service: &interaction.Service{Store: s, Indexer: &index.Indexer{Base: storetest.Base}, Base: storetest.Base, Now: time.Now,
-		Validation: interaction.ValidateOff}}
+	n.store, n.Service = s, &interaction.Service{Store: s, Indexer: &index.Indexer{Base: storetest.Base}, Base: storetest.Base, Now: time.Now,
+		Validation: interaction.ValidateOff}
 	if n.Parameters, err = interaction.OpenParameters(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -134,5 +145,30 @@ func TestOwnParametersOnSeveralServers(t *testing.T) {
 	eventually(t, "the other one knows it", b.ready)
 	if got, err := b.finds("eyes=female"); err != nil || len(strings.Fields(got)) != 4 {
 		t.Errorf("the other one finds %q, %v", got, err)
+	}
+}
+
+// TestOneServerBuilds: of several servers one brings the index up to date.
+func TestOneServerBuilds(t *testing.T) {
+	name := testDatabase(t)
+	mongotest.Wipe(t, testURI(t), name)
+	nodes := []*node{openNode(t, name), openNode(t, name), openNode(t, name)}
+	for i := range 20 {
+		nodes[0].put(fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","gender":"female"}`, i))
+	}
+	for _, n := range nodes {
+		n.follow()
+	}
+	nodes[1].put(`{"resourceType":"SearchParameter","id":"eyes","url":"http://x/eyes","name":"eyes","status":"active","description":"x","code":"eyes","base":["Patient"],"type":"token","expression":"Patient.gender"}`)
+	var updates int64
+	for i, n := range nodes {
+		eventually(t, "all know the parameter", n.ready)
+		if got, err := n.finds("eyes=female"); err != nil || len(strings.Fields(got)) != 20 {
+			t.Errorf("server %d finds %q, %v", i, got, err)
+		}
+		updates += n.updates.Load()
+	}
+	if updates != 1 { // of 20 documents at a time
+		t.Errorf("%d updates of the index", updates)
 	}
 }

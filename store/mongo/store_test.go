@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 
 func databaseName(i int) string { return fmt.Sprintf("firewarden-test-%d-%d", os.Getpid(), i) }
 
-// testDatabase is an empty database of the test's own.
+// testDatabase is a database of the test's own; it may have what an earlier test has left.
 func testDatabase(t testing.TB) string {
 	databases.Lock()
 	defer databases.Unlock()

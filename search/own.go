@@ -8,39 +8,34 @@ import (
 )
 
 // Own are the search parameters beyond R4's that e asks by, each once. (Those that an Every looks through are not e's.)
-func Own(e Expr) (list []*r4.SearchParameter) {
-	add := func(p *r4.SearchParameter) {
-		if p != nil && parameters.IsOwn(p) && !slices.Contains(list, p) {
-			list = append(list, p)
+func Own(e Expr) []*r4.SearchParameter { return appendOwn(nil, e) }
+
+func appendOwn(list []*r4.SearchParameter, e Expr) []*r4.SearchParameter {
+	var p *r4.SearchParameter
+	switch e := e.(type) {
+	case And:
+		for _, x := range e {
+			list = appendOwn(list, x)
 		}
-	}
-	var walk func(Expr)
-	walk = func(e Expr) {
-		switch e := e.(type) {
-		case And:
-			for _, x := range e {
-				walk(x)
-			}
-		case Or:
-			for _, x := range e {
-				walk(x)
-			}
-		case Not:
-			walk(e.X)
-		case Contains:
-			walk(e.X)
-		case Param:
-			add(e.P)
-		case Missing:
-			add(e.P)
-		case Chain:
-			add(e.P)
-			walk(e.X)
-		case Has:
-			add(e.P)
-			walk(e.X)
+	case Or:
+		for _, x := range e {
+			list = appendOwn(list, x)
 		}
+	case Not:
+		return appendOwn(list, e.X)
+	case Contains:
+		return appendOwn(list, e.X)
+	case Param:
+		p = e.P
+	case Missing:
+		p = e.P
+	case Chain:
+		p, list = e.P, appendOwn(list, e.X)
+	case Has:
+		p, list = e.P, appendOwn(list, e.X)
 	}
-	walk(e)
+	if p != nil && parameters.IsOwn(p) && !slices.Contains(list, p) {
+		list = append(list, p)
+	}
 	return list
 }

@@ -31,7 +31,7 @@ type Frame struct {
 type App struct {
 	ID       string
 	Name     string // the id if it has none
-	Logo     string // URL, https or data; "" is none. A page may show one of data only: others tell who looks at it
+	Logo     string // URL, https or data; "" is none
 	Homepage string // URL, "" is none
 	Verified bool   // an administrator vouches for it
 }

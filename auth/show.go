@@ -26,7 +26,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, page P
 	if len(s.o.FrameAncestors) > 0 {
 		ancestors = "'self' " + strings.Join(s.o.FrameAncestors, " ")
 	}
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action "+
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' https: data:; font-src 'self'; base-uri 'none'; form-action "+
 		strings.Join(append([]string{"'self'"}, answers...), " ")+"; frame-ancestors "+ancestors)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")

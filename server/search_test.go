@@ -104,13 +104,6 @@ func TestLenientSearchSaysWhatItLeftOut(t *testing.T) {
 	if strings.Contains(b.link("self"), "nmae") {
 		t.Errorf("self is %q", b.link("self"))
 	}
-	// In a Bundle the preference is that of the request.
-	batch := `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient?nmae=x"}}]}`
-	for prefer, want := range map[string]string{"handling=strict": `"status":"400`, "handling=lenient": `"mode":"outcome"`, "": `"status":"400`} {
-		if a := w.do("POST", "/fhir", batch, "Content-Type", "application/fhir+json", "Prefer", prefer); !strings.Contains(string(a.body), want) {
-			t.Errorf("in a batch, %q: %s, want %s", prefer, a.body, want)
-		}
-	}
 }
 
 func TestPagesAndTamperedCursors(t *testing.T) {

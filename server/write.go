@@ -80,7 +80,7 @@ func (x *exchange) bundle() error {
 	if err != nil {
 		return err
 	}
-	out, err := x.s.o.Service.Bundle(x.context(), x.caller, res, interaction.BundleOptions{Return: x.wanted(interaction.ReturnMinimal), Handling: x.handling()})
+	out, err := x.s.o.Service.Bundle(x.context(), x.caller, res, interaction.BundleOptions{Return: x.wanted(interaction.ReturnMinimal)})
 	for _, fault := range out.Faults { // the answer has no text of them
 		x.s.o.Logger.Error("entry of a Bundle", slog.String("request", x.id), slog.String("error", fault.Error()))
 	}

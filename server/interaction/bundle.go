@@ -12,8 +12,7 @@ import (
 
 // BundleOptions are what a Bundle request says outside of its body.
 type BundleOptions struct {
-	Return   Return
-	Handling Handling // of the searches in it
+	Return Return
 }
 
 // Return is what the answer to a write holds (Prefer: return=…, R4 http.html#ops).
@@ -47,7 +46,7 @@ func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o
 	if err != nil {
 		return Result{}, err
 	}
-	entries, err := s.entries(c, bundle, kind == "batch", o)
+	entries, err := s.entries(c, bundle, kind == "batch")
 	if err != nil {
 		return Result{}, err
 	}

@@ -16,7 +16,6 @@ type entry struct {
 	fullURL     string
 	res         *fhir.Resource // nil if it has none
 	ifNoneMatch string
-	search      SearchOptions
 
 	write *op                                   // of POST, PUT, PATCH, DELETE
 	read  func(context.Context) (Result, error) // of GET
@@ -25,7 +24,7 @@ type entry struct {
 }
 
 // entries reads the entries of a Bundle. The first fault ends a transaction; in a batch it is the entry's own.
-func (s *Service) entries(c Caller, bundle *fhir.Resource, batch bool, o BundleOptions) ([]*entry, error) {
+func (s *Service) entries(c Caller, bundle *fhir.Resource, batch bool) ([]*entry, error) {
 	list := bundle.Root.Get("entry")
 	var out []*entry
 	var fault error
@@ -33,7 +32,7 @@ func (s *Service) entries(c Caller, bundle *fhir.Resource, batch bool, o BundleO
 		if fault != nil {
 			return
 		}
-		e := &entry{index: len(out), fullURL: n.Str("fullUrl"), search: SearchOptions{Handling: o.Handling}}
+		e := &entry{index: len(out), fullURL: n.Str("fullUrl")}
 		if r := n.Get("resource"); r != nil {
 			e.res = bundle.Sub(r)
 		}
@@ -133,9 +132,9 @@ func (s *Service) routeRead(c Caller, e *entry, parts []string, query string) er
 	case len(parts) == 1 && history:
 		e.read = func(ctx context.Context) (Result, error) { return s.HistorySystem(ctx, c, pairs) }
 	case len(parts) == 1 && typ == "":
-		e.read = func(ctx context.Context) (Result, error) { return s.SearchSystem(ctx, c, pairs, e.search) }
+		e.read = func(ctx context.Context) (Result, error) { return s.SearchSystem(ctx, c, pairs, SearchOptions{}) }
 	case len(parts) == 1 && typ != "metadata" && typ[0] != '$':
-		e.read = func(ctx context.Context) (Result, error) { return s.Search(ctx, c, typ, pairs, e.search) }
+		e.read = func(ctx context.Context) (Result, error) { return s.Search(ctx, c, typ, pairs, SearchOptions{}) }
 	case len(parts) == 2 && history:
 		e.read = func(ctx context.Context) (Result, error) { return s.HistoryType(ctx, c, typ, pairs) }
 	case len(parts) == 2 && !strings.HasPrefix(parts[1], "$"):
@@ -146,7 +145,7 @@ func (s *Service) routeRead(c Caller, e *entry, parts []string, query string) er
 		e.read = func(ctx context.Context) (Result, error) { return s.VRead(ctx, c, typ, parts[1], parts[3], pairs...) }
 	case len(parts) == 3 && !strings.HasPrefix(parts[2], "$"):
 		e.read = func(ctx context.Context) (Result, error) {
-			return s.SearchCompartment(ctx, c, fhir.Reference{Type: typ, ID: parts[1]}, parts[2], pairs, e.search)
+			return s.SearchCompartment(ctx, c, fhir.Reference{Type: typ, ID: parts[1]}, parts[2], pairs, SearchOptions{})
 		}
 	default:
 		return fhir.Errorf(fhir.KindNotSupported, "request.url", "GET %q is not supported in a Bundle", clip(strings.Join(parts, "/")))

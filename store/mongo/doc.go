@@ -72,6 +72,34 @@
 // they are there. A store of a later format is refused. Another version of the index, or another base URL, asks for
 // Reindex, which is refused while anybody has the store open and by which it cannot be opened until it is done.
 //
+// # Sharding
+//
+// In a sharded cluster three collections are spread, by the hash of _id. An operator says so once, best after the first start,
+// while they are empty:
+//
+//	sh.shardCollection("firewarden.resources", {_id: "hashed"})
+//	sh.shardCollection("firewarden.history",   {_id: "hashed"})
+//	sh.shardCollection("firewarden.records",   {_id: "hashed"})
+//
+// _id is what every write of one document names, and is never changed; it is the only unique index, so one shard alone
+// can tell that a document is new. Its hash spreads types, charts and clients' own ids evenly: a type or a patient as the
+// key would have made one shard the busiest (nine of ten resources are of three types), and a write of an instance would
+// not know it. The price is that a search goes to all shards. It costs each of them what the same page costs a replica
+// set, the first entries of a list, and the router merges them by order; a page does not get dearer with the data, the
+// work of the cluster for one does with the number of shards.
+//
+//   - resources: reads, vreads of what is current, conditional writes once they know the instance, and the bodies of a
+//     page go to the shards of their ids. Searches, counts and the history of a type go to all.
+//   - history: _id is the instance and the version, so a vread goes to one shard; the history of an instance to all. By
+//     the instance as the key it would be one shard, but then _id would not be enough to find a version.
+//   - records: a token, code, session or client by its key is on one shard, and nothing asks for them in another way but
+//     lists of a bucket, for administrators and jobs.
+//   - meta, locks and shapes are small, some hundred documents, and stay on the first shard.
+//
+// A transaction may write to several shards, which MongoDB makes atomic at the price of a second round. Commands and where
+// they go are a table in shard_test.go, held against everything that the suites of storetest do. A router (mongos) was
+// not to be had where this was built: what is tested is what sharding asks of the commands, not a cluster.
+//
 // # Limits
 //
 // A resource with its index entries has 16 MB at most, which is what MongoDB gives a document: above it is refused with

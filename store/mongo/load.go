@@ -202,10 +202,15 @@ func (s *Store) watchBuild(ctx context.Context, what string, built <-chan struct
 	}
 }
 
+// shardKey is the field that, hashed, spreads the documents of a collection over the shards of a cluster (see Sharding in
+// the documentation of the package). Whatever writes one document names it.
+const shardKey = "_id"
+
 // collection is what a collection has.
 type collection struct {
 	name    string
 	packed  bool
+	sharded bool // by shardKey, in a cluster that has shards; else it is on the first shard of the database
 	indexes []indexOf
 }
 
@@ -224,8 +229,8 @@ var layout = []collection{
 	{name: "meta"},
 	{name: "locks"},
 	{name: "shapes", indexes: []indexOf{{name: "type", keys: bson.D{up(fieldType)}}}},
-	{name: "records", indexes: []indexOf{{name: "ttl", keys: bson.D{up("ttl")}, expire: true}}},
-	{name: "resources", packed: true, indexes: []indexOf{
+	{name: "records", sharded: true, indexes: []indexOf{{name: "ttl", keys: bson.D{up("ttl")}, expire: true}}},
+	{name: "resources", packed: true, sharded: true, indexes: []indexOf{
 		{name: byKey, keys: bson.D{up(fieldType), up(fieldKeys), down(fieldOrder)}},
 		{name: byOrder, keys: bson.D{up(fieldType), down(fieldOrder)}},
 		{name: byRange, keys: bson.D{up(fieldType), up(fieldRanges + ".p"), up(fieldRanges + ".lo"), up(fieldRanges + ".hi")}},
@@ -234,7 +239,7 @@ var layout = []collection{
 		{name: byPair, keys: bson.D{up(fieldType), up(fieldPairs)}, having: fieldPairs},
 		{name: byGeneration, keys: bson.D{up(fieldType), up(fieldGeneration)}, having: fieldGeneration},
 	}},
-	{name: "history", packed: true, indexes: []indexOf{
+	{name: "history", packed: true, sharded: true, indexes: []indexOf{
 		{name: "instance", keys: bson.D{up(fieldName), down(fieldVersion)}},
 		{name: byTime, keys: bson.D{up(fieldType), down(fieldAt), down(fieldName), down(fieldVersion)}},
 	}},

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -66,10 +67,14 @@ func testOptions(t testing.TB, name string) Options {
 }
 
 // openTest is an empty store.
-func openTest(t testing.TB) *Store {
+func openTest(t testing.TB) *Store { return openMonitored(t, nil) }
+
+func openMonitored(t testing.TB, m *event.CommandMonitor) *Store {
 	name := testDatabase(t)
 	mongotest.Wipe(t, testURI(t), name)
-	s, err := Open(context.Background(), testOptions(t, name))
+	o := testOptions(t, name)
+	o.monitor = m
+	s, err := Open(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,22 +95,24 @@ func (r reopener) Reopen() (store.Store, error) {
 	return reopener{s, r.o}, err
 }
 
-func openSuite(t *testing.T) store.Store {
-	s := openTest(t)
-	return reopener{s, testOptions(t, s.db.Name())}
+// suite runs a part of storetest on stores in MongoDB, and checks that what they do can be done in a sharded cluster.
+func suite(t *testing.T, run func(t *testing.T, open func(*testing.T) store.Store)) {
+	testURI(t)
+	var d dispatch
+	monitor := d.monitor()
+	run(t, func(t *testing.T) store.Store {
+		s := openMonitored(t, monitor)
+		o := testOptions(t, s.db.Name())
+		o.monitor = monitor
+		return reopener{s, o}
+	})
+	d.check(t)
 }
 
-func TestStore(t *testing.T) {
-	testURI(t)
-	storetest.Run(t, openSuite)
-}
+func TestStore(t *testing.T) { suite(t, storetest.Run) }
 
 func TestParameters(t *testing.T) {
-	testURI(t)
-	storetest.RunParameters(t, openSuite, nil)
+	suite(t, func(t *testing.T, open func(*testing.T) store.Store) { storetest.RunParameters(t, open, nil) })
 }
 
-func TestDifferential(t *testing.T) {
-	testURI(t)
-	storetest.Differential(t, openSuite)
-}
+func TestDifferential(t *testing.T) { suite(t, storetest.Differential) }

@@ -71,7 +71,7 @@ func StartOn(t testing.TB, h Host, args ...string) *Server {
 	}
 	s.Address = net.JoinHostPort(ip, port)
 	s.args = append([]string{"--dbpath", dir, "--bind_ip", ip, "--port", port, "--wiredTigerCacheSizeGB", "0.25",
-		"--setParameter", "diagnosticDataCollectionEnabled=false"}, args...)
+		"--setParameter", "diagnosticDataCollectionEnabled=false", "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=2000"}, args...)
 	s.Restart(t)
 	return s
 }

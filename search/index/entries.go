@@ -36,8 +36,7 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 		b.add(NumOnly, FormOnly, b.join(p.Type, '/', p.ID))
 	}
 	b.out.Terms = arrange(b.out.Terms, func(t *Term) uint32 { return uint32(t.Num)<<8 | uint32(t.Form) }, compareTerms)
-	b.out.Ranges = arrange(b.out.Ranges, func(r *Range) uint32 { return uint32(r.Num) }, compareRanges)
-	b.out.Pairs = arrangePairs(b.out.Pairs)
+	b.out.Ranges = arrange(b.out.Ranges, func(r *Range) uint32 { return uint32(r.Num) }, CompareRanges)
 	slices.Sort(b.out.Compartments)
 	b.out.Compartments = slices.Compact(b.out.Compartments)
 	return b.out
@@ -118,7 +117,8 @@ func compareTerms(a, b Term) int {
 	return strings.Compare(a.Text, b.Text)
 }
 
-func compareRanges(a, b Range) int {
+// CompareRanges is the order of Entries.Ranges.
+func CompareRanges(a, b Range) int {
 	return cmp.Or(cmp.Compare(a.Num, b.Num), strings.Compare(a.Unit, b.Unit),
 		strings.Compare(string(a.Low), string(b.Low)), strings.Compare(string(a.High), string(b.High)))
 }

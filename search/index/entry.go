@@ -73,7 +73,7 @@ const (
 type Entries struct {
 	Terms  []Term  // sorted by Num, Form, Text; no duplicates
 	Ranges []Range // sorted; no duplicates
-	Pairs  []Pair  // sorted by Of; no duplicates
+	Pairs  []Pair  // in no order
 	// Order is the start of the resource's main date (r4.MainDate), the largest of several, in microseconds; it is
 	// fhir.MinTime if there is none: those come last in the default order.
 	Order int64

@@ -150,7 +150,7 @@ func valuesOf(x *Indexer, res *fhir.Resource) map[*r4.SearchParameter][]Value {
 // checkEntries holds the entries against the values, parameter by parameter.
 func checkEntries(t *testing.T, x *Indexer, name string, res *fhir.Resource, e Entries, values map[*r4.SearchParameter][]Value) {
 	t.Helper()
-	if !slices.IsSortedFunc(e.Terms, compareTerms) || !slices.IsSortedFunc(e.Ranges, compareRanges) {
+	if !slices.IsSortedFunc(e.Terms, compareTerms) || !slices.IsSortedFunc(e.Ranges, CompareRanges) {
 		t.Errorf("%s: entries are not sorted", name)
 	}
 	var want builder
@@ -197,7 +197,7 @@ func checkEntries(t *testing.T, x *Indexer, name string, res *fhir.Resource, e E
 		}
 	}
 	slices.SortFunc(want.out.Terms, compareTerms)
-	slices.SortFunc(want.out.Ranges, compareRanges)
+	slices.SortFunc(want.out.Ranges, CompareRanges)
 	sort.Strings(patients)
 	if got, want := e.Terms, slices.Compact(want.out.Terms); !slices.Equal(got, want) {
 		t.Errorf("%s: terms of Entries and of Values differ:\n%v\n%v", name, got, want)

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -59,7 +58,9 @@ func (s *pass) emit(l *leaf, v *Value) {
 	switch c := &s.inside; {
 	case c.parts != nil && !c.collect:
 		c.have |= 1 << c.at
-	case c.parts != nil && (s.entries == nil || c.paired != nil):
+	case c.parts != nil && c.paired != nil && s.entries != nil:
+		s.entries.half(c.num, c.paired, c.at, v)
+	case c.parts != nil && s.entries == nil:
 		c.values[c.at] = append(c.values[c.at], *v)
 	case c.parts != nil:
 		c.texts[c.at] = s.entries.part(c.texts[c.at], v)
@@ -243,12 +244,9 @@ func (s *pass) composite(l *leaf, it fhirpath.Item) {
 		c.collect = true
 		switch {
 		case p.paired != nil && s.entries != nil:
-			c.values = slices.Grow(c.values[:0], len(p.leaves))[:len(p.leaves)]
-			for i := range c.values {
-				c.values[i] = c.values[i][:0]
-			}
+			terms, ranges := len(s.entries.out.Terms), len(s.entries.out.Ranges)
 			s.components(it)
-			s.entries.pairs(l.p, p.paired, c.values[0], c.values[1])
+			s.entries.pairs(terms, ranges)
 			s.entries.add(l.p.Num, FormPresent, "")
 		case s.entries == nil:
 			c.values = make([][]Value, len(p.leaves))

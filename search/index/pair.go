@@ -1,7 +1,6 @@
 package index
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -11,8 +10,8 @@ import (
 // Pair is a code and a quantity of one element: what a composite of the two finds. An engine may keep the quantities in
 // their order under each code: a code is common, and so is a quantity above a bound, but both together may be rare.
 type Pair struct {
-	Of    Term  // FormCode, FormSystemCode or FormNoSystem of the parameter of the codes
-	Range Range // Num is the composite's
+	Of     Term    // FormCode, FormSystemCode or FormNoSystem of the parameter of the codes
+	Ranges []Range // sorted; no duplicates; Num is the composite's. The pairs of an element share them
 }
 
 // paired are the composites of Observation with pairs, with the parameter of their codes and, where both elements are of
@@ -60,32 +59,28 @@ func Both(typ string, code, quantity uint16) *r4.SearchParameter {
 	return nil
 }
 
-// pairs adds the pairs of an element.
-func (b *builder) pairs(composite, code *r4.SearchParameter, codes, quantities []Value) {
-	terms, ranges := len(b.out.Terms), len(b.out.Ranges)
-	for i := range codes {
-		text := codes[i].Code
-		if !code.CaseSensitive {
-			text = fhir.Fold(text)
-		}
-		b.token(code.Num, codes[i].System, text)
+// half takes a value of one part of an element with pairs: the code, or the quantity.
+func (b *builder) half(composite uint16, code *r4.SearchParameter, part int, v *Value) {
+	if part > 0 {
+		b.ranges(composite, v)
+		return
 	}
-	for i := range quantities {
-		b.ranges(composite.Num, &quantities[i])
+	text := v.Code
+	if !code.CaseSensitive {
+		text = fhir.Fold(text)
 	}
-	b.out.Pairs = slices.Grow(b.out.Pairs, 16)
-	for _, t := range b.out.Terms[terms:] {
-		if t.Form == FormSystem {
-			continue
-		}
-		for _, r := range b.out.Ranges[ranges:] {
-			b.out.Pairs = append(b.out.Pairs, Pair{t, r})
-		}
-	}
-	b.out.Terms, b.out.Ranges = b.out.Terms[:terms], b.out.Ranges[:ranges]
+	b.token(code.Num, v.System, text)
 }
 
-func arrangePairs(list []Pair) []Pair {
-	slices.SortFunc(list, func(a, b Pair) int { return cmp.Or(compareTerms(a.Of, b.Of), compareRanges(a.Range, b.Range)) })
-	return slices.Compact(list)
+// pairs makes pairs of the halves, which are the terms and ranges from these on.
+func (b *builder) pairs(term, from int) {
+	ranges := slices.Clone(b.out.Ranges[from:])
+	slices.SortFunc(ranges, CompareRanges)
+	ranges = slices.Compact(ranges)
+	for _, t := range b.out.Terms[term:] {
+		if t.Form != FormSystem {
+			b.out.Pairs = append(b.out.Pairs, Pair{t, ranges})
+		}
+	}
+	b.out.Terms, b.out.Ranges = b.out.Terms[:term], b.out.Ranges[:from]
 }

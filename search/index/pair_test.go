@@ -16,8 +16,10 @@ func TestPairs(t *testing.T) {
 	code, component := r4.Lookup("Observation", "code-value-quantity").Num, r4.Lookup("Observation", "component-code-value-quantity").Num
 	var got []string
 	for _, p := range e.Pairs {
-		name := map[uint16]string{code: "code", component: "component"}[p.Range.Num]
-		got = append(got, fmt.Sprintf("%s %s:%s unit %q", name, formNames[p.Of.Form], p.Of.Text, p.Range.Unit))
+		for _, r := range p.Ranges {
+			name := map[uint16]string{code: "code", component: "component"}[r.Num]
+			got = append(got, fmt.Sprintf("%s %s:%s unit %q", name, formNames[p.Of.Form], p.Of.Text, r.Unit))
+		}
 	}
 	want := []string{
 		`code code:a unit ""`, `code code:a unit "|kilo"`, `code code:b unit ""`, `code code:b unit "|kilo"`,

@@ -34,6 +34,7 @@ type eval struct {
 
 // parts are the components of a composite in one type of element.
 type parts struct {
+	num    uint16 // of the composite
 	leaves []leaf // of each component
 	set    fhirpath.Set
 	of     []int               // component of each path of set
@@ -234,7 +235,7 @@ func components(p *r4.SearchParameter, x *fhirpath.Expr) map[string]*parts {
 	}
 	out := map[string]*parts{}
 	for _, typ := range x.Types() {
-		c := &parts{joined: true, paired: PairCode(p)}
+		c := &parts{num: p.Num, joined: true, paired: PairCode(p)}
 		for i, component := range p.Components {
 			if p.URL == swapped {
 				component.Expression = p.Components[1-i].Expression

@@ -10,19 +10,19 @@ import (
 
 // document is a live resource as its index keys see it.
 type document struct {
-	schema     *schema
-	pos        position
-	several    bool // main dates
-	shape      uint16
-	terms      []index.Term
-	intervals  []interval
-	quantities []quantities
-	patients   []string // ids of the patients whose compartment holds it
+	schema    *schema
+	pos       position
+	several   bool // main dates
+	shape     uint16
+	terms     []index.Term
+	intervals []interval
+	coded     []index.Pair
+	patients  []string // ids of the patients whose compartment holds it
 }
 
 // newDocument places a resource of a document number. The shape is not set yet.
 func newDocument(sch *schema, doc uint64, e *index.Entries) document {
-	d := document{schema: sch, terms: e.Terms, intervals: sch.intervals(e.Ranges), quantities: sch.quantities(e.Pairs)}
+	d := document{schema: sch, terms: e.Terms, intervals: sch.intervals(e.Ranges), coded: e.Pairs}
 	d.pos = position{ordMissing, doc}
 	if e.Order != fhir.MinTime {
 		d.pos.ord = ordOf(e.Order)
@@ -94,8 +94,9 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 	behind := d.schema.behind[num]
 	others := newShared(types, terms)
 	// put emits the posting of a term that is encoded behind the type, and again behind the patients.
+	var val []byte
 	put := func(patients bool, term func([]byte) []byte, pairs ...interval) {
-		var val []byte
+		val = val[:0]
 		for i := range pairs {
 			val = pairs[i].append(val)
 		}
@@ -107,10 +108,9 @@ func (d *document) eachTerm(types typeNumbers, key []byte, terms []index.Term, e
 				emit(key, val)
 			}
 		}
-		var space [96]byte
 		for i := range pairs {
-			// The same term, under the composite's number.
-			key = append(appendNum(append(key[:0], keyPair, typ), pairs[i].num), term(space[:0])[2:]...)
+			key = term(append(key[:0], keyPair, typ))
+			appendNum(key[:2], pairs[i].num) // instead of the code's
 			key = d.pos.append(pairs[i].appendEnds(key))
 			emit(key, nil)
 		}

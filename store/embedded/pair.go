@@ -11,36 +11,24 @@ import (
 // in a range, they are listed. And the postings of the code have their quantities beside them, as values: where many are
 // in a range, some of the first postings are, and nobody has to look elsewhere to know which.
 
-// quantities are the intervals that are kept with one posting of a code.
-type quantities struct {
-	of        index.Term
-	intervals []interval
-}
-
-func (sch *schema) quantities(list []index.Pair) (out []quantities) {
-	for len(list) > 0 {
-		n := 1
-		for n < len(list) && list[n].Of == list[0].Of {
-			n++
-		}
-		ranges := make([]index.Range, n)
-		for i := range ranges {
-			ranges[i] = list[i].Range
-		}
-		out = append(out, quantities{list[0].Of, sch.intervals(ranges)})
-		list = list[n:]
-	}
-	return out
-}
-
-// beside are the intervals that are kept with the posting of a term.
+// beside are the intervals that are kept with the posting of a term: those of the elements that have it.
 func (d *document) beside(t *index.Term) []interval {
-	for i := range d.quantities {
-		if d.quantities[i].of == *t {
-			return d.quantities[i].intervals
+	var ranges []index.Range
+	several := false
+	for i := range d.coded {
+		if p := &d.coded[i]; p.Of == *t {
+			if several = ranges != nil; several {
+				ranges = slices.Concat(ranges, p.Ranges)
+			} else {
+				ranges = p.Ranges
+			}
 		}
 	}
-	return nil
+	if several {
+		slices.SortFunc(ranges, index.CompareRanges)
+		ranges = slices.Compact(ranges)
+	}
+	return d.schema.intervals(ranges)
 }
 
 // beside is those postings of a code that have a pair beside them.

@@ -23,8 +23,11 @@ func (s *schema) pairHead(code index.Term, breadth string) string {
 // pairs are those of a resource.
 func (s *schema) pairs(e *index.Entries) (out []string) {
 	for _, p := range e.Pairs {
-		if p.Of.Form == index.FormCode {
-			out = append(out, s.pairHead(p.Of, s.breadth(p.Range))+hex.EncodeToString([]byte(p.Range.Low)))
+		if p.Of.Form != index.FormCode {
+			continue
+		}
+		for _, r := range p.Ranges {
+			out = append(out, s.pairHead(p.Of, s.breadth(r))+hex.EncodeToString([]byte(r.Low)))
 		}
 	}
 	slices.Sort(out)

@@ -14,13 +14,66 @@ type Contains struct {
 func (Contains) expr()            {}
 func (e Contains) String() string { return printed(e) }
 
-func (w World) matchContains(e *Contains, res *fhir.Resource) (found bool) {
+func (w World) matchContains(e *Contains, res *fhir.Resource) bool { return len(w.within(e, res)) > 0 }
+
+// within are the resources inside that make e true.
+func (w World) within(e *Contains, res *fhir.Resource) (found []*fhir.Resource) {
 	res.Root.Get("contained").Each(func(n *fhir.Node) {
-		if !found && n.Str("resourceType") == e.Type {
-			found = Match(w, e.X, res.Sub(n))
+		if n.Str("resourceType") == e.Type {
+			if inner := res.Sub(n); Match(w, e.X, inner) {
+				found = append(found, inner)
+			}
 		}
 	})
 	return found
+}
+
+// Contained is what a match of a search by _contained was found by: itself, or resources inside of it.
+func (g Guarded) Contained(w World, res *fhir.Resource) (itself bool, inside []*fhir.Resource) {
+	for _, m := range g.members {
+		if m.typ == res.Type {
+			return Match(w, outside(m.where), res), w.inside(m.where, res)
+		}
+	}
+	return false, nil
+}
+
+// inside are the resources that the Contains of e find.
+func (w World) inside(e Expr, res *fhir.Resource) (found []*fhir.Resource) {
+	switch e := e.(type) {
+	case And:
+		for _, x := range e {
+			found = append(found, w.inside(x, res)...)
+		}
+	case Or:
+		for _, x := range e {
+			found = append(found, w.inside(x, res)...)
+		}
+	case Contains:
+		return w.within(&e, res)
+	}
+	return found
+}
+
+// outside is e without what is contained.
+func outside(e Expr) Expr {
+	switch e := e.(type) {
+	case And:
+		out := make(And, len(e))
+		for i, x := range e {
+			out[i] = outside(x)
+		}
+		return out
+	case Or:
+		out := make(Or, len(e))
+		for i, x := range e {
+			out[i] = outside(x)
+		}
+		return out
+	case Contains:
+		return None
+	}
+	return e
 }
 
 // containment reads _contained and _containedType.
@@ -28,11 +81,10 @@ func (p *parser) containment(name, value string) *fhir.Error {
 	switch {
 	case p.several:
 		return p.unknown("%s is for a search on one type", name)
-	case name == "_containedType" && value == "contained":
-		return p.unknown("_containedType=contained is not supported: the answer has the containers")
-	case name == "_containedType" && value != "container":
+	case name == "_containedType" && value != "container" && value != "contained":
 		return p.bad("_containedType is container or contained: %q", shown(value))
 	case name == "_containedType":
+		p.inner = value == "contained"
 		return nil
 	case value != "false" && value != "true" && value != "both":
 		return p.bad("_contained is false, true or both: %q", shown(value))
@@ -57,11 +109,15 @@ func (p *parser) containers(q *Query) *fhir.Error {
 	case !q.Subset.Whole() && p.names != nil:
 		return p.unknown("_contained goes with no _elements: containers are of many types")
 	}
+	if p.inner && (q.Total != TotalNone || q.CountOnly) {
+		return p.unknown("a count of what is contained is not supported: ask for one of containers, with _containedType=container")
+	}
 	for _, k := range q.Branches[0].Sort {
 		if len(k.Via) > 0 || k.P.Base != "" {
 			return p.unknown("with _contained, _sort takes parameters that all types have: containers are of many types")
 		}
 	}
+	q.Contained = p.inner
 	sort := q.Branches[0].Sort
 	q.Branches = nil
 	for _, t := range searchable() {

@@ -73,7 +73,7 @@ func TestContained(t *testing.T) {
 func TestContainedRefuses(t *testing.T) {
 	for _, query := range []string{
 		"_contained=true&ingredient:Medication.code=a", "_contained=both&_has:MedicationRequest:medication:status=active", "_contained=true&_include=Medication:manufacturer",
-		"_contained=true&_revinclude:iterate=MedicationRequest:medication", "_contained=true&_elements=code", "_contained=true&_sort=status", "_contained=true&_contained=false",
+		"_contained=true&_revinclude:iterate=MedicationRequest:medication", "_contained=true&_elements=code", "_contained=true&_sort=status", "_contained=true&_containedType=contained&_total=accurate", "_contained=both&_containedType=contained&_summary=count", "_contained=true&_contained=false",
 	} {
 		if q, err := search.Parse("Medication", pairs(t, query), goldenOptions); err == nil {
 			t.Errorf("%s is %v", query, q.Branches)

@@ -110,6 +110,7 @@ type parser struct {
 
 	wrongType *fhir.Error // of _type
 	within    string      // _contained
+	inner     bool        // _containedType=contained
 }
 
 // pair reads one parameter: conditions that it returns, one for each type, or what it says about the result, into q.

@@ -67,7 +67,6 @@ func TestParseErrors(t *testing.T) {
 		{"_sort=_text", fhir.KindUnknownParam},
 		{"_query=x", fhir.KindUnknownParam},
 		{"_contained=some", fhir.KindValue},
-		{"_containedType=contained", fhir.KindUnknownParam},
 		{"_containedType=box", fhir.KindValue},
 		{"_count=-1", fhir.KindValue},
 		{"_sort=foo", fhir.KindUnknownParam},

@@ -25,6 +25,7 @@ type Query struct {
 	CountOnly  bool          // _summary=count or _count=0
 	Subset     subset.Subset // what of the matches is answered
 	Explain    Explain
+	Contained  bool // what is found inside of matches is answered instead of them
 	Include    []Include
 	RevInclude []Include
 	Self       []Pair        // what was understood, for the self link

@@ -99,7 +99,7 @@ func everySearch() []ui.Parameter {
 		{"_list", "1", "Members of a List."},
 		{"_filter", "_id eq 1", "A condition in the language of R4 search_filter.html."},
 		{"_contained", "both", "true or both: what contains a resource that matches, of whatever type."},
-		{"_containedType", "container", "container: how such matches are answered."},
+		{"_containedType", "contained", "container or contained: whether such matches are answered by what contains them."},
 		{"_sort", "_id", "Order by parameters, with - the other way round: _sort=-_lastUpdated,_id."},
 		{"_count", "10", "How many a page holds."},
 		{"_include", "", "What a match refers to, too: _include=Observation:subject; with :iterate further."},

@@ -121,7 +121,7 @@ var requests = []string{
 	"search Observation _include=Observation:encounter&_sort=_id", "search Observation _include=Observation:subject&_sort=_id",
 	"search Observation _id=h1,v1,v2&_sort=_id", "search Observation identifier=1&_sort=_id", "search Observation encounter=Encounter/he1&_sort=_id",
 	"search Observation subject:Patient._has:Observation:subject:category=c", "search Observation category:missing=true", "search Observation category:not=c&_sort=_id",
-	"search Encounter _sort=_id&_total=accurate", "search Encounter _contained=both&_sort=_id&_total=accurate", "search Device _contained=true&status=active&_sort=_id", "delete-where _contained=true", "search Encounter _has:Observation:encounter:category=b&_sort=_id", "search Encounter _revinclude=Observation:encounter&_sort=_id",
+	"search Encounter _sort=_id&_total=accurate", "search Encounter _contained=both&_sort=_id&_total=accurate", "search Device _contained=true&status=active&_sort=_id", "search Device _contained=both&_containedType=contained&_sort=_id&_count=1", "search Encounter _contained=true&_containedType=contained&_sort=_id", "delete-where _contained=true", "search Encounter _has:Observation:encounter:category=b&_sort=_id", "search Encounter _revinclude=Observation:encounter&_sort=_id",
 	"search Patient _has:Observation:subject:category=c", "search Patient ", "search Observation _count=1&_sort=_id", "search Encounter _count=1&_sort=_id&identifier=2",
 	"search Observation _include:iterate=Encounter:subject&_include=Observation:encounter&_sort=_id", "search Observation _include=*&_sort=_id",
 	"search Encounter _revinclude:iterate=Observation:encounter&_include:iterate=Observation:subject&_sort=_id", "search Encounter _revinclude=*&_sort=_id",

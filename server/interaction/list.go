@@ -21,6 +21,8 @@ type list struct {
 	from    cursor // page
 	total   int    // -1: not told
 	entries int
+	// parts says of a match whether it is answered itself, and what inside of it; nil: itself.
+	parts func(search.World, *fhir.Resource) (itself bool, inside []*fhir.Resource)
 
 	previous, next *cursor // of the pages beside this one; nil: there is none
 }

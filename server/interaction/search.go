@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -142,6 +143,9 @@ func (s *Service) search(ctx context.Context, c Caller, path string, q search.Qu
 		return Result{}, err
 	}
 	l.total = r.Total
+	if q.Contained {
+		l.total, l.parts = -1, g.Contained
+	}
 	if !q.CountOnly {
 		l.turn(&r.Page)
 	}
@@ -163,7 +167,12 @@ func (l *list) searchset(r *plan.Result, part subset.Subset, out Result) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	if b, err = l.resources(b, r.Rows, "match", part); err != nil {
+	if l.parts != nil {
+		b, err = l.contained(b, r.Rows, part)
+	} else {
+		b, err = l.resources(b, r.Rows, "match", part)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if b, err = l.resources(b, r.Included, "include", part.OfIncluded()); err != nil {
@@ -202,6 +211,30 @@ func (l *list) resources(b []byte, rows []plan.Row, mode string, part subset.Sub
 			return nil, err
 		}
 		b = append(append(append(b, `,"search":{"mode":"`...), mode...), `"}}`...)
+	}
+	return b, nil
+}
+
+// contained writes, of matches, themselves and what is inside of them, each if it was found (R4 search.html#contained).
+func (l *list) contained(b []byte, rows []plan.Row, part subset.Subset) ([]byte, error) {
+	for _, row := range rows {
+		res, err := fhir.Parse(row.Body, unlimited)
+		if err != nil {
+			return nil, fmt.Errorf("parse stored %s/%s: %w", row.Type, row.ID, err)
+		}
+		itself, inside := l.parts(search.World{Index: l.Indexer}, res)
+		if itself {
+			if b, err = l.resources(b, []plan.Row{row}, "match", part); err != nil {
+				return nil, err
+			}
+		}
+		for _, r := range inside {
+			b = appendString(append(l.entry(b), `"fullUrl":`...), string(l.appendInstance(nil, row))+"#"+r.ID)
+			if b, err = part.Append(append(b, `,"resource":`...), r.Bytes); err != nil {
+				return nil, err
+			}
+			b = append(b, `,"search":{"mode":"match"}}`...)
+		}
 	}
 	return b, nil
 }

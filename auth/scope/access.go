@@ -82,6 +82,17 @@ func (a *Access) Content(i search.Interaction, typ string) search.Expr {
 // UpdateCreates says whether an update of what is not there may create it (access.md D2): by system/ alone, for an id
 // that a client makes up must not tell whether it is taken.
 func (a *Access) UpdateCreates(typ string) bool {
+	return a.system().Allowed(search.Update, typ) == search.All
+}
+
+// Attaches is the set of new content that may have whatever Binary as an attachment: by system/ alone. All other content
+// may name only Binaries that the caller sees, for it would show them (access.md D8).
+func (a *Access) Attaches(i search.Interaction, typ string) search.Expr {
+	return a.system().Content(i, typ)
+}
+
+// system is the access by the system/ scopes alone.
+func (a *Access) system() *Access {
 	system := *a
 	system.set.data = nil
 	for _, s := range a.set.data {
@@ -89,7 +100,7 @@ func (a *Access) UpdateCreates(typ string) bool {
 			system.set.data = append(system.set.data, s)
 		}
 	}
-	return system.Allowed(search.Update, typ) == search.All
+	return &system
 }
 
 // union is And{user policy, client ceiling, Or{granted scopes}}.

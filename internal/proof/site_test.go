@@ -52,7 +52,10 @@ func (c current) Content(i search.Interaction, typ string) search.Expr {
 	return c.s.caller.Content(i, typ)
 }
 func (c current) UpdateCreates(typ string) bool { return c.s.caller.UpdateCreates(typ) }
-func (c current) Settled() bool                 { return c.s.caller.Settled() }
+func (c current) Attaches(i search.Interaction, typ string) search.Expr {
+	return c.s.caller.Attaches(i, typ)
+}
+func (c current) Settled() bool { return c.s.caller.Settled() }
 func (c current) Settle(params func() (*parameters.Set, error), find func(search.Query) (search.Panel, error)) (search.Access, error) {
 	return c.s.caller.Settle(params, find)
 }

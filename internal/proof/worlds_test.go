@@ -148,7 +148,7 @@ func seen(world []Op, t model.Token) []string {
 	panel, everyone := m.Panel(t)
 	out := []string{fmt.Sprint(panel, everyone)}
 	for _, v := range m.Versions() {
-		if m.Visible(t, "cruds", v) {
+		if m.Touches(t, v) {
 			body, err := json.Marshal(v.JSON)
 			if err != nil {
 				panic(err)

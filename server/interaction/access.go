@@ -15,6 +15,7 @@ var (
 	errGone     = fhir.Errorf(fhir.KindDeleted, "", "the resource was deleted")
 	errReach    = fhir.Errorf(fhir.KindForbidden, "", "this resource is not in reach of the access for this interaction")
 	errNoSearch = fhir.Errorf(fhir.KindForbidden, "", "the access has no scope with the letter s")
+	errAttached = fhir.Errorf(fhir.KindForbidden, "", "the content has a Binary as an attachment that is not in reach of the access: write both in one transaction, or give the Binary a securityContext")
 	errContent  = fhir.Errorf(fhir.KindForbidden, "", "the content is not in reach of the access for this interaction")
 )
 
@@ -58,6 +59,17 @@ func (c Caller) content(i search.Interaction, typ string) search.Expr {
 		return a.Content(i, typ)
 	}
 	return c.allowed(i, typ)
+}
+
+// attaches is the set of new content that may have any Binary as an attachment; everything, if the access does not say
+// otherwise.
+func (c Caller) attaches(i search.Interaction, typ string) search.Expr {
+	if a, ok := c.Access.(interface {
+		Attaches(search.Interaction, string) search.Expr
+	}); ok {
+		return a.Attaches(i, typ)
+	}
+	return search.All
 }
 
 // updateCreates says whether an update of what is not there may create it: with access to all of the type, if the

@@ -9,6 +9,7 @@ import (
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
 )
@@ -49,6 +50,9 @@ func (s *Service) build(ctx context.Context, src plan.Source, c Caller, o *op, a
 	if !s.in(c.content(letter, o.typ), next) {
 		return errContent
 	}
+	if err := s.attachable(ctx, src, c, o, letter, next); err != nil {
+		return err
+	}
 	o.next = []store.Write{{Row: row, Resource: next, Fresh: o.id == o.fresh}}
 	readable, err := s.readable(ctx, src, c, next)
 	if err != nil {
@@ -60,6 +64,43 @@ func (s *Service) build(ctx context.Context, src plan.Source, c Caller, o *op, a
 	}
 	if o.meta && o.result.Readable {
 		o.result.Parameters = metaParameters(next)
+	}
+	return nil
+}
+
+// attachable refuses content that has a Binary as an attachment which the caller does not see: it would show it (access.md
+// D8). What the version before had, and what the same change writes, may be there. Hidden and absent are one answer.
+func (s *Service) attachable(ctx context.Context, src plan.Source, c Caller, o *op, letter search.Interaction, next *fhir.Resource) error {
+	w, link := search.World{Index: s.Indexer}, index.Link(o.typ)
+	refs := w.References(link, next)
+	if len(refs) == 0 || o.typ == "Binary" || s.in(c.attaches(letter, o.typ), next) {
+		return nil
+	}
+	before := map[string]bool{}
+	if o.old != nil && !o.old.Deleted {
+		old, err := fhir.Parse(o.old.Body, unlimited)
+		if err != nil {
+			return fmt.Errorf("parse stored %s/%s: %s", o.typ, o.id, err.Error())
+		}
+		for _, r := range w.References(link, old) {
+			before[r.String()] = true
+		}
+	}
+	for _, r := range refs {
+		if !r.Local() || before[r.String()] || o.beside[r.String()] {
+			continue
+		}
+		seen := false
+		for _, i := range []search.Interaction{search.Read, search.Search} {
+			row, found, err := s.instance(ctx, src, c, i, r.Type, r.ID)
+			if err != nil {
+				return err
+			}
+			seen = seen || found && !row.Deleted
+		}
+		if !seen {
+			return errAttached
+		}
 	}
 	return nil
 }

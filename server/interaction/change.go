@@ -102,6 +102,13 @@ func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, er
 	if err := x.resolve(ctx, src, caller, gone, &commit); err != nil {
 		return commit, err
 	}
+	beside := map[string]bool{}
+	for _, o := range x.ops {
+		o.beside = beside
+		if o.typ == "Binary" && o.write && o.letter != search.Delete {
+			beside[o.target()] = true
+		}
+	}
 	at := x.now()
 	err = parallel(len(x.ops), processors(len(x.ops)), func(i int) error {
 		o := x.ops[i]

@@ -234,3 +234,52 @@ func sameSet(entries []string, want string) bool {
 	slices.Sort(list)
 	return slices.Equal(slices.Sorted(slices.Values(entries)), list)
 }
+
+// Nobody shows themselves a Binary by attaching it to something of their own: hidden and absent ones are one answer.
+func TestAttachingIsNoWayIn(t *testing.T) { each(t, testAttaching) }
+
+func testAttaching(t *testing.T, r *rig) {
+	attachments(r)
+	own, all := asUser(t, "", "user/*.cruds", builtIn(t, "self", "Patient/A")), asUser(t, "", "user/*.cruds", builtIn(t, "all", ""))
+	a := as(t, "A", "patient/*.cruds")
+	refused := map[string]bool{}
+	for _, c := range []struct {
+		caller   Caller
+		binary   string
+		may      bool
+		existing bool // in da, which has it already
+	}{
+		{a, "doc-b", false, false}, {a, "none-b", false, false}, {a, "nil", false, false}, {a, "own-a", true, false}, {a, "doc-a", true, false}, {a, "context-b", true, true},
+		{own, "doc-b", false, false}, {own, "nil", false, false}, {own, "media-a", true, false},
+		{all, "none-b", false, false}, {all, "nil", false, false}, {all, "doc-b", true, false},
+		{as(t, "A", "patient/DocumentReference.cruds"), "own-a", false, false}, // now it sees no Binary; another token may
+		{as(t, "A", "system/DocumentReference.cruds"), "none-b", true, false}, {r.root(), "nil", true, false},
+	} {
+		var err error
+		if c.existing {
+			_, err = do(r, c.caller, "update", "DocumentReference", "da", document("da", "A", "doc-a", "both-a", c.binary))
+		} else {
+			_, err = do(r, c.caller, "create", "DocumentReference", "", document("x", "A", c.binary))
+		}
+		if c.may != (err == nil) {
+			t.Errorf("%s attaches %s: %v", c.caller.Grant, c.binary, err)
+		}
+		if err != nil {
+			refused[string(OperationOutcome(err))] = true
+		}
+		if _, err := do(r, c.caller, "update", "DocumentReference", "db", document("db", "A", c.binary)); c.caller.Grant == a.Grant && err == nil {
+			t.Error("another patient's document was updated")
+		}
+	}
+	if len(refused) != 1 {
+		t.Errorf("answers: %v", refused)
+	}
+	// What the same transaction writes may be attached.
+	body := strings.Replace(document("x", "A", "1"), "Binary/1", urnP, 1)
+	if _, err := r.send(all, "transaction", BundleOptions{}, post(urnP, binaryOf("x", "")), post("", body)); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.send(all, "transaction", BundleOptions{}, post(urnP, binaryOf("x", "")), post("", document("x", "A", "letter-b"))); fhir.KindOf(err) != fhir.KindForbidden {
+		t.Errorf("in a transaction: %v", err)
+	}
+}

@@ -47,6 +47,8 @@ type op struct {
 	made  bool       // the condition of an update found nothing: it is a create
 	write bool       // there is something to write
 
+	beside map[string]bool // Binaries that the same change writes
+
 	// Of build.
 	next   []store.Write
 	result Result

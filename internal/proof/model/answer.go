@@ -211,7 +211,7 @@ func (a *access) store(q Request, letter byte, typ, id, method string, content m
 	if d.Decode(&next.JSON) != nil {
 		return Answer{}
 	}
-	if !a.content(letter, next) {
+	if !a.content(letter, next) || !a.attachable(letter, next, a.Now(typ, id)) {
 		return Answer{Status: http.StatusForbidden}
 	}
 	shown := a.allowed('r', next, everyHeight)

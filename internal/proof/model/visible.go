@@ -134,6 +134,7 @@ type access struct {
 	Token
 	panel    []string
 	everyone bool
+	loose    bool // what is linked is seen by every letter
 }
 
 func (m *Model) access(t Token) *access {
@@ -256,7 +257,7 @@ func (a *access) linked(v *Version, below int) bool {
 		if v.JSON["securityContext"] != nil {
 			return a.each(a.references(v, "securityContext"), h)
 		}
-		for typ, path := range map[string]string{"DocumentReference": "content.attachment.url", "DiagnosticReport": "presentedForm.url", "Media": "content.url"} {
+		for typ, path := range attaching {
 			for _, d := range a.Current(typ) {
 				if a.refersTo(d, "Binary", v.ID, path) && a.seen(d, h) {
 					return true
@@ -279,6 +280,9 @@ func (a *access) each(refs []reference, below int) bool {
 }
 
 func (a *access) seen(v *Version, below int) bool {
+	if a.loose && (a.allowed('c', v, below) || a.allowed('u', v, below) || a.allowed('d', v, below)) {
+		return true
+	}
 	return a.allowed('r', v, below) || a.allowed('s', v, below)
 }
 
@@ -292,10 +296,36 @@ func (a *access) visible(letter byte, v *Version) bool {
 	return true
 }
 
-// Visible says whether a token sees a version by one of the letters.
-func (m *Model) Visible(t Token, letters string, v *Version) bool {
+// Touches says whether a token reaches a version by any letter, or can make that so: by a write that brings into reach
+// of r what links the version.
+func (m *Model) Touches(t Token, v *Version) bool {
 	a := m.access(t)
-	return slices.ContainsFunc([]byte(letters), func(letter byte) bool { return a.visible(letter, v) })
+	a.loose = true
+	return slices.ContainsFunc([]byte("cruds"), func(letter byte) bool { return a.visible(letter, v) })
+}
+
+// attaching are the elements that make a Binary an attachment.
+var attaching = map[string]string{"DocumentReference": "content.attachment.url", "DiagnosticReport": "presentedForm.url", "Media": "content.url"}
+
+// attachable says whether new content names only Binaries that it may show: those that the caller sees, and those that
+// the version before named; by a scope of system/ any.
+func (a *access) attachable(letter byte, v, before *Version) bool {
+	path := attaching[v.Type]
+	if path == "" {
+		return true
+	}
+	system := *a
+	system.Scopes = slices.DeleteFunc(slices.Clone(a.Scopes), func(s Scope) bool { return s.Level != "system" })
+	if system.content(letter, v) {
+		return true
+	}
+	return !slices.ContainsFunc(a.references(v, path), func(r reference) bool {
+		if !r.local() || r.typ != "Binary" || before != nil && a.refersTo(before, "Binary", r.id, path) {
+			return false
+		}
+		b := a.Now("Binary", r.id)
+		return b == nil || !a.seen(b, everyHeight)
+	})
 }
 
 // content says whether new content may be left so: under patient/ and under a panel it speaks of nobody else.

@@ -36,7 +36,9 @@ type Memory struct {
 
 // NewMemory is an empty store with Base as its own base URL.
 func NewMemory() *Memory {
-	return &Memory{Indexer: &index.Indexer{Base: Base}, Now: time.Now, now: map[instance]*version{}}
+	m := &Memory{Indexer: &index.Indexer{Base: Base}, Now: time.Now, now: map[instance]*version{}}
+	m.kv.now = func() time.Time { return m.Now() }
+	return m
 }
 
 type instance struct{ typ, id string }
@@ -151,10 +153,7 @@ func (m *Memory) snapshot() *memorySnapshot {
 }
 
 // KV implements store.Store.
-func (m *Memory) KV() store.KV {
-	m.kv.now = m.Now
-	return &m.kv
-}
+func (m *Memory) KV() store.KV { return &m.kv }
 
 // Close implements store.Store.
 func (m *Memory) Close() error { return nil }

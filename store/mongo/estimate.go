@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,6 +67,11 @@ func (q *query) estimate(p *path) int {
 
 // count counts index entries, outside of any snapshot. If it fails the path counts as long.
 func (q *query) count(p *path) int {
+	if p.match != nil {
+		keys := *p
+		keys.match = slices.DeleteFunc(slices.Clone(p.match), func(e bson.E) bool { return e.Key == "u" }) // is in no index
+		p = &keys
+	}
 	ctx, cancel := context.WithTimeout(q.ctx, estimateTime)
 	defer cancel()
 	cursor, err := q.src.s.now.Aggregate(ctx, bson.A{

@@ -147,6 +147,8 @@ func TestExplain(t *testing.T) {
 	ratios := map[string]float64{
 		"Q13":  3, // where many values are in the range, those of a code are looked at in the order of dates
 		"Q14":  8,
+		"Q15c": 4, // what is along the code is tested until a page is full; here it is asked for to its end
+		"Q28r": 4, // two ends are two conditions: one of them is a path
 		"Q17":  4, // of two lists the shorter one is read
 		"Q28s": 4,
 	}

@@ -268,13 +268,17 @@ func (q *query) best(members []plan.Node, pairs []way) (way, error) {
 		}
 	}
 	best, least := way{path: path{span: allOrders}}, many
+	most := many // of documents that are put in order
+	if q.limit > 0 {
+		most = many / 2 // the first ones of the type have some of so many among them
+	}
 	for i := range ways {
 		w := &ways[i]
 		if len(ways) == 1 && w.keys != nil && len(pairs) == 0 {
 			return *w, nil
 		}
 		n := q.length(w)
-		if !w.sorted() && n >= many {
+		if !w.sorted() && n >= most {
 			continue
 		}
 		if n < least || best.keys == nil && w.keys != nil && n == least {

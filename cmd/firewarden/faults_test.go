@@ -88,7 +88,6 @@ type siege struct {
 	net     *mongotest.Network // nil: all are on loopback
 	servers []*process
 	client  *history.Client
-	until   time.Time // when there have been faults enough
 }
 
 // TestFaults does to the members of a replica set what happens to machines, while two servers write to it. Requests fail
@@ -167,13 +166,18 @@ func TestFaults(t *testing.T) {
 			c.open(hosts)
 			stop := write(t, c.client)
 			done := 0
-			for c.until = time.Now().Add(lasting / time.Duration(len(faults))); time.Now().Before(c.until); done++ {
+			for until := time.Now().Add(lasting / time.Duration(len(faults))); time.Now().Before(until); done++ {
 				f.once(c, c.Await(t.Context()), done)
 				c.pass(time.Second, 3*time.Second)
 			}
 			before := c.client.Acknowledged()
 			begun := time.Now()
-			waitFor(t, "the servers to write again", func() bool { return c.client.Acknowledged() > before+50 })
+			for c.client.Acknowledged() < before+50 {
+				if time.Since(begun) > time.Minute {
+					t.Fatalf("the servers do not write again: %s", c.client)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
 			t.Logf("%d faults; %v until 50 more were written", done, time.Since(begun).Round(10*time.Millisecond))
 			stop()
 			if f.busy && c.client.Busy() == 0 {

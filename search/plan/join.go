@@ -41,6 +41,7 @@ const (
 	fewTargets  = 16    // Patients that the first try lists: much refers to each
 	fewOthers   = 64    // times as many of other types
 	fewSources  = 4     // times as many resources that are referred to
+	asksEach    = 4     // candidates that are asked for each that was listed, before more are
 	moreTargets = 8     // times as much with each try
 	mostTargets = 8_192 // with a list of so many, candidates are asked to the end
 )
@@ -218,7 +219,7 @@ type test struct {
 
 // count counts one; it ends the try if a longer list would have cost less.
 func (t *test) count() error {
-	if t.asked++; t.asked > 2*t.listed && t.listed < mostTargets {
+	if t.asked++; t.asked > asksEach*t.listed && t.listed < mostTargets {
 		return errAsked
 	}
 	return nil

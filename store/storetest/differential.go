@@ -25,6 +25,7 @@ const (
 	shortWorlds    = 70
 	leastWorlds    = 5 // in whatever time
 	worldQuestions = 40
+	longQuestions  = 400  // where the time is given: most of it goes into making worlds and into their histories
 	manyQuestions  = 2000 // of so many a sixth finds something, if they are any good
 	crowdQuestions = 12
 	crowdEvery     = 50 // of so many worlds one is a crowd
@@ -61,10 +62,14 @@ func Differential(t *testing.T, open func(t *testing.T) store.Store) {
 		}
 		seed, worlds, until = n, 1, time.Time{}
 	}
+	long := os.Getenv(envTime)+os.Getenv(envSeed) != ""
 	asked, found, owned := 0, 0, 0
 	definitions := &terminology.Cache{}
 	for i := 0; i < worlds || time.Now().Before(until); i++ {
 		d := differential{T: t, open: open, definitions: definitions}
+		if long {
+			d.more = func() bool { return until.IsZero() || time.Now().Before(until) }
+		}
 		if f := d.world(seed + uint64(i)); f != nil {
 			f = d.shrink(f)
 			t.Fatalf("%s=%d\n%s", envSeed, seed+uint64(i), f)
@@ -81,6 +86,7 @@ type differential struct {
 	*testing.T
 	open                func(*testing.T) store.Store
 	definitions         *terminology.Cache
+	more                func() bool // whether a world is asked longQuestions; nil: it is not
 	asked, found, owned int
 }
 
@@ -128,18 +134,6 @@ func (d *differential) world(seed uint64) (f *failure) {
 		}
 	}
 	m.seen = p.memory.view()
-	questions := worldQuestions
-	if m.crowd {
-		questions = crowdQuestions
-	}
-	for range questions {
-		q := m.question()
-		d.asked++
-		if why, plan := p.ask(q); why != "" {
-			return &failure{ops: ops, q: &q, why: why, plan: plan}
-		}
-	}
-	d.found, d.owned = p.found, p.owned
 	for range 3 {
 		m.whose = pick(m, instances["Patient"])
 		a := m.access()
@@ -147,6 +141,18 @@ func (d *differential) world(seed uint64) (f *failure) {
 			return &failure{ops: ops, a: a, why: why}
 		}
 	}
+	questions := worldQuestions
+	if m.crowd {
+		questions = crowdQuestions
+	}
+	for n := 0; n < questions || !m.crowd && n < longQuestions && d.more != nil && d.more(); n++ {
+		q := m.question()
+		d.asked++
+		if why, plan := p.ask(q); why != "" {
+			return &failure{ops: ops, q: &q, why: why, plan: plan}
+		}
+	}
+	d.found, d.owned = p.found, p.owned
 	return nil
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,9 +42,9 @@ func WriteReport(path, report string) error {
 	return nil
 }
 
-// Report is what was measured on several sizes, as Markdown.
+// Report is what was measured on several sizes, the smallest first, as Markdown.
 func Report(sizes []Sized) string {
-	b := &report{sizes: sizes}
+	b := &report{sizes: slices.SortedFunc(slices.Values(sizes), func(a, b Sized) int { return a.Patients - b.Patients })}
 	b.head("")
 	for _, x := range []struct {
 		name string

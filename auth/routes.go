@@ -17,6 +17,12 @@ var Paths = []string{"/auth/", "/.well-known/openid-configuration", "/.well-know
 
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
+	each := func(methods, path string, h http.Handler) {
+		for m := range strings.SplitSeq(methods, ", ") {
+			mux.Handle(m+" "+path, h)
+		}
+	}
+
 	// For everybody, from any page: nothing in it is secret.
 	open := func(path string, h http.HandlerFunc) {
 		mux.Handle("GET "+path, anyOrigin(h))
@@ -33,9 +39,7 @@ func (s *Server) routes() *http.ServeMux {
 
 	// For programs: apps in a browser, too, from the origins that they have registered.
 	called := func(methods, path string, h http.HandlerFunc) {
-		for m := range strings.SplitSeq(methods, ", ") {
-			mux.Handle(m+" "+path, s.ofClient(h))
-		}
+		each(methods, path, s.ofClient(h))
 		mux.Handle("OPTIONS "+path, preflight(methods))
 	}
 	called("POST", "/auth/token", s.token)
@@ -46,11 +50,7 @@ func (s *Server) routes() *http.ServeMux {
 	called("GET, PUT, DELETE", "/auth/register/{client}", s.registration)
 
 	// For people.
-	pages := func(methods, path string, h http.HandlerFunc) {
-		for m := range strings.SplitSeq(methods, ", ") {
-			mux.Handle(m+" "+path, h)
-		}
-	}
+	pages := func(methods, path string, h http.HandlerFunc) { each(methods, path, h) }
 	pages("GET, POST", "/auth/authorize", s.authorize)
 	pages("GET", "/auth/flow", s.goOn)
 	pages("POST", "/auth/flow/login", s.login)

@@ -120,17 +120,8 @@ func (p *parser) filterHas(typ, rest string, n *filterNode, path []filterStep) (
 		return nil, p.unknown("reverse chaining in a filter is _has:Type:reference:parameter")
 	}
 	source, code := parts[0], parts[1]
-	if !r4.Searchable(source) {
-		return nil, p.unknown("%q is no resource type%s", shown(source), suggestion(source, r4.Resources()))
-	}
-	sp, err := p.lookup(source, code)
+	sp, err := p.back(source, code, typ)
 	if err != nil {
-		return nil, err
-	}
-	if sp.Type != r4.Reference {
-		return nil, p.unknown("%s of %s is no reference", code, source)
-	}
-	if err := p.target(source, sp, typ); err != nil {
 		return nil, err
 	}
 	x, err := p.filterStep(source, n, append([]filterStep{{name: parts[2]}}, path[1:]...))

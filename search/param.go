@@ -234,14 +234,8 @@ func (p *parser) chain(typ, head, rest, value string) (Expr, *fhir.Error) {
 	return union, nil
 }
 
-// has reads Source:param:rest: resources of type Source that refer to the one of type typ by param and satisfy rest
-// (R4 search.html#has).
-func (p *parser) has(typ, name, value string) (Expr, *fhir.Error) {
-	source, name, ok := strings.Cut(name, ":")
-	code, rest, ok2 := strings.Cut(name, ":")
-	if !ok || !ok2 || rest == "" {
-		return nil, p.unknown("reverse chaining is _has:Type:reference:parameter")
-	}
+// back is the parameter code of source, by which a resource of that type can refer to one of type typ.
+func (p *parser) back(source, code, typ string) (*r4.SearchParameter, *fhir.Error) {
 	if !r4.Searchable(source) {
 		return nil, p.unknown("%q is no resource type%s", shown(source), suggestion(source, r4.Resources()))
 	}
@@ -253,6 +247,21 @@ func (p *parser) has(typ, name, value string) (Expr, *fhir.Error) {
 		return nil, p.unknown("%s of %s is no reference", code, source)
 	}
 	if err := p.target(source, sp, typ); err != nil {
+		return nil, err
+	}
+	return sp, nil
+}
+
+// has reads Source:param:rest: resources of type Source that refer to the one of type typ by param and satisfy rest
+// (R4 search.html#has).
+func (p *parser) has(typ, name, value string) (Expr, *fhir.Error) {
+	source, name, ok := strings.Cut(name, ":")
+	code, rest, ok2 := strings.Cut(name, ":")
+	if !ok || !ok2 || rest == "" {
+		return nil, p.unknown("reverse chaining is _has:Type:reference:parameter")
+	}
+	sp, err := p.back(source, code, typ)
+	if err != nil {
 		return nil, err
 	}
 	x, err := p.param(source, rest, value)

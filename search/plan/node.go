@@ -71,3 +71,14 @@ func (And) node()    {}
 func (Or) node()     {}
 func (Not) node()    {}
 func (Verify) node() {}
+
+// TermsOf are the terms of a Term or Terms; nil of any other node.
+func TermsOf(n Node) []index.Term {
+	switch n := n.(type) {
+	case Term:
+		return []index.Term{index.Term(n)}
+	case Terms:
+		return n
+	}
+	return nil
+}

@@ -171,13 +171,7 @@ func (q *query) scanPairs(p *plan.Pair, prefixes [][]byte, f func(position) bool
 // there were such.
 func (q *query) bothOf(nodes []plan.Node) (any []plan.Pair, rest []plan.Node, ok bool) {
 	for i, x := range nodes {
-		var terms []index.Term
-		switch x := x.(type) {
-		case plan.Term:
-			terms = []index.Term{index.Term(x)}
-		case plan.Terms:
-			terms = x
-		}
+		terms := plan.TermsOf(x)
 		if len(terms) == 0 || len(terms) > q.src.s.limits.lists {
 			continue
 		}

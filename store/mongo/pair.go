@@ -57,13 +57,7 @@ func (q *query) paired(n plan.Node, members []plan.Node) (ways []way) {
 	}
 	composites(n)
 	for _, x := range members {
-		var codes []index.Term
-		switch x := x.(type) {
-		case plan.Term:
-			codes = []index.Term{index.Term(x)}
-		case plan.Terms:
-			codes = x
-		}
+		codes := plan.TermsOf(x)
 		if len(codes) == 0 {
 			continue
 		}

@@ -299,13 +299,7 @@ func (q *query) best(members []plan.Node, pairs []way) (way, error) {
 
 // named are the instances that a node names; nil if it names none.
 func (q *query) named(n plan.Node) []string {
-	var ts []index.Term
-	switch n := n.(type) {
-	case plan.Term:
-		ts = []index.Term{index.Term(n)}
-	case plan.Terms:
-		ts = n
-	}
+	ts := plan.TermsOf(n)
 	if len(ts) == 0 || ts[0].Num != idNum || ts[0].Form != index.FormCode {
 		return nil
 	}
@@ -568,15 +562,8 @@ func (q *query) token(members []plan.Node, most int) (best keyset, member plan.N
 
 // patients are the patients in whose charts all documents of a node are; nil if it does not say so.
 func (q *query) patients(n plan.Node) []string {
-	var ts []index.Term
-	switch n := n.(type) {
-	case plan.Term:
-		ts = []index.Term{index.Term(n)}
-	case plan.Terms:
-		ts = n
-	}
 	var out []string
-	for _, t := range ts {
+	for _, t := range plan.TermsOf(n) {
 		in := t.Num == index.NumIn && t.Form == index.FormIn && strings.HasPrefix(t.Text, "Patient/")
 		if !in && !(t.Form == index.FormReference && q.sch.patient(t.Num, t.Text)) || !utf8.ValidString(t.Text) {
 			return nil

@@ -41,12 +41,8 @@ func (g Guarded) Contained(w World, res *fhir.Resource) (itself bool, inside []*
 // inside are the resources that the Contains of e find.
 func (w World) inside(e Expr, res *fhir.Resource) (found []*fhir.Resource) {
 	switch e := e.(type) {
-	case And:
-		for _, x := range e {
-			found = append(found, w.inside(x, res)...)
-		}
-	case Or:
-		for _, x := range e {
+	case And, Or:
+		for _, x := range Parts(e) {
 			found = append(found, w.inside(x, res)...)
 		}
 	case Contains:
@@ -57,19 +53,9 @@ func (w World) inside(e Expr, res *fhir.Resource) (found []*fhir.Resource) {
 
 // outside is e without what is contained.
 func outside(e Expr) Expr {
-	switch e := e.(type) {
-	case And:
-		out := make(And, len(e))
-		for i, x := range e {
-			out[i] = outside(x)
-		}
-		return out
-	case Or:
-		out := make(Or, len(e))
-		for i, x := range e {
-			out[i] = outside(x)
-		}
-		return out
+	switch e.(type) {
+	case And, Or:
+		return Map(e, outside)
 	case Contains:
 		return None
 	}

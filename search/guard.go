@@ -165,37 +165,23 @@ func GuardHistory(types []string, a Access) Guarded {
 
 // guard puts the set of letter s into every chain and _has of e.
 func guard(e Expr, a Access) Expr {
-	switch e := e.(type) {
-	case And:
-		return And(guardAll(e, a))
-	case Or:
-		return Or(guardAll(e, a))
-	case Not:
-		return Not{guard(e.X, a)}
+	switch e := Map(e, func(x Expr) Expr { return guard(x, a) }).(type) {
 	case Chain:
 		may := allowed(a, Search, e.Target)
-		e.X = And{guard(e.X, a), may}
+		e.X = And{e.X, may}
 		e.Contained = e.Contained && Simplify(may) == All
 		return e
 	case Contains:
 		if Simplify(allowed(a, Search, e.Type)) != All {
 			return None
 		}
-		e.X = guard(e.X, a)
 		return e
 	case Has:
-		e.X = And{guard(e.X, a), allowed(a, Search, e.Source)}
+		e.X = And{e.X, allowed(a, Search, e.Source)}
+		return e
+	default:
 		return e
 	}
-	return e
-}
-
-func guardAll(list []Expr, a Access) []Expr {
-	out := make([]Expr, len(list))
-	for i, x := range list {
-		out[i] = guard(x, a)
-	}
-	return out
 }
 
 // allowed is the set of a, None if a gives none.

@@ -144,28 +144,11 @@ func find(world []*fhir.Resource, typ string, e search.Expr) string {
 // closed is e without contained targets of types that are not open as a whole: search.md declares that they count
 // only where they are.
 func closed(e search.Expr, a search.Access) search.Expr {
-	switch e := e.(type) {
-	case search.And:
-		var out search.And
-		for _, x := range e {
-			out = append(out, closed(x, a))
-		}
-		return out
-	case search.Or:
-		var out search.Or
-		for _, x := range e {
-			out = append(out, closed(x, a))
-		}
-		return out
-	case search.Chain:
-		e.Contained = search.Simplify(a.Allowed(search.Search, e.Target)) == search.All
-		e.X = closed(e.X, a)
-		return e
-	case search.Has:
-		e.X = closed(e.X, a)
-		return e
+	if chain, ok := e.(search.Chain); ok {
+		chain.Contained = search.Simplify(a.Allowed(search.Search, chain.Target)) == search.All
+		e = chain
 	}
-	return e
+	return search.Map(e, func(x search.Expr) search.Expr { return closed(x, a) })
 }
 
 var worldTypes = []string{"Encounter", "Observation", "Patient", "Practitioner"}

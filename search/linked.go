@@ -70,13 +70,9 @@ func link(e Expr, typ string, below int, a Access) Expr {
 }
 
 func linkedIn(e Expr) bool {
-	switch e := e.(type) {
-	case And:
-		return slices.ContainsFunc(e, linkedIn)
-	case Or:
-		return slices.ContainsFunc(e, linkedIn)
-	case Not:
-		return linkedIn(e.X)
+	switch e.(type) {
+	case And, Or, Not:
+		return slices.ContainsFunc(Parts(e), linkedIn)
 	}
 	return e == Linked{}
 }
@@ -87,10 +83,8 @@ func replaceLinked(e, to Expr) Expr {
 	switch e := e.(type) {
 	case Linked:
 		return to
-	case And:
-		return And(replaceAllLinked(e, to))
-	case Or:
-		return Or(replaceAllLinked(e, to))
+	case And, Or:
+		return Map(e, func(x Expr) Expr { return replaceLinked(x, to) })
 	case Not:
 		if linkedIn(e) {
 			return None
@@ -99,25 +93,8 @@ func replaceLinked(e, to Expr) Expr {
 	return e
 }
 
-func replaceAllLinked(list []Expr, to Expr) []Expr {
-	out := make([]Expr, len(list))
-	for i, x := range list {
-		out[i] = replaceLinked(x, to)
-	}
-	return out
-}
-
 // Probes says whether e looks at other resources one by one: it has an Every.
 func Probes(e Expr) bool {
-	switch e := e.(type) {
-	case And:
-		return slices.ContainsFunc(e, Probes)
-	case Or:
-		return slices.ContainsFunc(e, Probes)
-	case Not:
-		return Probes(e.X)
-	case Every:
-		return true
-	}
-	return false
+	_, ok := e.(Every)
+	return ok || slices.ContainsFunc(Parts(e), Probes)
 }

@@ -217,25 +217,9 @@ func contained(res *fhir.Resource, id string) *fhir.Resource {
 
 // Joins says whether e joins other resources: it has a Chain or a Has.
 func Joins(e Expr) bool {
-	switch e := e.(type) {
-	case And:
-		for _, x := range e {
-			if Joins(x) {
-				return true
-			}
-		}
-	case Or:
-		for _, x := range e {
-			if Joins(x) {
-				return true
-			}
-		}
-	case Not:
-		return Joins(e.X)
-	case Contains:
-		return Joins(e.X)
+	switch e.(type) {
 	case Chain, Has:
 		return true
 	}
-	return false
+	return slices.ContainsFunc(Parts(e), Joins)
 }

@@ -13,26 +13,17 @@ func Own(e Expr) []*r4.SearchParameter { return appendOwn(nil, e) }
 func appendOwn(list []*r4.SearchParameter, e Expr) []*r4.SearchParameter {
 	var p *r4.SearchParameter
 	switch e := e.(type) {
-	case And:
-		for _, x := range e {
-			list = appendOwn(list, x)
-		}
-	case Or:
-		for _, x := range e {
-			list = appendOwn(list, x)
-		}
-	case Not:
-		return appendOwn(list, e.X)
-	case Contains:
-		return appendOwn(list, e.X)
 	case Param:
 		p = e.P
 	case Missing:
 		p = e.P
 	case Chain:
-		p, list = e.P, appendOwn(list, e.X)
+		p = e.P
 	case Has:
-		p, list = e.P, appendOwn(list, e.X)
+		p = e.P
+	}
+	for _, x := range Parts(e) {
+		list = appendOwn(list, x)
 	}
 	if p != nil && parameters.IsOwn(p) && !slices.Contains(list, p) {
 		list = append(list, p)

@@ -19,23 +19,10 @@ func (m Modifier) Negative() bool { return m == ModNot || m == ModNotIn }
 
 // Open says whether a part of e must be resolved before it says which resources are in it.
 func Open(e Expr) bool {
-	switch e := e.(type) {
-	case And:
-		return slices.ContainsFunc(e, Open)
-	case Or:
-		return slices.ContainsFunc(e, Open)
-	case Not:
-		return Open(e.X)
-	case Chain:
-		return Open(e.X)
-	case Has:
-		return Open(e.X)
-	case Contains:
-		return Open(e.X)
-	case Param:
-		return e.open()
+	if p, ok := e.(Param); ok {
+		return p.open()
 	}
-	return false
+	return slices.ContainsFunc(Parts(e), Open)
 }
 
 // Open says whether a condition of q must be resolved.
@@ -72,69 +59,39 @@ type Resolver interface {
 // Resolve is q without anything open. An error of r stands whatever else q asks: a value set that is not known is one
 // even where nothing would match.
 func (q Query) Resolve(r Resolver) (Query, error) {
-	var err error
-	if q.Where, err = resolve(q.Where, r); err != nil {
-		return Query{}, err
+	var err error // the first one
+	var resolve func(e Expr) Expr
+	resolve = func(e Expr) Expr {
+		if err != nil || !Open(e) {
+			return e
+		}
+		p, ok := e.(Param)
+		if !ok {
+			return Map(e, resolve)
+		}
+		p, err = p.resolve(r)
+		return p
 	}
+	q.Where = resolve(q.Where)
 	q.Branches = slices.Clone(q.Branches)
 	for i := range q.Branches {
-		if q.Branches[i].Where, err = resolve(q.Branches[i].Where, r); err != nil {
-			return Query{}, err
-		}
+		q.Branches[i].Where = resolve(q.Branches[i].Where)
+	}
+	if err != nil {
+		return Query{}, err
 	}
 	return q, nil
 }
 
-func resolve(e Expr, r Resolver) (Expr, error) {
-	if !Open(e) {
-		return e, nil
-	}
-	var err error
-	switch e := e.(type) {
-	case And:
-		list, err := resolveAll(e, r)
-		return And(list), err
-	case Or:
-		list, err := resolveAll(e, r)
-		return Or(list), err
-	case Not:
-		e.X, err = resolve(e.X, r)
-		return e, err
-	case Chain:
-		e.X, err = resolve(e.X, r)
-		return e, err
-	case Has:
-		e.X, err = resolve(e.X, r)
-		return e, err
-	case Contains:
-		e.X, err = resolve(e.X, r)
-		return e, err
-	case Param:
-		return e.resolve(r)
-	}
-	return e, nil
-}
-
-func resolveAll(list []Expr, r Resolver) ([]Expr, error) {
-	out := make([]Expr, len(list))
-	for i, x := range list {
-		var err error
-		if out[i], err = resolve(x, r); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 // resolve gives a token its codes; a reference above or below another one becomes the references themselves.
-func (e Param) resolve(r Resolver) (Expr, error) {
+func (e Param) resolve(r Resolver) (Param, error) {
 	var out []Value
 	for _, v := range e.Any {
 		if e.P.Type == r4.Token {
 			if e.openValue(&v) {
 				var err error
 				if v.Set, err = r.Codes(e.Mod, &v); err != nil {
-					return nil, e.at(err)
+					return e, e.at(err)
 				}
 			}
 			out = append(out, v)
@@ -146,7 +103,7 @@ func (e Param) resolve(r Resolver) (Expr, error) {
 			}
 			refs, err := r.Hierarchy(e.Mod, fhir.Reference{Type: typ, ID: v.Ref.ID})
 			if err != nil {
-				return nil, e.at(err)
+				return e, e.at(err)
 			}
 			for _, ref := range refs {
 				out = append(out, Value{Raw: ref.String(), Ref: ref})

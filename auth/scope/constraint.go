@@ -110,12 +110,8 @@ func refersOut(e search.Expr) bool {
 		return false
 	case search.Param:
 		return search.Open(e) // a definition or a hierarchy that is stored
-	case search.And:
-		return slices.ContainsFunc(e, refersOut)
-	case search.Or:
-		return slices.ContainsFunc(e, refersOut)
-	case search.Not:
-		return refersOut(e.X)
+	case search.And, search.Or, search.Not:
+		return slices.ContainsFunc(search.Parts(e), refersOut)
 	}
 	return true
 }

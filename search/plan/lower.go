@@ -143,27 +143,12 @@ func check(e search.Expr) error {
 		if len(e) == 0 {
 			return fmt.Errorf("lower a query: an empty and")
 		}
-		return checkAll(e)
-	case search.Or:
-		return checkAll(e)
-	case search.Not:
-		return check(e.X)
-	case search.Chain:
-		return check(e.X)
-	case search.Has:
-		return check(e.X)
-	case search.Contains:
-		return check(e.X)
 	case search.Param:
 		if search.Open(e) {
 			return fmt.Errorf("lower a query: %s is open", e)
 		}
 	}
-	return nil
-}
-
-func checkAll(list []search.Expr) error {
-	for _, x := range list {
+	for _, x := range search.Parts(e) {
 		if err := check(x); err != nil {
 			return err
 		}

@@ -65,35 +65,16 @@ type plainly struct {
 }
 
 func (p *plainly) expr(e search.Expr) (out search.Expr, ok bool) {
-	ok = true
-	list := func(in []search.Expr) (out []search.Expr) {
-		for _, x := range in {
-			y, fine := p.expr(x)
-			out, ok = append(out, y), ok && fine
-		}
-		return out
-	}
-	switch e := e.(type) {
-	case search.And:
-		return search.And(list(e)), ok
-	case search.Or:
-		return search.Or(list(e)), ok
-	case search.Not:
-		e.X, ok = p.expr(e.X)
-		return e, ok
-	case search.Chain:
-		e.X, ok = p.expr(e.X)
-		return e, ok
-	case search.Contains:
-		e.X, ok = p.expr(e.X)
-		return e, ok
-	case search.Has:
-		e.X, ok = p.expr(e.X)
-		return e, ok
-	case search.Param:
+	if e, is := e.(search.Param); is {
 		return p.param(e)
 	}
-	return e, true
+	ok = true
+	out = search.Map(e, func(x search.Expr) search.Expr {
+		y, fine := p.expr(x)
+		ok = ok && fine
+		return y
+	})
+	return out, ok
 }
 
 func (p *plainly) param(e search.Param) (search.Expr, bool) {

@@ -1,18 +1,14 @@
 package server
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/firewarden/firewarden/conformance/terminology"
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
@@ -36,7 +32,7 @@ type library struct {
 	official bool
 }
 
-// openLibrary loads the official examples (the unpacked package in FIREWARDEN_R4_EXAMPLES, without it a sample).
+// openLibrary loads the official examples, or the sample.
 func openLibrary(t *testing.T) *library {
 	t.Helper()
 	l := &library{byType: map[string][]*fhir.Resource{}, byName: map[string]*fhir.Resource{}, byURL: map[string][]*fhir.Resource{},
@@ -56,14 +52,16 @@ func openLibrary(t *testing.T) *library {
 		o.Service = &interaction.Service{Store: s, Indexer: l.index, Base: o.Service.Base, Seal: seal, Definitions: &l.cache, Now: func() time.Time { return l.now }}
 	})
 	var writes []store.Write
-	l.read(t, func(body []byte) {
+	var all examples.All
+	all, l.official = examples.Any(t)
+	for _, body := range all {
 		res := l.add(t, body)
 		if res == nil {
-			return
+			continue
 		}
 		writes = append(writes, store.Write{Fresh: true, Resource: res,
 			Row: plan.Row{Type: res.Type, ID: res.ID, Version: 1, LastUpdated: l.now.UnixMicro(), Method: "PUT", Body: res.Bytes}})
-	})
+	}
 	for some := range slices.Chunk(writes, 200) {
 		if err := l.store.Commit(t.Context(), store.Commit{Writes: some}); err != nil {
 			t.Fatal(err)
@@ -94,42 +92,6 @@ func (l *library) add(t *testing.T, body []byte) *fhir.Resource {
 		l.byURL[url] = append(l.byURL[url], res)
 	}
 	return res
-}
-
-func (l *library) read(t *testing.T, each func(body []byte)) {
-	if dir := os.Getenv("FIREWARDEN_R4_EXAMPLES"); dir != "" {
-		l.official = true
-		names, err := filepath.Glob(filepath.Join(dir, "*-*.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			if body, err := os.ReadFile(name); err != nil {
-				t.Fatal(err)
-			} else if bytes.Contains(body, []byte(`"resourceType"`)) {
-				each(body)
-			}
-		}
-		return
-	}
-	t.Log("FIREWARDEN_R4_EXAMPLES is not set: only a sample is read, NOT the 5,306 official examples")
-	f, err := os.Open("../internal/fhir/testdata/examples.ndjson.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		each(bytes.Clone(lines.Bytes()))
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // matches are the ids of the resources of a type that search.Match finds for one parameter, sorted. A fault of the

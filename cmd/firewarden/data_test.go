@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/store/storetest/truth"
 )
 
@@ -33,19 +33,9 @@ func TestCharts(t *testing.T) {
 	}
 }
 
-// sharedData is the folder of the whole sets.
-func sharedData(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("FIREWARDEN_DATA")
-	if dir == "" {
-		t.Skip("FIREWARDEN_DATA does not name the folder of the whole data sets: NOT TESTED on them")
-	}
-	return dir
-}
-
 // TestWholeSets loads every set by the binary and asks the server of the binary.
 func TestWholeSets(t *testing.T) {
-	folder := sharedData(t)
+	folder := examples.Data(t)
 	for _, tt := range []struct {
 		name    string
 		total   int // of the README beside the data
@@ -91,7 +81,7 @@ func TestWholeSets(t *testing.T) {
 
 // TestGuides loads the examples of US Core and the data of Inferno: plain references may dangle.
 func TestGuides(t *testing.T) {
-	folder := sharedData(t)
+	folder := examples.Data(t)
 	inferno := filepath.Join(folder, "inferno-reference")
 	dir := filepath.Join(t.TempDir(), "store")
 	paths := []string{filepath.Join(inferno, "uscore_bundle_asserted-date.json.gz"), inferno}
@@ -108,9 +98,9 @@ func TestGuides(t *testing.T) {
 			t.Errorf("Patient/%s is not there, only %v", id, stored)
 		}
 	}
-	examples, err := filepath.Glob(filepath.Join(folder, "us-core", "*-examples.ndjson.gz"))
-	if err != nil || len(examples) != 3 {
-		t.Fatalf("examples: %v %v", examples, err)
+	own, err := filepath.Glob(filepath.Join(folder, "us-core", "*-examples.ndjson.gz"))
+	if err != nil || len(own) != 3 {
+		t.Fatalf("examples: %v %v", own, err)
 	}
 	for name, tt := range map[string]struct {
 		paths  []string
@@ -120,7 +110,7 @@ func TestGuides(t *testing.T) {
 			filepath.Join(inferno, "us_quality_core_bundle_patient.json.gz") + ":38: entry 1: structure at Media.content.link",
 			filepath.Join(inferno, "uscore_bundle_patient_355.json.gz") + ":18860: entry 266: structure at Observation.effectivePeriod.stop",
 		}},
-		"us-core": {examples, []string{examples[0] + ":10: value at DiagnosticReport.presentedForm[0].hash"}},
+		"us-core": {own, []string{own[0] + ":10: value at DiagnosticReport.presentedForm[0].hash"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// examples are the lines of the fenced blocks of a kind in a page of the repository.
-func examples(t *testing.T, page, kind string) (lines []string) {
+// shown are the lines of the fenced blocks of a kind in a page of the repository.
+func shown(t *testing.T, page, kind string) (lines []string) {
 	t.Helper()
 	b, err := os.ReadFile("../../" + page)
 	if err != nil {
@@ -36,7 +36,7 @@ func query(line string) string {
 // TestSearchPage asks what SEARCH.md says can be asked, and what it says is refused.
 func TestSearchPage(t *testing.T) {
 	r := start(t, "sandbox")
-	for _, line := range examples(t, "SEARCH.md", "search") {
+	for _, line := range shown(t, "SEARCH.md", "search") {
 		res, body := r.do("GET", strings.Replace(query(line), "/fhir/?", "/fhir?", 1), "")
 		var b struct {
 			Total *int
@@ -53,7 +53,7 @@ func TestSearchPage(t *testing.T) {
 			t.Errorf("%s: includes nothing", line)
 		}
 	}
-	for _, line := range examples(t, "SEARCH.md", "refused") {
+	for _, line := range shown(t, "SEARCH.md", "refused") {
 		res, body := r.do("GET", query(line), "")
 		var o struct {
 			ResourceType string
@@ -63,7 +63,7 @@ func TestSearchPage(t *testing.T) {
 			t.Errorf("%s: %s %.300s", line, res.Status, body)
 		}
 	}
-	lines := examples(t, "SEARCH.md", "explain")
+	lines := shown(t, "SEARCH.md", "explain")
 	want := strings.Join(lines[2:], "\n") + "\n"
 	res, body := r.do("GET", query(strings.TrimPrefix(lines[0], "GET ")), "")
 	if got, figures, ok := strings.Cut(string(body), "\n\n"); !ok || res.StatusCode != http.StatusOK || got+"\n" != want || !strings.Contains(figures, "documents read") {
@@ -75,7 +75,7 @@ func TestSearchPage(t *testing.T) {
 func TestFirstMinutes(t *testing.T) {
 	r := start(t, "sandbox")
 	asked := 0
-	for _, line := range examples(t, "README.md", "sh") {
+	for _, line := range shown(t, "README.md", "sh") {
 		_, path, ok := strings.Cut(line, `"$B/`)
 		path, _, closed := strings.Cut(path, `"`)
 		if !ok || !closed || !strings.HasPrefix(line, "curl ") {

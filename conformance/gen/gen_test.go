@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/firewarden/firewarden/internal/examples"
 )
 
 // The committed tables are what the committed definitions give.
@@ -115,12 +117,8 @@ func TestChecksum(t *testing.T) {
 
 // The committed definitions are what pack makes of the package.
 func TestPackedDefinitions(t *testing.T) {
-	dir := os.Getenv("FIREWARDEN_R4_EXAMPLES")
-	if dir == "" {
-		t.Skip("NOT TESTED: the origin of the definitions. Set FIREWARDEN_R4_EXAMPLES to the folder of the unpacked npm package hl7.fhir.r4.examples 4.0.1.")
-	}
 	out := t.TempDir()
-	if err := pack(dir, out); err != nil {
+	if err := pack(examples.Folder(t), out); err != nil {
 		t.Fatal(err)
 	}
 	for _, typ := range packed {

@@ -1,14 +1,12 @@
 package parameters
 
 import (
-	"bufio"
-	"compress/gzip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
@@ -111,18 +109,15 @@ func TestNext(t *testing.T) {
 
 // US Core's parameters are R4's, or own ones.
 func TestUSCore(t *testing.T) {
-	data := os.Getenv("FIREWARDEN_DATA")
-	if data == "" {
-		t.Skip("FIREWARDEN_DATA is not set: US Core's search parameters are NOT tried")
-	}
-	files, err := filepath.Glob(filepath.Join(data, "us-core", "*-definitions.ndjson.gz"))
+	files, err := filepath.Glob(filepath.Join(examples.Data(t), "us-core", "*-definitions.ndjson.gz"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no definitions in %s: %v", data, err)
+		t.Fatalf("no definitions: %v", err)
 	}
 	for _, file := range files {
 		var own []string
 		read := 0
-		for _, res := range lines(t, file) {
+		for _, line := range examples.Lines(t, file) {
+			res := parse(t, string(line))
 			if res.Type != "SearchParameter" {
 				continue
 			}
@@ -143,27 +138,4 @@ func TestUSCore(t *testing.T) {
 			t.Errorf("%s: of %d search parameters these are own ones: %s\nwant %s", filepath.Base(file), read, got, want)
 		}
 	}
-}
-
-func lines(t *testing.T, file string) (out []*fhir.Resource) {
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := bufio.NewScanner(z)
-	in.Buffer(nil, 64<<20)
-	for in.Scan() {
-		if strings.Contains(in.Text(), `"SearchParameter"`) {
-			out = append(out, parse(t, in.Text()))
-		}
-	}
-	if err := in.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

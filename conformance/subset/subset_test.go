@@ -2,15 +2,12 @@ package subset
 
 import (
 	"bytes"
-	"compress/gzip"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/conformance/validate"
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
@@ -96,11 +93,13 @@ func TestUnknown(t *testing.T) {
 // A subset of a valid resource is a valid resource, and a subset of itself.
 func TestSubsetsOfExamples(t *testing.T) {
 	n := 0
-	for _, body := range examples(t) {
-		res, err := fhir.Parse(bytes.Clone(body), fhir.DefaultLimits)
+	all, _ := examples.Any(t)
+	for _, body := range all {
+		res, err := fhir.Parse(body, fhir.DefaultLimits)
 		if err != nil || len(validate.Structure(res)) > 0 {
 			continue
 		}
+		body = res.Compact()
 		n++
 		subsets := map[string]Subset{"true": of(t, "true"), "text": of(t, "text"), "data": of(t, "data")}
 		for i := range r4.TypeOf(res.Type).Elements {
@@ -131,43 +130,6 @@ func TestSubsetsOfExamples(t *testing.T) {
 	if n < 50 {
 		t.Errorf("%d examples", n)
 	}
-}
-
-// examples are the committed ones, or all official ones where the environment names their folder.
-func examples(t *testing.T) (out [][]byte) {
-	t.Helper()
-	if dir := os.Getenv("FIREWARDEN_R4_EXAMPLES"); dir != "" {
-		files, err := filepath.Glob(filepath.Join(dir, "*-*.json"))
-		if err != nil || len(files) < 5000 {
-			t.Fatalf("%d examples in %s: %v", len(files), dir, err)
-		}
-		for _, file := range files {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			res, err := fhir.Parse(b, fhir.DefaultLimits)
-			if err != nil {
-				continue // the package has files that are no resources
-			}
-			out = append(out, res.Compact())
-		}
-		return out
-	}
-	f, err := os.Open("../../internal/fhir/testdata/examples.ndjson.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
 }
 
 func BenchmarkAppend(b *testing.B) {

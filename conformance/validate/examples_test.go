@@ -1,35 +1,13 @@
 package validate
 
 import (
-	"bytes"
-	"compress/gzip"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
-
-// sample are the committed examples.
-func sample(t testing.TB) [][]byte {
-	t.Helper()
-	f, err := os.Open("../../internal/fhir/testdata/examples.ndjson.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
-}
 
 // faulty are the official examples that are wrong: file → "code at place" of their first fault.
 func faulty(t testing.TB) map[string]string {
@@ -56,7 +34,7 @@ func faulty(t testing.TB) map[string]string {
 func TestSample(t *testing.T) {
 	known := faulty(t)
 	n := 0
-	for _, b := range sample(t) {
+	for _, b := range examples.Sample(t) {
 		res, err := fhir.Parse(b, fhir.DefaultLimits)
 		if err != nil {
 			t.Fatal(err)
@@ -70,27 +48,15 @@ func TestSample(t *testing.T) {
 }
 
 func TestExamples(t *testing.T) {
-	dir := os.Getenv("FIREWARDEN_R4_EXAMPLES")
-	if dir == "" {
-		t.Skip("NOT TESTED: the 5,306 official R4 examples. Set FIREWARDEN_R4_EXAMPLES to the folder of the unpacked npm package hl7.fhir.r4.examples 4.0.1; TestSample tests a sample.")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*-*.json"))
-	if err != nil || len(files) != 5306 {
-		t.Fatalf("%d examples in %s, %v", len(files), dir, err)
-	}
 	known := faulty(t)
 	seen := 0
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for file, b := range examples.Official(t) {
 		res, err := fhir.Parse(b, fhir.DefaultLimits)
 		if err != nil {
-			t.Errorf("%s: %v", filepath.Base(file), err)
+			t.Errorf("%s: %v", file, err)
 			continue
 		}
-		if checkExample(t, filepath.Base(file), res, known) {
+		if checkExample(t, file, res, known) {
 			seen++
 		}
 	}

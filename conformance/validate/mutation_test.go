@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
@@ -18,7 +19,7 @@ func TestMutations(t *testing.T) {
 	const places = 3
 	applied := map[string]int{}
 	known := faulty(t)
-	for _, b := range sample(t) {
+	for _, b := range examples.Sample(t) {
 		var root map[string]any
 		d := json.NewDecoder(bytes.NewReader(b))
 		d.UseNumber()

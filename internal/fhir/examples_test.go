@@ -2,60 +2,28 @@ package fhir
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/examples"
 )
 
-// sample are the committed examples.
-func sample(t testing.TB) [][]byte {
-	t.Helper()
-	f, err := os.Open("testdata/examples.ndjson.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
-}
-
 func TestRoundTripSample(t *testing.T) {
-	examples := sample(t)
-	if len(examples) < 50 {
-		t.Fatalf("%d examples", len(examples))
+	n := 0
+	for name, b := range examples.Sample(t) {
+		n++
+		roundTrip(t, name, b)
+		roundTrip(t, "indented "+name, Pretty(b))
 	}
-	for _, b := range examples {
-		roundTrip(t, string(b[:min(60, len(b))]), b)
-		roundTrip(t, "indented "+string(b[:min(60, len(b))]), Pretty(b))
+	if n < 50 {
+		t.Fatalf("%d examples", n)
 	}
 }
 
 func TestRoundTripExamples(t *testing.T) {
-	dir := os.Getenv("FIREWARDEN_R4_EXAMPLES")
-	if dir == "" {
-		t.Skip("NOT TESTED: the 5,306 official R4 examples. Set FIREWARDEN_R4_EXAMPLES to the folder of the unpacked npm package hl7.fhir.r4.examples 4.0.1; TestRoundTripSample tests a sample.")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*-*.json"))
-	if err != nil || len(files) != 5306 {
-		t.Fatalf("%d examples in %s, %v", len(files), dir, err)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		roundTrip(t, filepath.Base(f), b)
+	for name, b := range examples.Official(t) {
+		roundTrip(t, name, b)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/firewarden/firewarden/internal/examples"
 )
 
 func TestParseRefuses(t *testing.T) {
@@ -299,7 +301,7 @@ func same(n *Node, d *json.Decoder) error {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, b := range sample(f) {
+	for _, b := range examples.Sample(f) {
 		if len(b) < 2500 {
 			f.Add(b)
 		}

@@ -1,13 +1,9 @@
 package index
 
 import (
-	"bytes"
-	"compress/gzip"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -15,70 +11,32 @@ import (
 
 	"github.com/firewarden/firewarden/compartments"
 	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/internal/fhir/fhirpath"
 )
 
 var update = flag.Bool("update", false, "write golden files")
 
-// sample is a part of the official examples, for a bare clone.
-const sample = "../../internal/fhir/testdata/examples.ndjson.gz"
-
-// examples calls f for the official examples (the unpacked package in FIREWARDEN_R4_EXAMPLES, without it a sample),
-// and for what their Bundles hold.
-func examples(t *testing.T, f func(name string, res *fhir.Resource)) (official bool) {
+// eachExample calls f for the official examples, or the sample, and for what their Bundles hold.
+func eachExample(t *testing.T, f func(name string, res *fhir.Resource)) (official bool) {
 	t.Helper()
-	each := func(name string, body []byte) {
+	all, official := examples.Any(t)
+	for name, body := range all {
 		res, err := fhir.Parse(body, fhir.Limits{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		f(name, res)
-		if res.Type != "Bundle" {
-			return
+		if res.Type == "Bundle" {
+			res.Root.Get("entry").Each(func(e *fhir.Node) {
+				if sub := res.Sub(e.Get("resource")); sub != nil {
+					f(name+" "+sub.Type+"/"+sub.ID, sub)
+				}
+			})
 		}
-		res.Root.Get("entry").Each(func(e *fhir.Node) {
-			if sub := res.Sub(e.Get("resource")); sub != nil {
-				f(name+" "+sub.Type+"/"+sub.ID, sub)
-			}
-		})
 	}
-	dir := os.Getenv("FIREWARDEN_R4_EXAMPLES")
-	if dir == "" {
-		t.Log("FIREWARDEN_R4_EXAMPLES is not set: only a sample is read, NOT the 5,306 official examples")
-		file, err := os.Open(sample)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		unzipped, err := gzip.NewReader(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all, err := io.ReadAll(unzipped)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, line := range bytes.Split(bytes.TrimSpace(all), []byte("\n")) {
-			each(fmt.Sprintf("example %d", i), line)
-		}
-		return false
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil || len(files) < 5000 {
-		t.Fatalf("no examples in %s: %v", dir, err)
-	}
-	for _, file := range files {
-		if filepath.Base(file) == "package.json" {
-			continue
-		}
-		body, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		each(filepath.Base(file), body)
-	}
-	return true
+	return official
 }
 
 // Values and Entries say the same, for every parameter of every example; what no example has a value for is written
@@ -87,7 +45,7 @@ func TestExamples(t *testing.T) {
 	x := &Indexer{Base: "http://example.org/fhir"}
 	seen := map[string]bool{}
 	n := 0
-	official := examples(t, func(name string, res *fhir.Resource) {
+	official := eachExample(t, func(name string, res *fhir.Resource) {
 		n++
 		values := valuesOf(x, res)
 		for p, list := range values {
@@ -235,7 +193,7 @@ func (f found) Found(_ int, it fhirpath.Item) { f[it.Node] = true }
 
 // The trie finds what the evaluation of the whole expression finds.
 func TestSetAgrees(t *testing.T) {
-	examples(t, func(name string, res *fhir.Resource) {
+	eachExample(t, func(name string, res *fhir.Resource) {
 		for _, p := range r4.Params(res.Type) {
 			if p.Expression == "" {
 				continue

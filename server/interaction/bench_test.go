@@ -1,14 +1,12 @@
 package interaction
 
 import (
-	"bufio"
-	"compress/gzip"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
@@ -110,11 +108,7 @@ func BenchmarkSearchPage(b *testing.B) {
 
 // BenchmarkTransaction loads whole Synthea patients, one transaction each, into an empty store.
 func BenchmarkTransaction(b *testing.B) {
-	dir := os.Getenv("FIREWARDEN_DATA")
-	if dir == "" {
-		b.Skip("FIREWARDEN_DATA is not set")
-	}
-	bundles := readLines(b, filepath.Join(dir, "synthea-r4", "bundles-00.ndjson.gz"))
+	bundles := examples.Lines(b, filepath.Join(examples.Data(b), "synthea-r4", "bundles-00.ndjson.gz"))
 	b.ReportAllocs()
 	resources, bytes := 0, 0
 	for b.Loop() {
@@ -136,25 +130,4 @@ func BenchmarkTransaction(b *testing.B) {
 	}
 	b.ReportMetric(float64(resources)/b.Elapsed().Seconds(), "resources/s")
 	b.ReportMetric(float64(bytes)/b.Elapsed().Seconds()/1e6, "MB/s")
-}
-
-func readLines(b *testing.B, path string) (lines [][]byte) {
-	f, err := os.Open(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		b.Fatal(err)
-	}
-	scan := bufio.NewScanner(z)
-	scan.Buffer(nil, 64<<20)
-	for scan.Scan() {
-		lines = append(lines, slices.Clone(scan.Bytes()))
-	}
-	if scan.Err() != nil || len(lines) == 0 {
-		b.Fatal(path, scan.Err())
-	}
-	return lines
 }

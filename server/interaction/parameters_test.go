@@ -1,12 +1,9 @@
 package interaction
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth/scope"
 	own "github.com/firewarden/firewarden/conformance/parameters"
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/store"
 )
@@ -227,28 +225,15 @@ func TestUSCore(t *testing.T) {
 // usCore are the resources of a file of US Core, of one type or of all.
 func usCore(t *testing.T, version, file, typ string) (lines []string) {
 	t.Helper()
-	data := os.Getenv("FIREWARDEN_DATA")
-	if data == "" {
-		t.Skip("FIREWARDEN_DATA is not set: US Core's search parameters are NOT tried")
-	}
-	f, err := os.Open(filepath.Join(data, "us-core", "us-core-"+version+"-"+file+".ndjson.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := bufio.NewScanner(z)
-	in.Buffer(nil, 64<<20)
-	for in.Scan() {
-		if typ == "" || strings.Contains(in.Text(), `"resourceType":"`+typ+`"`) || strings.Contains(in.Text(), `"resourceType": "`+typ+`"`) {
-			lines = append(lines, in.Text())
+	path := filepath.Join(examples.Data(t), "us-core", "us-core-"+version+"-"+file+".ndjson.gz")
+	for _, b := range examples.Lines(t, path) {
+		line := string(b)
+		if typ == "" || strings.Contains(line, `"resourceType":"`+typ+`"`) || strings.Contains(line, `"resourceType": "`+typ+`"`) {
+			lines = append(lines, line)
 		}
 	}
-	if err := in.Err(); err != nil || len(lines) < 60 {
-		t.Fatalf("%d resources, %v", len(lines), err)
+	if len(lines) < 60 {
+		t.Fatalf("%d resources", len(lines))
 	}
 	return lines
 }

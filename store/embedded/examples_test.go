@@ -1,13 +1,9 @@
 package embedded
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"hash/crc32"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/firewarden/firewarden/internal/examples"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
@@ -34,7 +31,7 @@ func TestExamples(t *testing.T) {
 	have := map[string]map[index.Term][]string{} // type → term → ids
 	ranges := map[string]map[index.Range][]string{}
 	ids := map[string]int{}
-	writes := slices.DeleteFunc(examples(t), func(w store.Write) bool { return w.Type == "Parameters" })
+	writes := slices.DeleteFunc(exampleWrites(t), func(w store.Write) bool { return w.Type == "Parameters" })
 	for some := range slices.Chunk(writes, 50) {
 		if err := s.Commit(context.Background(), store.Commit{Writes: some}); err != nil {
 			t.Fatal(err)
@@ -132,12 +129,13 @@ func sibling(t *testing.T, w *store.Write, terms []index.Term, term *index.Term)
 	}
 }
 
-// examples are the official examples (the unpacked package in FIREWARDEN_R4_EXAMPLES, without it a committed sample).
-func examples(t *testing.T) (writes []store.Write) {
+// exampleWrites are the first versions of the official examples, or of the sample.
+func exampleWrites(t *testing.T) (writes []store.Write) {
 	t.Helper()
+	all, _ := examples.Any(t)
 	seen := map[string]bool{}
-	each := func(body []byte) {
-		res, err := fhir.Parse(slices.Clone(body), fhir.Limits{})
+	for _, body := range all {
+		res, err := fhir.Parse(body, fhir.Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +144,7 @@ func examples(t *testing.T) (writes []store.Write) {
 			id = fmt.Sprintf("example-%d", len(writes))
 		}
 		if seen[res.Type+"/"+id] {
-			return
+			continue
 		}
 		seen[res.Type+"/"+id] = true
 		at := time.UnixMilli(1_700_000_000_000 + int64(len(writes)))
@@ -156,37 +154,6 @@ func examples(t *testing.T) (writes []store.Write) {
 		}
 		writes = append(writes, store.Write{Row: plan.Row{Type: res.Type, ID: id, Version: 1, LastUpdated: at.UnixMicro(), Method: "PUT", Body: body},
 			Resource: res, Fresh: true})
-	}
-	if dir := os.Getenv("FIREWARDEN_R4_EXAMPLES"); dir != "" {
-		names, err := filepath.Glob(filepath.Join(dir, "*-*.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			if body, err := os.ReadFile(name); err != nil {
-				t.Fatal(err)
-			} else if strings.Contains(string(body), `"resourceType"`) {
-				each(body)
-			}
-		}
-		return writes
-	}
-	f, err := os.Open("../../internal/fhir/testdata/examples.ndjson.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		each(lines.Bytes())
-	}
-	if err := lines.Err(); err != nil || len(writes) == 0 {
-		t.Fatalf("%d examples: %v", len(writes), err)
 	}
 	return writes
 }

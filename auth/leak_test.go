@@ -1,7 +1,6 @@
 package auth_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -10,13 +9,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/net/html"
 
 	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/store"
 )
 
@@ -130,21 +129,9 @@ func TestWhatOpensNothing(t *testing.T) {
 	}
 }
 
-// lockedLog is a log that a test reads while the server writes.
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
 // Whoever reads the log learns no password, code, token or secret, and of a patient nothing.
 func TestTheLogHoldsNoSecrets(t *testing.T) {
-	var log lockedLog
+	var log program.Output
 	w := open(t, func(o *auth.Options) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
@@ -158,14 +145,12 @@ func TestTheLogHoldsNoSecrets(t *testing.T) {
 	wrong.submit("login", "name", "patient", "password", "a-wrong-password")
 	w.form("/auth/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"a-wrong-token"}, "client_id": {a.id}, "client_secret": {"a-wrong-secret"}})
 	w.call("a-wrong-bearer", "GET", "/auth/userinfo", "")
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	if log.b.Len() == 0 {
+	if log.String() == "" {
 		t.Fatal("nothing is logged")
 	}
 	for _, secret := range []string{code, str(answer, "access_token"), str(answer, "refresh_token"), str(answer, "id_token"), a.verifier,
 		"sandbox-secret", "a-wrong-password", "a-wrong-token", "a-wrong-secret", "a-wrong-bearer", "Amya", "Shaw"} {
-		if strings.Contains(log.b.String(), secret) {
+		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log holds %q", secret)
 		}
 	}
@@ -221,12 +206,12 @@ func TestNamesOfClientsAndUsersAreApart(t *testing.T) {
 // watched is a store that remembers all that was ever written to its records.
 type watched struct {
 	store.Store
-	written *lockedLog
+	written *program.Output
 }
 
 type watchedKV struct {
 	store.KV
-	written *lockedLog
+	written *program.Output
 }
 
 func (s watched) KV() store.KV { return watchedKV{s.Store.KV(), s.written} }
@@ -239,7 +224,7 @@ func (kv watchedKV) Put(ctx context.Context, r store.Record, ifVersion uint64) (
 // Whoever steals the store can be nobody with it: of passwords, secrets, codes, tokens, launches and cookies it has
 // hashes.
 func TestTheStoreHoldsNoSecrets(t *testing.T) {
-	var written lockedLog
+	var written program.Output
 	w := open(t, func(o *auth.Options) { o.Store = watched{o.Store, &written} })
 	if err := w.auth.PutClient(t.Context(), auth.Client{ID: "mine", Metadata: auth.Metadata{AuthMethod: "client_secret_basic", GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{"https://mine.example.org/cb"}, Scope: "openid launch patient/*.rs offline_access"}}, "the-secret-of-the-client"); err != nil {
@@ -265,10 +250,9 @@ func TestTheStoreHoldsNoSecrets(t *testing.T) {
 			secrets = append(secrets, c.Value)
 		}
 	}
-	written.mu.Lock()
-	defer written.mu.Unlock()
+	all := written.String()
 	for _, s := range secrets {
-		if len(s) < 16 || bytes.Contains(written.b.Bytes(), []byte(s)) {
+		if len(s) < 16 || strings.Contains(all, s) {
 			t.Errorf("the store was given %q", s)
 		}
 	}

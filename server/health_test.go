@@ -10,9 +10,10 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 func TestHealth(t *testing.T) {
@@ -107,36 +108,22 @@ func TestStartPage(t *testing.T) {
 	}
 }
 
-// lines is a log for reading while the server writes.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-// wait gives the log once it holds n lines: a line is written after the answer.
-func (l *lines) wait(t *testing.T, n int) []string {
+// wait gives a log once it holds n lines: a line is written after the answer.
+func wait(t *testing.T, log *program.Output, n int) []string {
 	t.Helper()
 	for range 1000 {
-		l.mu.Lock()
-		all := strings.Split(strings.TrimSpace(l.b.String()), "\n")
-		l.mu.Unlock()
+		all := strings.Split(strings.TrimSpace(log.String()), "\n")
 		if len(all) >= n && all[0] != "" {
 			return all
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("the log does not get %d lines: %s", n, l.b.String())
+	t.Fatalf("the log does not get %d lines: %s", n, log.String())
 	return nil
 }
 
 func TestOneLineARequestWithoutPatients(t *testing.T) {
-	var log lines
+	var log program.Output
 	w := open(t, func(o *Options) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		o.NewRequestID = func() string { return "r1" }
@@ -144,7 +131,7 @@ func TestOneLineARequestWithoutPatients(t *testing.T) {
 	w.do("GET", "/fhir/Patient/secret-id/_history/x?name=Secretname", "", "Accept", "secret/media")
 	w.do("POST", "/fhir/Patient", `{"secret-body`, "Content-Type", "application/json", "If-None-Exist", "name=Secretname")
 	w.do("GET", "/secret-path", "")
-	all := log.wait(t, 3)
+	all := wait(t, &log, 3)
 	if len(all) != 3 {
 		t.Errorf("%d lines for 3 requests: %v", len(all), all)
 	}
@@ -163,7 +150,7 @@ func TestOneLineARequestWithoutPatients(t *testing.T) {
 }
 
 func TestPanicIsAnsweredWithoutItsText(t *testing.T) {
-	var log lines
+	var log program.Output
 	w := open(t, func(o *Options) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		o.Ready = func(context.Context) error { panic("secret state") }
@@ -174,7 +161,7 @@ func TestPanicIsAnsweredWithoutItsText(t *testing.T) {
 			t.Errorf("says %s", a.body)
 		}
 	}
-	if all := strings.Join(log.wait(t, 6), "\n"); !strings.Contains(all, "secret state") || !strings.Contains(all, "health.go") {
+	if all := strings.Join(wait(t, &log, 6), "\n"); !strings.Contains(all, "secret state") || !strings.Contains(all, "health.go") {
 		t.Errorf("the log lacks the panic or its place: %s", all)
 	}
 }

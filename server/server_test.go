@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/store"
 )
@@ -181,7 +182,7 @@ func TestRequestsEndInTime(t *testing.T) {
 }
 
 func TestInternalFaultsStayInside(t *testing.T) {
-	var log lines
+	var log program.Output
 	w := open(t, func(o *Options) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		o.Service.Store = brokenStore{o.Service.Store, errors.New("secret path: input/output error")}
@@ -192,7 +193,7 @@ func TestInternalFaultsStayInside(t *testing.T) {
 			t.Errorf("%v: %s", c, a.body)
 		}
 	}
-	for _, line := range log.wait(t, 3) {
+	for _, line := range wait(t, &log, 3) {
 		if !strings.Contains(line, "level=ERROR") || !strings.Contains(line, "secret path") {
 			t.Errorf("line %q", line)
 		}

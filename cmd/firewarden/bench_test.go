@@ -6,20 +6,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/store/mongo/mongotest"
 )
 
 // TestBenchOfItsOwnServer runs the bench to its end on a small world.
 func TestBenchOfItsOwnServer(t *testing.T) {
-	if _, err := binary(); err != nil { // before TMPDIR is one that goes away
-		t.Fatal(err)
-	}
+	program.Path(t) // before TMPDIR is one that goes away
 	t.Setenv("TMPDIR", t.TempDir())
 	readme := filepath.Join(t.TempDir(), "README.md")
 	if err := os.WriteFile(readme, []byte("before\n<!-- bench: made by firewarden bench --report -->\nold\n<!-- /bench -->\nbehind\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, errs, code := binaryRun(t, "bench", "--patients", "5,8", "--window", "20ms", "--only", "Q1,Q5,Q16,Q18,Q35g,T*,E4,W1,W4,W6", "--report", readme)
+	out, errs, code := program.Run(t, "bench", "--patients", "5,8", "--window", "20ms", "--only", "Q1,Q5,Q16,Q18,Q35g,T*,E4,W1,W4,W6", "--report", readme)
 	if code != 0 {
 		t.Fatalf("ended with %d: %s%s", code, out, errs)
 	}
@@ -51,7 +50,7 @@ func TestBenchOfItsOwnServer(t *testing.T) {
 
 // TestBenchOfADatabase runs the bench to its end on MongoDB.
 func TestBenchOfADatabase(t *testing.T) {
-	out, errs, code := binaryRun(t, "bench", "--patients", "5", "--window", "20ms", "--only", "Q1,Q4,W1", "--mongodb", mongotest.URI(t))
+	out, errs, code := program.Run(t, "bench", "--patients", "5", "--window", "20ms", "--only", "Q1,Q4,W1", "--mongodb", mongotest.URI(t))
 	if code != 0 || strings.Contains(out, "WRONG") {
 		t.Fatalf("ended with %d: %s%s", code, out, errs)
 	}

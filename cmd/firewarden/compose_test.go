@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/firewarden/firewarden/internal/config"
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/store/mongo/mongotest"
 )
 
@@ -63,7 +64,7 @@ var named = regexp.MustCompile(`^[a-z][a-z0-9./-]*:\d+\.\d+(\.\d+)?(-[a-z]+)?$`)
 
 func composeFiles(t *testing.T) map[string]compose {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(root, "docker-compose*.yml"))
+	paths, err := filepath.Glob(filepath.Join(program.Root, "docker-compose*.yml"))
 	if err != nil || len(paths) != 3 {
 		t.Fatalf("compose files: %v %v", paths, err)
 	}
@@ -120,7 +121,7 @@ func loaded(t *testing.T, environ []string, file string, args ...string) *config
 var variable = regexp.MustCompile(`\$\{([A-Z_]+):-([^}]*)\}`)
 
 func TestCompose(t *testing.T) {
-	im, err := dockerfile()
+	im, err := program.Dockerfile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +204,7 @@ func (s *service) check(t *testing.T, c *compose) {
 	for _, v := range s.Volumes {
 		from, to, _ := strings.Cut(v, ":")
 		if strings.HasPrefix(from, ".") {
-			if _, err := os.Stat(filepath.Join(root, from)); err != nil || !strings.HasSuffix(to, ":ro") {
+			if _, err := os.Stat(filepath.Join(program.Root, from)); err != nil || !strings.HasSuffix(to, ":ro") {
 				t.Errorf("volume %s: %v", v, err)
 			}
 		} else if _, ok := c.Volumes[from]; !ok {
@@ -218,18 +219,18 @@ func (s *service) check(t *testing.T, c *compose) {
 }
 
 // checkServer checks a service that is ours: every variable is a key of the configuration, and the values fit.
-func (s *service) checkServer(t *testing.T, c *compose, im image) {
+func (s *service) checkServer(t *testing.T, c *compose, im program.Image) {
 	if s.Build != "." || !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") ||
-		!slices.Contains(s.Tmpfs, im.workdir) {
+		!slices.Contains(s.Tmpfs, im.Workdir) {
 		t.Errorf("may do more than it must: %+v", s)
 	}
 	if command, _ := find(s.Command); command == nil {
 		t.Errorf("there is no command %v", s.Command)
 	}
-	if !slices.Equal(s.Healthcheck.Test[1:], im.check) {
-		t.Errorf("health check %v, the image's is %v", s.Healthcheck.Test, im.check)
+	if !slices.Equal(s.Healthcheck.Test[1:], im.Check) {
+		t.Errorf("health check %v, the image's is %v", s.Healthcheck.Test, im.Check)
 	}
-	environ := slices.Clone(im.env)
+	environ := slices.Clone(im.Env)
 	file := ""
 	for name, value := range s.Environment {
 		for _, m := range variable.FindAllStringSubmatch(value, -1) {
@@ -301,7 +302,7 @@ func secrets(t *testing.T, members string) map[string]string {
 	dir, files, before := t.TempDir(), map[string]string{}, map[string]string{}
 	me := fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid())
 	for range 2 { // the second time changes nothing
-		cmd := exec.Command("sh", filepath.Join(root, "deploy/secrets.sh"), dir)
+		cmd := exec.Command("sh", filepath.Join(program.Root, "deploy/secrets.sh"), dir)
 		cmd.Env = append(os.Environ(), "MEMBERS="+members, "MONGODB="+me, "FIREWARDEN="+me)
 		if said, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, said)
@@ -341,7 +342,7 @@ func TestComposeDatabase(t *testing.T) {
 	healthy := func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		check := exec.CommandContext(ctx, mongosh, "--quiet", "--norc", "--port", port, filepath.Join(root, "deploy/member.js"))
+		check := exec.CommandContext(ctx, mongosh, "--quiet", "--norc", "--port", port, filepath.Join(program.Root, "deploy/member.js"))
 		check.Env = append(os.Environ(), "HOME="+t.TempDir(), "MEMBERS="+db.Address, "MEMBER="+db.Address, "SECRETS="+filepath.Dir(files["/secrets/keyfile"]))
 		said, err := check.CombinedOutput()
 		t.Logf("the health check: %v %s", err, said)
@@ -353,7 +354,7 @@ func TestComposeDatabase(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 	}
-	p := spawn(t, freePort(t), "serve", "--config", files["/secrets/firewarden.yaml"])
+	p := spawn(t, program.FreePort(t), "serve", "--config", files["/secrets/firewarden.yaml"])
 	c := loaded(t, nil, files["/secrets/firewarden.yaml"])
 	p.token = c.AdminKey
 	if res, body := p.do("POST", "/fhir/Patient", `{"resourceType":"Patient"}`); res.StatusCode != 201 {

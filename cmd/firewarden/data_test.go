@@ -4,15 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/firewarden/firewarden/internal/examples"
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/store/storetest/truth"
 )
 
@@ -47,7 +46,7 @@ func TestWholeSets(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			files, dir := filepath.Join(folder, tt.name), filepath.Join(t.TempDir(), "store")
-			out, errs, code := binaryRun(t, "load", "--store", dir, "--base-url", "http://data.test", files)
+			out, errs, code := program.Run(t, "load", "--store", dir, "--base-url", "http://data.test", files)
 			if code != 0 {
 				t.Fatalf("load ended with %d: %s%s", code, out, errs)
 			}
@@ -61,18 +60,17 @@ func TestWholeSets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := spawn(t, freePort(t), "serve", "--store", dir, "--base-url", "http://data.test", "--anonymous", "system/*.rs", "--log-level", "error")
+			p := spawn(t, program.FreePort(t), "serve", "--store", dir, "--base-url", "http://data.test", "--anonymous", "system/*.rs", "--log-level", "error")
 			c := charts{p.running, set}
 			c.counts(t, tt.total)
 			c.directory(t)
 			for i := 0; i < len(set.All("Patient")); i += tt.every {
 				c.patient(t, set.All("Patient")[i])
 			}
-			p.cmd.Process.Signal(syscall.SIGTERM)
-			if err := p.wait(); err != nil {
+			if err := p.Stop(); err != nil {
 				t.Errorf("stop: %v", err)
 			}
-			if out, _, code := binaryRun(t, "check", "--store", dir); code != 0 || !strings.Contains(out, "no problems") {
+			if out, _, code := program.Run(t, "check", "--store", dir); code != 0 || !strings.Contains(out, "no problems") {
 				t.Errorf("check: %d %s", code, out)
 			}
 		})
@@ -85,10 +83,10 @@ func TestGuides(t *testing.T) {
 	inferno := filepath.Join(folder, "inferno-reference")
 	dir := filepath.Join(t.TempDir(), "store")
 	paths := []string{filepath.Join(inferno, "uscore_bundle_asserted-date.json.gz"), inferno}
-	if out, errs, code := binaryRun(t, append([]string{"load", "--store", dir, "--validation", "off"}, paths...)...); code != 0 {
+	if out, errs, code := program.Run(t, append([]string{"load", "--store", dir, "--validation", "off"}, paths...)...); code != 0 {
 		t.Errorf("inferno-reference without validation: %d: %s%s", code, out, errs)
 	}
-	out, _, _ := binaryRun(t, "export", "--store", dir, "--type", "Patient")
+	out, _, _ := program.Run(t, "export", "--store", dir, "--type", "Patient")
 	stored := map[string]bool{}
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
 		stored[idOf(t, []byte(line))] = true
@@ -114,7 +112,7 @@ func TestGuides(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")
-			out, errs, code := binaryRun(t, append([]string{"load", "--store", dir}, tt.paths...)...)
+			out, errs, code := program.Run(t, append([]string{"load", "--store", dir}, tt.paths...)...)
 			lines := strings.Split(strings.TrimSpace(errs), "\n")
 			if code != 1 || len(lines) != len(tt.faults) {
 				t.Errorf("ended with %d: %s%s", code, out, errs)
@@ -124,25 +122,11 @@ func TestGuides(t *testing.T) {
 					t.Errorf("nothing begins with %q:\n%s", f, errs)
 				}
 			}
-			if out, _, code := binaryRun(t, "check", "--store", dir); code != 0 {
+			if out, _, code := program.Run(t, "check", "--store", dir); code != 0 {
 				t.Errorf("check: %s", out)
 			}
 		})
 	}
-}
-
-// binaryRun runs the binary to its end.
-func binaryRun(t *testing.T, args ...string) (stdout, stderr string, code int) {
-	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out, errs text
-	cmd := exec.Command(path, args...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.Run() // its error is in the code
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
 // charts asks a server what a chart shows and compares.

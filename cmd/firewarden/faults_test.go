@@ -7,11 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/firewarden/firewarden/internal/history"
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/store/mongo/mongotest"
 )
 
@@ -39,7 +39,7 @@ func kept(t *testing.T, c *history.Client) {
 // TestKill9: what was acknowledged before kill -9 is there after a restart, nothing is doubled or torn, and the store is
 // sound.
 func TestKill9(t *testing.T) {
-	dir, port := filepath.Join(t.TempDir(), "store"), freePort(t)
+	dir, port := filepath.Join(t.TempDir(), "store"), program.FreePort(t)
 	args := []string{"serve", "--store", dir, "--anonymous", "system/*.cruds", "--log-level", "error"}
 	c := history.New("http://127.0.0.1:" + port + "/fhir")
 	c.Mortal = true
@@ -51,16 +51,12 @@ func TestKill9(t *testing.T) {
 		before := c.Acknowledged()
 		stop := write(t, c)
 		waitFor(t, "writes", func() bool { return c.Acknowledged() > before+300 })
-		if err := p.cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		p.Kill()
 		stop()
-		p.wait()
 		p = spawn(t, port, args...)
 	}
 	kept(t, c)
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	if err := p.wait(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
 	if out := mustRun(t, "check", "--store", dir); !strings.Contains(out, "no problems") {
@@ -207,7 +203,7 @@ func (c *siege) open(hosts []mongotest.Host) {
 	c.Members, uri = mongotest.StartSet(c.T, hosts...)
 	var bases []string
 	for range 2 {
-		port := freePort(c.T)
+		port := program.FreePort(c.T)
 		c.servers = append(c.servers, spawn(c.T, port, "serve", "--store", uri, "--base-url", "http://firewarden.test",
 			"--admin-key", "key-of-these-tests", "--anonymous", "system/*.cruds", "--log-level", "error"))
 		bases = append(bases, "http://127.0.0.1:"+port+"/fhir")
@@ -240,9 +236,8 @@ func (c *siege) close() {
 	}
 	kept(c.T, c.client)
 	for _, p := range c.servers {
-		p.cmd.Process.Signal(syscall.SIGTERM)
-		if err := p.wait(); err != nil {
-			c.Errorf("%v: %s", err, p.log.String())
+		if err := p.Stop(); err != nil {
+			c.Errorf("%v: %s", err, p.Log.String())
 		}
 	}
 }

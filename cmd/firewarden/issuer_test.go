@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // trusting starts a sandbox that trusts issuers, with a clock.
@@ -18,7 +20,7 @@ func trusting(t *testing.T, c *clock, issuers string) *running {
 // TestS4_02_TokensOfAnOutsideServer: another Firewarden is the authorization server; its tokens open data here by their
 // scopes and their patient, validated by its keys.
 func TestS4_02_TokensOfAnOutsideServer(t *testing.T) {
-	a := spawn(t, freePort(t), "sandbox")
+	a := spawn(t, program.FreePort(t), "sandbox")
 	var c clock
 	b := trusting(t, &c, `
   - issuer: `+a.url+`
@@ -203,7 +205,7 @@ func TestS4_05_ClaimsOfOtherNames(t *testing.T) {
 
 // TestS2_19_TokensByIntrospection: an outside server is asked about tokens; what it has revoked opens nothing.
 func TestS2_19_TokensByIntrospection(t *testing.T) {
-	a := spawn(t, freePort(t), "sandbox")
+	a := spawn(t, program.FreePort(t), "sandbox")
 	var c clock
 	b := trusting(t, &c, `
   - issuer: `+a.url+`
@@ -235,8 +237,7 @@ func TestS2_19_TokensByIntrospection(t *testing.T) {
 	}
 	// An issuer that cannot be asked stands for nothing.
 	fresh := a.mint("--scope", "user/*.rs", "--user", "patient")
-	a.cmd.Process.Kill()
-	a.wait()
+	a.Kill()
 	if got := b.status(fresh, "GET", "/fhir/Patient/patient-001"); got != 401 {
 		t.Errorf("the issuer is down: %d", got)
 	}

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 func packed(s string) string {
@@ -214,7 +216,7 @@ func TestLoadIntoAServer(t *testing.T) {
 func TestTheKeyIsFound(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	r := start(t, "serve", "--store", dir)
-	var out, errs text
+	var out, errs program.Output
 	m := Main{Args: []string{"load", "--to", r.url, file(t, "p.json", patient(good, "a"))}, Env: []string{"FIREWARDEN_STORE=" + dir}, Stdout: &out, Stderr: &errs}
 	if code := m.Run(t.Context()); code != 0 || !strings.Contains(out.String(), "1 Patient\n") {
 		t.Errorf("code %d: %s%s", code, out.String(), errs.String())

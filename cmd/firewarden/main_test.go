@@ -1,66 +1,30 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
-
-// binary builds the program once, as the Dockerfile does: what tests run is what ships.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "firewarden-test-")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	im, err := dockerfile()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "firewarden"), im.build(dir)
-})
-
-var built string // folder of the binary
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if built != "" {
-		os.RemoveAll(built)
-	}
+	program.Remove()
 	os.Exit(code)
-}
-
-// text is a writer that a test reads while a program writes.
-type text struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (w *text) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(b)
-}
-
-func (w *text) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.String()
 }
 
 // run runs a command in this process to its end.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs text
+	var out, errs program.Output
 	m := Main{Args: args, Stdout: &out, Stderr: &errs}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a server that is not refused would run for ever
 	defer cancel()
@@ -84,7 +48,7 @@ type running struct {
 	url      string // without a slash at the end
 	metrics  string
 	token    string
-	out, log text
+	out, log program.Output
 	stop     func() int // ends it and gives the code
 }
 
@@ -206,64 +170,25 @@ func (r *running) count(path string) int {
 	return *page.Total
 }
 
-// process is a server that is a process of its own.
+// process is a server that is a process of its own; what it says is not in the out and log of running.
 type process struct {
 	*running
-	cmd   *exec.Cmd
-	ended chan error
+	*program.Process
 }
 
 // spawn starts the binary on a port that is given, and waits until it is ready.
 func spawn(t *testing.T, port string, args ...string) *process {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := launch(t, exec.Command(path, append([]string{args[0], "--listen", "127.0.0.1:" + port, "--metrics-listen", "off"}, args[1:]...)...), "http://127.0.0.1:"+port)
-	if args[0] == "sandbox" {
-		p.token = "sandbox-admin"
-	}
-	return p
+	return talk(t, program.Start(t, port, args...), args[0])
 }
 
-// launch starts a server and waits until it is ready.
-func launch(t *testing.T, cmd *exec.Cmd, url string) *process {
-	t.Helper()
-	p := &process{running: &running{t: t, url: url}, cmd: cmd, ended: make(chan error, 1)}
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+// talk is a process as a server that tests ask.
+func talk(t *testing.T, p *program.Process, command string) *process {
+	r := &running{t: t, url: p.URL}
+	if command == "sandbox" {
+		r.token = "sandbox-admin"
 	}
-	go func() { p.ended <- p.cmd.Wait() }()
-	t.Cleanup(func() {
-		p.cmd.Process.Kill()
-		p.wait()
-	})
-	for range 10_000 {
-		res, err := http.Get(p.url + "/health/ready")
-		if err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return p
-			}
-		}
-		select {
-		case err := <-p.ended:
-			p.ended <- err
-			t.Fatalf("%v ended: %v: %s%s", cmd.Args, err, p.out.String(), p.log.String())
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-	t.Fatalf("%v does not become ready: %s", cmd.Args, p.log.String())
-	return nil
-}
-
-// wait gives how the process ended.
-func (p *process) wait() error {
-	err := <-p.ended
-	p.ended <- err
-	return err
+	return &process{r, p}
 }
 
 // file writes a file of a test.

@@ -18,6 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/store/mongo/mongotest"
 )
 
@@ -39,8 +40,8 @@ func startCluster(t *testing.T, args ...string) *cluster {
 	t.Cleanup(front.Close)
 	c := &cluster{running: &running{t: t, url: front.URL, token: "sandbox-admin"}}
 	args = append([]string{"sandbox", "--store", database, "--base-url", front.URL}, args...)
-	c.a = spawn(t, freePort(t), args...)
-	c.b = spawn(t, freePort(t), args...)
+	c.a = spawn(t, program.FreePort(t), args...)
+	c.b = spawn(t, program.FreePort(t), args...)
 	for i, p := range []*process{c.a, c.b} {
 		var err error
 		if nodes[i], err = url.Parse(p.url); err != nil {
@@ -70,10 +71,10 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := startCluster(t, "--sandbox-jwks", file(t, "jwks.json", string(set)))
-	if text := c.a.out.String(); !strings.Contains(text, "12 patients") {
+	if text := c.a.Out.String(); !strings.Contains(text, "12 patients") {
 		t.Errorf("the first one says:\n%s", text)
 	}
-	if text := c.b.out.String(); strings.Contains(text, "12 patients") {
+	if text := c.b.Out.String(); strings.Contains(text, "12 patients") {
 		t.Errorf("the second one seeds again:\n%s", text)
 	}
 
@@ -256,8 +257,7 @@ func TestCluster(t *testing.T) {
 		if res.StatusCode != http.StatusCreated {
 			t.Fatalf("create: %s: %s", res.Status, body)
 		}
-		c.a.cmd.Process.Kill()
-		c.a.wait()
+		c.a.Kill()
 		_, path, _ := strings.Cut(res.Header.Get("Location"), c.url)
 		c.b.get(strings.Split(path, "/_history")[0])
 		status, next := c.b.tokens("grant_type", "refresh_token", "refresh_token", str(answer, "refresh_token"))

@@ -6,14 +6,15 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // TestKill9WhileIndexing: a process that ends in the middle of indexing by a search parameter leaves nothing that could be
 // searched by wrongly, and the next one goes on to the end.
 func TestKill9WhileIndexing(t *testing.T) {
-	dir, port := filepath.Join(t.TempDir(), "store"), freePort(t)
+	dir, port := filepath.Join(t.TempDir(), "store"), program.FreePort(t)
 	args := []string{"sandbox", "--store", dir, "--log-level", "error", "--validation", "off"}
 	p := spawn(t, port, args...)
 	const patients = 3000
@@ -49,10 +50,7 @@ func TestKill9WhileIndexing(t *testing.T) {
 			caught = 0 < s.Done && s.Done < s.Total
 		}
 	}
-	if err := p.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	p.wait()
+	p.Kill()
 	p = spawn(t, port, args...)
 	if res, body := p.do("GET", "/fhir/Patient?wed=http://x/wed%7CM", ""); res.StatusCode == http.StatusOK {
 		if s := ask(); s.Parameters[0].Status != "ready" {
@@ -65,8 +63,7 @@ func TestKill9WhileIndexing(t *testing.T) {
 			t.Errorf("%s: %d found, want %d", code, got, want)
 		}
 	}
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	if err := p.wait(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
 	if out := mustRun(t, "check", "--store", dir); !strings.Contains(out, "no problems") {

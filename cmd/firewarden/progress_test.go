@@ -4,10 +4,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 func TestProgressLine(t *testing.T) {
-	var out text
+	var out program.Output
 	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
 	p := &progress{out: &out, now: func() time.Time { return now }, begun: now, last: now, total: 4000, noun: "resources"}
 	p.done.Store(12_000)

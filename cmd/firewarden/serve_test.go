@@ -11,9 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 func TestSandbox(t *testing.T) {
@@ -207,8 +208,8 @@ func TestStoresThatAreRefused(t *testing.T) {
 
 // TestSIGTERM: a request that has begun is answered, new connections are not taken, the process ends with 0.
 func TestSIGTERM(t *testing.T) {
-	figures := freePort(t)
-	p := spawn(t, freePort(t), "sandbox", "--metrics-listen", "127.0.0.1:"+figures)
+	figures := program.FreePort(t)
+	p := spawn(t, program.FreePort(t), "sandbox", "--metrics-listen", "127.0.0.1:"+figures)
 	body := `{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("Slow", 10_000) + `"}]}`
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 	if err != nil {
@@ -218,7 +219,7 @@ func TestSIGTERM(t *testing.T) {
 	fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20_000])
 	p.metrics = "http://127.0.0.1:" + figures
 	waitFor(t, "the request to begin", func() bool { return p.inFlight() == "1" })
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Terminate(); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "the listener to close", func() bool {
@@ -231,20 +232,20 @@ func TestSIGTERM(t *testing.T) {
 	fmt.Fprint(conn, body[20_000:])
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		t.Fatalf("the request that had begun: %v: %s", err, p.log.String())
+		t.Fatalf("the request that had begun: %v: %s", err, p.Log.String())
 	}
 	res.Body.Close()
 	if res.StatusCode != http.StatusCreated {
 		t.Errorf("the request that had begun: %s", res.Status)
 	}
-	if err := p.wait(); err != nil {
-		t.Errorf("ended: %v: %s", err, p.log.String())
+	if err := p.Wait(); err != nil {
+		t.Errorf("ended: %v: %s", err, p.Log.String())
 	}
 }
 
 // TestASecondSignalEndsAtOnce: the first lets a request take its time, the second does not.
 func TestASecondSignalEndsAtOnce(t *testing.T) {
-	p := spawn(t, freePort(t), "sandbox", "--stop-timeout", "10m")
+	p := spawn(t, program.FreePort(t), "sandbox", "--stop-timeout", "10m")
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -253,10 +254,9 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
 	p.get("/health")
 	time.Sleep(50 * time.Millisecond) // for the server to read the headers
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	waitFor(t, "the stop", func() bool { return strings.Contains(p.log.String(), "stopping") })
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	if err := p.wait(); err == nil {
+	p.Terminate()
+	waitFor(t, "the stop", func() bool { return strings.Contains(p.Log.String(), "stopping") })
+	if err := p.Stop(); err == nil {
 		t.Error("ended with 0 although a request was cut off")
 	}
 }
@@ -298,16 +298,4 @@ func waitFor(t *testing.T, what string, done func() bool) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Fatalf("no end of waiting for %s", what)
-}
-
-// freePort is a port that nothing answers on, for a process that needs to know it before it starts.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

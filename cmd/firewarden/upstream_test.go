@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // follow opens the link of the page that leads to a path.
@@ -24,7 +26,7 @@ func (p *person) follow(path string) string {
 
 // TestS2_19_SignInByAnOutsideServer: people sign in at another Firewarden, and allow an app and get a token here.
 func TestS2_19_SignInByAnOutsideServer(t *testing.T) {
-	a := spawn(t, freePort(t), "sandbox")
+	a := spawn(t, program.FreePort(t), "sandbox")
 	mustRun(t, "user", "add", "ann", "--display", "Ann Shaw", "--fhir-user", "Patient/patient-001", "--policy", "all", "--password", "correct horse", "--server", a.url)
 	var c clock
 	b := trusting(t, &c, `

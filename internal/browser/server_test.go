@@ -1,81 +1,26 @@
 package browser
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
-
-// binary builds the program once.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "firewarden-browser-")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "firewarden")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/firewarden/firewarden/cmd/firewarden").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
-
-var built string // folder of the binary
-
-func removeBinary() {
-	if built != "" {
-		os.RemoveAll(built)
-	}
-}
 
 // server is the program as a process of its own.
 type server struct {
+	*program.Process
 	t    *testing.T
 	url  string
 	fhir string
 	key  string // of the administrator
-	log  lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (w *lockedBuffer) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(b)
-}
-
-func (w *lockedBuffer) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.String()
-}
-
-// freePort is a port that nothing answers on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // sandbox starts a sandbox with further flags.
@@ -84,56 +29,22 @@ func sandbox(t *testing.T, flags ...string) *server {
 	return start(t, append([]string{"sandbox"}, flags...)...)
 }
 
-// start starts the program, and waits until it is ready.
+// start starts the program.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := "127.0.0.1:" + freePort(t)
-	s := &server{t: t, url: "http://" + at, fhir: "http://" + at + "/fhir", key: "sandbox-admin"}
-	cmd := exec.Command(path, append(args, "--listen", at, "--metrics-listen", "off", "--log-level", "warn")...)
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FIREWARDEN_") }) // they are for the tests
-	cmd.Stdout, cmd.Stderr = &s.log, &s.log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }()
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-ended
-		if t.Failed() {
-			t.Logf("the server: %s", s.log.String())
-		}
-	})
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if res, err := http.Get(s.url + "/health/ready"); err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return s
-			}
-		}
-		select {
-		case <-ended:
-			t.Fatalf("the server ended: %s", s.log.String())
-		default:
-		}
-	}
-	t.Fatalf("the server does not become ready: %s", s.log.String())
-	return nil
+	p := program.Start(t, program.FreePort(t), append(args, "--log-level", "warn")...)
+	return &server{p, t, p.URL, p.URL + "/fhir", "sandbox-admin"}
 }
 
 // said waits until the program has printed something.
 func (s *server) said(what *regexp.Regexp) string {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if text := what.FindString(s.log.String()); text != "" {
+		if text := what.FindString(s.Out.String()); text != "" {
 			return text
 		}
 	}
-	s.t.Fatalf("the program does not say %s: %s", what, s.log.String())
+	s.t.Fatalf("the program does not say %s: %s", what, s.Out.String())
 	return ""
 }
 

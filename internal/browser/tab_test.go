@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // patience is how long a page may take to become what a test waits for.
@@ -46,7 +48,7 @@ func TestMain(m *testing.M) {
 	if one.stop != nil {
 		one.stop()
 	}
-	removeBinary()
+	program.Remove()
 	os.Exit(code)
 }
 

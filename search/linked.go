@@ -60,6 +60,9 @@ func linked(typ string, a Access) Expr {
 	return None
 }
 
+// ResolveLinked writes out Linked in e, a set or part of a set that an Access gives for a type, as Guard does: for explanations.
+func ResolveLinked(e Expr, typ string, a Access) Expr { return link(e, typ, anyHeight, a) }
+
 // link replaces Linked in what an Access gives for a type.
 func link(e Expr, typ string, below int, a Access) Expr {
 	to := Expr(None)

@@ -104,17 +104,13 @@ func (a *Access) system() *Access {
 }
 
 // union is And{user policy, client ceiling, Or{granted scopes}}.
-func (a *Access) union(i search.Interaction, typ string, reach func(Level, search.Interaction, string) search.Expr,
-	within func(Bound, search.Interaction, string) search.Expr) search.Expr {
-	if a.ctx.NoDelete && i == search.Delete {
+func (a *Access) union(i search.Interaction, typ string, reach reacher, within bounder) search.Expr {
+	if a.never(i) {
 		return search.None
 	}
 	var some search.Or
 	for _, s := range a.set.data {
-		if !s.names(i, typ) {
-			continue
-		}
-		e := conjoin(reach(s.Level, i, typ), expr(s.Constraint))
+		e := share(s, i, typ, reach).expr()
 		if e == search.All {
 			some = search.Or{e}
 			break
@@ -132,6 +128,9 @@ func (a *Access) union(i search.Interaction, typ string, reach func(Level, searc
 	}
 	return conjoin(bounds, some)
 }
+
+// never says whether the letter opens nothing, whatever the scopes say.
+func (a *Access) never(i search.Interaction) bool { return a.ctx.NoDelete && i == search.Delete }
 
 // conjoin is And, written out only where it says something.
 func conjoin(x, y search.Expr) search.Expr {

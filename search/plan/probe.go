@@ -40,10 +40,12 @@ func matches(ctx context.Context, src Source, x *index.Indexer, e search.Expr, r
 	if err != nil {
 		return false, err
 	}
-	return in(ctx, src, x, e, res)
+	return Holds(ctx, src, x, e, res)
 }
 
-func in(ctx context.Context, src Source, x *index.Indexer, e search.Expr, res *fhir.Resource) (bool, error) {
+// Holds says whether a resource that is at hand is in e, as the plans that are read by say it: for explanations. It finds
+// no resource, and of others tells no more than that.
+func Holds(ctx context.Context, src Source, x *index.Indexer, e search.Expr, res *fhir.Resource) (bool, error) {
 	p := &prober{ctx: ctx, src: src, index: x}
 	ok := search.Match(search.World{Index: x, Probe: p}, e, res)
 	return ok && p.err == nil, p.err
@@ -58,7 +60,7 @@ func Admits(ctx context.Context, src Source, p Plan, content *fhir.Resource) (bo
 	case nil, search.None:
 		return false, nil
 	}
-	return in(ctx, src, p.index, p.allowed, content)
+	return Holds(ctx, src, p.index, p.allowed, content)
 }
 
 // prober answers what a test asks of other resources. After an error nothing is there.

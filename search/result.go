@@ -18,6 +18,9 @@ const PageParam = "_page"
 var resultParams = []string{"_contained", "_containedType", "_count", "_elements", "_explain", "_format", "_include", "_maxresults", PageParam, "_pretty", "_revinclude", "_sort",
 	"_summary", "_total", "_type"}
 
+// ResultParams are the names of the parameters that say how the result is given.
+func ResultParams() []string { return slices.Clone(resultParams) }
+
 // refused are parameters of the specification that are refused, and why.
 var refused = map[string]string{
 	"_query": "no named query is defined here", "_score": "matches are not ranked",

@@ -90,6 +90,26 @@ func routes() []route {
 	}
 }
 
+// Route is a row of the table for those who try them all.
+type Route struct {
+	Method  string // "" is every method
+	Path    string // /fhir/{type}/{id}
+	Missing bool   // FHIR has it, and we say that we do not
+}
+
+// Routes are the paths of every server in the order in which they are looked up. What is below the mounts of the
+// authorization server is its own matter.
+func Routes() []Route {
+	out := []Route{{Path: parametersPath, Method: get}, {Path: apiMount}}
+	for _, path := range authMounts {
+		out = append(out, Route{Path: path})
+	}
+	for _, r := range routes() {
+		out = append(out, Route{r.method, label(r.path), r.serve == nil})
+	}
+	return out
+}
+
 const noOperation = "this operation is not supported: $meta, $meta-add and $meta-delete are"
 
 // claims are the interaction codes of the table, each once, in its order.

@@ -31,7 +31,7 @@ type Op struct {
 // absent says whether an op does nothing: there is nothing to delete.
 func (o Op) absent(live bool) bool { return o.Skip || o.Body == nil && !live }
 
-// Request is one HTTP request below the FHIR base.
+// Request is one HTTP request below the FHIR base; ../ begins a path beside it.
 type Request struct {
 	Method string
 	Path   string            // with the query

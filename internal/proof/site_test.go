@@ -206,7 +206,11 @@ func (s *site) ask(i int, r Request) (all []answer, err error) {
 }
 
 func (s *site) send(r Request) (answer, error) {
-	req, err := http.NewRequest(r.Method, "http://site/fhir"+r.Path, strings.NewReader(r.Body))
+	at := "/fhir" + r.Path
+	if page, beside := strings.CutPrefix(r.Path, ".."); beside {
+		at = page
+	}
+	req, err := http.NewRequest(r.Method, "http://site"+at, strings.NewReader(r.Body))
 	if err != nil {
 		return answer{}, err
 	}

@@ -14,6 +14,8 @@ var linking = map[string][]string{
 	"Provenance":        {"target"},
 	"DocumentReference": {"subject", "author"},
 	"DiagnosticReport":  {"subject"},
+	"Composition":       {"subject", "author", "attester.party"},
+	"RiskAssessment":    {"subject"},
 	"List":              {"subject", "source"},
 	"CareTeam":          {"subject", "participant.member"},
 	"RelatedPerson":     {"patient"},
@@ -25,7 +27,7 @@ var linking = map[string][]string{
 var about = map[string]string{"Device": "patient", "Task": "for"}
 
 // shared are types that who is bound to patients may read.
-var shared = strings.Fields("Organization Practitioner Location ValueSet")
+var shared = strings.Fields("CodeSystem Location Organization Practitioner ValueSet")
 
 // several are the types that speak of several patients by design (access.md D4).
 var several = strings.Fields("AuditEvent Group Provenance Schedule")

@@ -51,6 +51,6 @@ func (b *tab) inspect() {
 // target is the least height of what is clicked (WCAG 2.2, 2.5.8).
 const target = 24
 
-// moves is how much of the page has moved since it came (Layout Instability API).
+// moves is how much of the page has moved since it came (Layout Instability API); what no eye sees is nothing.
 const moves = `new Promise(done => { let sum = 0; const add = list => list.forEach(e => sum += e.value), o = new PerformanceObserver(l => add(l.getEntries()));
-	o.observe({type: 'layout-shift', buffered: true}); requestAnimationFrame(() => { add(o.takeRecords()); done(sum) }) })`
+	o.observe({type: 'layout-shift', buffered: true}); requestAnimationFrame(() => { add(o.takeRecords()); done(sum < 0.001 ? 0 : sum) }) })`

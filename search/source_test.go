@@ -11,6 +11,7 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store/storetest"
 )
 
 // source is a plan.Source over current resources: nodes evaluated on index entries, with no thought of speed.
@@ -39,7 +40,7 @@ func (s *source) each(b plan.Bound, f func(i int)) error {
 		if s.rows[i].Type != b.Type() {
 			continue
 		}
-		ok, err := s.holds(b.Node(), i)
+		ok, err := storetest.Holds(b.Node(), &s.entries[i], &s.rows[i])
 		if err != nil {
 			return err
 		}
@@ -72,51 +73,6 @@ func (s *source) Targets(_ context.Context, b plan.Bound, p *r4.SearchParameter,
 		return refs[:1], true, err
 	}
 	return refs, false, err
-}
-
-func (s *source) holds(n plan.Node, i int) (bool, error) {
-	has := func(t plan.Term) bool { return slices.Contains(s.entries[i].Terms, index.Term(t)) }
-	switch n := n.(type) {
-	case plan.All:
-		return true, nil
-	case plan.None:
-		return false, nil
-	case plan.Term:
-		return has(n), nil
-	case plan.Terms:
-		return slices.ContainsFunc(n, func(t index.Term) bool { return has(plan.Term(t)) }), nil
-	case plan.Prefix:
-		return slices.ContainsFunc(s.entries[i].Terms, func(t index.Term) bool {
-			return t.Num == n.Num && t.Form == n.Form && strings.HasPrefix(t.Text, n.Text)
-		}), nil
-	case plan.Range:
-		return slices.ContainsFunc(s.entries[i].Ranges, func(r index.Range) bool {
-			return r.Num == n.Num && r.Unit == n.Unit && within(n.Low, r.Low) && within(n.High, r.High)
-		}), nil
-	case plan.And:
-		for _, x := range n {
-			if ok, err := s.holds(x, i); !ok || err != nil {
-				return false, err
-			}
-		}
-		return true, nil
-	case plan.Or:
-		for _, x := range n {
-			if ok, err := s.holds(x, i); ok || err != nil {
-				return ok, err
-			}
-		}
-		return false, nil
-	case plan.Not:
-		ok, err := s.holds(n.X, i)
-		return !ok, err
-	case plan.Verify:
-		if ok, err := s.holds(n.X, i); !ok || err != nil {
-			return false, err
-		}
-		return n.By(&s.rows[i])
-	}
-	return false, fmt.Errorf("a node that no engine knows: %T", n)
 }
 
 func constant(n plan.Node) bool {
@@ -161,8 +117,4 @@ func shape(n plan.Node) error {
 		}
 	}
 	return nil
-}
-
-func within(s plan.Span, k index.Key) bool {
-	return (k > s.Min || k == s.Min && !s.MinOpen) && (s.Max == "" || k < s.Max || k == s.Max && !s.MaxOpen)
 }

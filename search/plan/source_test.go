@@ -14,10 +14,10 @@ import (
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store/storetest"
 )
 
-// log is a plan.Source over a list of versions, oldest first; a body of "" is a deletion. It knows just the nodes that
-// these tests ask for.
+// log is a plan.Source over a list of versions, oldest first; a body of "" is a deletion.
 type log struct {
 	rows    []plan.Row
 	selects int   // calls of Select
@@ -85,7 +85,8 @@ func (l *log) Select(_ context.Context, b plan.Bound, w plan.Window) (plan.Page,
 		if now.Version != r.Version || r.Deleted || r.Type != b.Type() {
 			return false, nil
 		}
-		return holds(b.Node(), r)
+		e := new(index.Indexer).Entries(parsed(r))
+		return storetest.Holds(b.Node(), &e, r)
 	})
 }
 
@@ -133,40 +134,6 @@ func (l *log) page(w plan.Window, keep func(*plan.Row) (bool, error)) (plan.Page
 		p.Total = total
 	}
 	return p, nil
-}
-
-func holds(n plan.Node, r *plan.Row) (bool, error) {
-	e := (&index.Indexer{}).Entries(parsed(r))
-	switch n := n.(type) {
-	case plan.All:
-		return true, nil
-	case plan.Term:
-		return slices.Contains(e.Terms, index.Term(n)), nil
-	case plan.Terms:
-		return slices.ContainsFunc(n, func(t index.Term) bool { return slices.Contains(e.Terms, t) }), nil
-	case plan.And:
-		for _, x := range n {
-			if ok, err := holds(x, r); !ok || err != nil {
-				return false, err
-			}
-		}
-		return true, nil
-	case plan.Or:
-		for _, x := range n {
-			if ok, err := holds(x, r); ok || err != nil {
-				return ok, err
-			}
-		}
-		return false, nil
-	case plan.None:
-		return false, nil
-	case plan.Verify:
-		if ok, err := holds(n.X, r); !ok || err != nil {
-			return false, err
-		}
-		return n.By(r)
-	}
-	return false, fmt.Errorf("no %T in these tests", n)
 }
 
 func parsed(r *plan.Row) *fhir.Resource {

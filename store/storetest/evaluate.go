@@ -14,53 +14,48 @@ import (
 	"github.com/firewarden/firewarden/search/plan"
 )
 
-// holds says whether v is in the set that n denotes: the meaning of plan.Node, read off its comments.
-func holds(n plan.Node, v *version) (bool, error) {
+// Holds says whether a resource with these entries is in the set that n denotes: the meaning of plan.Node, read off its
+// comments. r is for what a Verify asks.
+func Holds(n plan.Node, e *index.Entries, r *plan.Row) (bool, error) {
 	switch n := n.(type) {
 	case plan.All:
 		return true, nil
 	case plan.None:
 		return false, nil
 	case plan.Term:
-		return slices.Contains(v.entries.Terms, index.Term(n)), nil
+		return slices.Contains(e.Terms, index.Term(n)), nil
 	case plan.Terms:
-		for _, t := range n {
-			if slices.Contains(v.entries.Terms, t) {
-				return true, nil
-			}
-		}
-		return false, nil
+		return slices.ContainsFunc(n, func(t index.Term) bool { return slices.Contains(e.Terms, t) }), nil
 	case plan.Prefix:
-		return slices.ContainsFunc(v.entries.Terms, func(t index.Term) bool {
+		return slices.ContainsFunc(e.Terms, func(t index.Term) bool {
 			return t.Num == n.Num && t.Form == n.Form && strings.HasPrefix(t.Text, n.Text)
 		}), nil
 	case plan.Range:
-		return slices.ContainsFunc(v.entries.Ranges, func(r index.Range) bool {
-			return r.Num == n.Num && r.Unit == n.Unit && within(n.Low, r.Low) && within(n.High, r.High)
+		return slices.ContainsFunc(e.Ranges, func(x index.Range) bool {
+			return x.Num == n.Num && x.Unit == n.Unit && within(n.Low, x.Low) && within(n.High, x.High)
 		}), nil
 	case plan.And:
 		for _, x := range n {
-			if ok, err := holds(x, v); !ok || err != nil {
+			if ok, err := Holds(x, e, r); !ok || err != nil {
 				return false, err
 			}
 		}
 		return len(n) > 0, emptySet("And", len(n))
 	case plan.Or:
 		for _, x := range n {
-			if ok, err := holds(x, v); ok || err != nil {
+			if ok, err := Holds(x, e, r); ok || err != nil {
 				return ok, err
 			}
 		}
 		return false, emptySet("Or", len(n))
 	case plan.Not:
-		ok, err := holds(n.X, v)
+		ok, err := Holds(n.X, e, r)
 		return !ok && err == nil, err
 	case plan.Verify:
-		if ok, err := holds(n.X, v); !ok || err != nil {
+		if ok, err := Holds(n.X, e, r); !ok || err != nil {
 			return false, err
 		}
-		row := v.Row
-		return n.By(&row)
+		return n.By(r)
 	}
 	return false, fmt.Errorf("an unknown node %T", n)
 }

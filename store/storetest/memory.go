@@ -278,7 +278,8 @@ func (s *memorySnapshot) members(b plan.Bound) ([]*version, error) {
 		if v.Deleted || v.Type != b.Type() {
 			continue
 		}
-		ok, err := holds(b.Node(), v)
+		row := v.Row // a copy: a Verify may keep it
+		ok, err := Holds(b.Node(), &v.entries, &row)
 		if err != nil {
 			return nil, err
 		}

@@ -74,23 +74,16 @@ func (p *parser) filterStep(typ string, n *filterNode, path []filterStep) (Expr,
 	case sp.Type != r4.Reference:
 		return nil, p.unknown("%s of %s is no reference: it has no parameter %q", code, typ, shown(path[1].name))
 	}
-	targets := sp.Targets
-	if typed {
-		if err := p.target(typ, sp, target); err != nil {
-			return nil, err
-		}
-		targets = []string{target}
-	} else if len(targets) == 0 {
-		return nil, p.unknown("%s refers to any type: name it, %s:Type.%s", code, code, shown(path[1].name))
+	targets, err := p.targets(typ, sp, target, typed, path[1].name)
+	if err != nil {
+		return nil, err
 	}
 	return p.filterChain(sp, targets, n, path)
 }
 
 // filterChain is the union over the types that have what comes behind, and, in brackets, what they must satisfy.
 func (p *parser) filterChain(sp *r4.SearchParameter, targets []string, n *filterNode, path []filterStep) (Expr, *fhir.Error) {
-	var union Or
-	var first *fhir.Error
-	for _, t := range targets {
+	return union(sp, targets, func(t string) (Expr, *fhir.Error) {
 		x, err := p.filterPath(t, n, path[1:])
 		if where := path[0].where; err == nil && where != nil {
 			var also Expr
@@ -98,19 +91,8 @@ func (p *parser) filterChain(sp *r4.SearchParameter, targets []string, n *filter
 				x = And{also, x}
 			}
 		}
-		switch {
-		case err == nil:
-			union = append(union, Chain{P: sp, Target: t, X: x, Contained: true})
-		case err.Kind == fhir.KindTooCostly:
-			return nil, err
-		case first == nil:
-			first = err
-		}
-	}
-	if len(union) == 0 {
-		return nil, first
-	}
-	return single(union, None), nil
+		return x, err
+	})
 }
 
 // filterHas is _has:Source:reference:parameter.

@@ -195,43 +195,52 @@ func (p *parser) chain(typ, head, rest, value string) (Expr, *fhir.Error) {
 	if sp.Type != r4.Reference {
 		return nil, p.unknown("%s of %s is no reference: it has no parameter %q", code, typ, shown(rest))
 	}
-	targets := sp.Targets
-	if typed {
-		if err := p.target(typ, sp, target); err != nil {
-			return nil, err
-		}
-		targets = []string{target}
-	} else if len(targets) == 0 {
-		return nil, p.unknown("%s refers to any type: name it, %s:Type.%s", code, code, shown(rest))
+	targets, err := p.targets(typ, sp, target, typed, rest)
+	if err != nil {
+		return nil, err
 	}
 	next := rest[:strings.IndexAny(rest+":", ".:")]
-	var union Or
+	known := slices.DeleteFunc(slices.Clone(targets), func(t string) bool {
+		return next != "_has" && p.o.Params.Lookup(t, next) == nil && !p.o.Params.Building(t, next)
+	})
+	if len(known) == 0 {
+		return nil, p.noParam(next, targets...)
+	}
+	return union(sp, known, func(t string) (Expr, *fhir.Error) { return p.param(t, rest, value) })
+}
+
+// union is what sp refers to of each type where what is asked of the type can be asked; the first fault where there is
+// none.
+func union(sp *r4.SearchParameter, targets []string, asked func(typ string) (Expr, *fhir.Error)) (Expr, *fhir.Error) {
+	var list Or
 	var first *fhir.Error
-	tried := false
 	for _, t := range targets {
-		if next != "_has" && p.o.Params.Lookup(t, next) == nil && !p.o.Params.Building(t, next) {
-			continue
-		}
-		tried = true
-		x, err := p.param(t, rest, value)
+		x, err := asked(t)
 		switch {
 		case err == nil:
-			union = append(union, Chain{P: sp, Target: t, X: x, Contained: true})
+			list = append(list, Chain{P: sp, Target: t, X: x, Contained: true})
 		case err.Kind == fhir.KindTooCostly:
 			return nil, err
 		case first == nil:
 			first = err
 		}
 	}
-	switch {
-	case !tried:
-		return nil, p.noParam(next, targets...)
-	case len(union) == 0:
+	if len(list) == 0 {
 		return nil, first
-	case len(union) == 1:
-		return union[0], nil
 	}
-	return union, nil
+	return single(list, None), nil
+}
+
+// targets are the types that a chain by sp of type typ leads to: the one that is named behind the colon, or all that sp can
+// refer to. next is what stands behind them.
+func (p *parser) targets(typ string, sp *r4.SearchParameter, named string, typed bool, next string) ([]string, *fhir.Error) {
+	switch {
+	case typed:
+		return []string{named}, p.target(typ, sp, named)
+	case len(sp.Targets) == 0:
+		return nil, p.unknown("%s refers to any type: name it, %s:Type.%s", sp.Code, sp.Code, shown(next))
+	}
+	return sp.Targets, nil
 }
 
 // back is the parameter code of source, by which a resource of that type can refer to one of type typ.

@@ -132,7 +132,7 @@ func readMoment(s string) (m moment, ok bool) {
 	if s[0] != '-' {
 		return m, false
 	}
-	if m.day, ok = two(s[1:]); !ok || m.day < 1 || m.day > daysIn(m.year, m.month) {
+	if m.day, ok = two(s[1:]); !ok || m.day < 1 || m.day > DaysIn(m.year, m.month) {
 		return m, false
 	}
 	m.precision = day
@@ -204,7 +204,8 @@ func two(s string) (int, bool) {
 	return int(s[0]-'0')*10 + int(s[1]-'0'), true
 }
 
-func daysIn(year, month int) int {
+// DaysIn is the number of days of a month of 1 to 12.
+func DaysIn(year, month int) int {
 	switch month {
 	case 4, 6, 9, 11:
 		return 30

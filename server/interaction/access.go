@@ -7,6 +7,7 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store"
 )
 
 // The answers to what is out of reach are constants: they must not differ between what is hidden and what is absent.
@@ -88,17 +89,29 @@ func (s *Service) settle(ctx context.Context, src plan.Source, c Caller) (Caller
 	return c, err
 }
 
+// open is a snapshot, which the caller closes, and the caller with the access as it is on it.
+func (s *Service) open(ctx context.Context, c Caller) (store.Snapshot, Caller, error) {
+	snap, err := s.Store.Snapshot(ctx)
+	if err != nil {
+		return nil, c, err
+	}
+	if c, err = s.settle(ctx, snap, c); err != nil {
+		snap.Close()
+		return nil, c, err
+	}
+	return snap, c, nil
+}
+
 // settled is settle for a request of several snapshots: the access is that of its beginning.
 func (s *Service) settled(ctx context.Context, c Caller) (Caller, error) {
 	if r, ok := c.Access.(plan.Ruled); !ok || r.Settled() {
 		return c, nil
 	}
-	snap, err := s.Store.Snapshot(ctx)
-	if err != nil {
-		return c, err
+	snap, c, err := s.open(ctx, c)
+	if err == nil {
+		snap.Close()
 	}
-	defer snap.Close()
-	return s.settle(ctx, snap, c)
+	return c, err
 }
 
 // in says whether the resource is in the set.

@@ -68,14 +68,11 @@ func (s *Service) history(ctx context.Context, c Caller, path string, types []st
 	if err := l.open(h.page); err != nil {
 		return Result{}, err
 	}
-	snap, err := s.Store.Snapshot(ctx)
+	snap, c, err := s.open(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
 	defer snap.Close()
-	if c, err = s.settle(ctx, snap, c); err != nil {
-		return Result{}, err
-	}
 	page, err := get(snap, c.Access, h.Times, l.window(plan.Window{Limit: h.count, Total: h.count == 0}, h.ascending))
 	if err != nil {
 		return Result{}, err

@@ -180,14 +180,11 @@ func (s *Service) MetaOf(ctx context.Context, c Caller, typ string) (Result, err
 	} else if err := c.grant(search.Search, typ); err != nil {
 		return Result{}, err
 	}
-	snap, err := s.Store.Snapshot(ctx)
+	snap, c, err := s.open(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
 	defer snap.Close()
-	if c, err = s.settle(ctx, snap, c); err != nil {
-		return Result{}, err
-	}
 	found := make([]map[string][]byte, len(labelLists))
 	for i := range found {
 		found[i] = make(map[string][]byte)

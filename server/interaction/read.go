@@ -39,14 +39,11 @@ func (s *Service) read(ctx context.Context, c Caller, typ, id string, params []s
 	if err != nil {
 		return Result{}, err
 	}
-	snap, err := s.Store.Snapshot(ctx)
+	snap, c, err := s.open(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
 	defer snap.Close()
-	if c, err = s.settle(ctx, snap, c); err != nil {
-		return Result{}, err
-	}
 	p, err := plan.Lower(search.GuardRead(typ, id, search.Read, c.Access), s.Indexer)
 	if err != nil {
 		return Result{}, err

@@ -117,14 +117,11 @@ func (s *Service) search(ctx context.Context, c Caller, path string, q search.Qu
 	} else if q.Max >= 0 && !l.from.back {
 		w.Limit = min(w.Limit, max(q.Max-l.from.seen, 0))
 	}
-	snap, err := s.Store.Snapshot(ctx)
+	snap, c, err := s.open(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
 	defer snap.Close()
-	if c, err = s.settle(ctx, snap, c); err != nil {
-		return Result{}, err
-	}
 	if q, err = plan.Resolve(ctx, snap, q, c.Access, s.Indexer, s.Definitions); err != nil {
 		return Result{}, err
 	}

@@ -1,6 +1,10 @@
 package fhirpath
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+)
 
 // stamp is a date or time as its parts: year, month, day, hour, minute, second with its fraction in nanoseconds. n is
 // how many were given.
@@ -101,28 +105,15 @@ func (t *stamp) utc() {
 			t.part[1] = 12
 			t.part[0]--
 		}
-		t.part[2] += daysIn(t.part[0], t.part[1])
+		t.part[2] += fhir.DaysIn(t.part[0], t.part[1])
 	}
-	if d := daysIn(t.part[0], t.part[1]); t.part[2] > d {
+	if d := fhir.DaysIn(t.part[0], t.part[1]); t.part[2] > d {
 		t.part[2] -= d
 		if t.part[1]++; t.part[1] > 12 {
 			t.part[1] = 1
 			t.part[0]++
 		}
 	}
-}
-
-func daysIn(year, month int) int {
-	switch month {
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	}
-	return 31
 }
 
 // compareTimes compares part by part (FHIRPath "Date/Time Comparison"); known is false if one is less precise and

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 // Case is a token, a world, another world that differs in what the token may not see, and what is asked.
 type Case struct {
 	Token    model.Token
+	Others   []model.Token `json:",omitempty"` // of who asks, too
 	World    []Op
 	Other    []Op `json:",omitempty"` // nil: there is one world only; else as many as World
 	Requests []Request
@@ -37,10 +39,39 @@ type Request struct {
 	Path   string            // with the query
 	Body   string            `json:",omitempty"`
 	Header map[string]string `json:",omitempty"`
+	As     int               `json:",omitempty"` // who asks: 0 is the Token of the case, n the n-th of Others, or maker
+	Page   int               `json:",omitempty"` // instead of a path: the second page of the request so many before
+
+	cut bool // only the first page is there
 }
+
+// maker asks as whoever made the world, who may do everything.
+const maker = -1
+
+// token is that of who asks.
+func (c *Case) token(q Request) model.Token {
+	switch q.As {
+	case maker:
+		return model.Token{Scopes: []model.Scope{{Level: "system", Type: "*", Letters: "cruds"}}}
+	case 0:
+		return c.Token
+	}
+	return c.Others[q.As-1]
+}
+
+// modelled is the i-th request as the model is asked.
+func (r Request) modelled(i int) model.Request {
+	return model.Request{Method: r.Method, Path: page.ReplaceAllString(r.Path, ""), Body: r.Body, Header: r.Header, At: asked(i)}
+}
+
+// page is where a cursor stands in a path.
+var page = regexp.MustCompile(`[?&]_page=[A-Za-z0-9_-]+`)
 
 func (r Request) String() string {
 	text := r.Method + " " + r.Path
+	if r.As != 0 || r.Page != 0 {
+		text = fmt.Sprintf("as %d, page after %d: %s", r.As, r.Page, text)
+	}
 	for name, value := range r.Header {
 		text += "\n" + name + ": " + value
 	}
@@ -53,6 +84,9 @@ func (r Request) String() string {
 func (c Case) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "token %s; patient %q, policy %q of %q\n", c.Token, c.Token.Patient, c.Token.Policy, c.Token.User)
+	for i, t := range c.Others {
+		fmt.Fprintf(&b, "%d: %s; patient %q, policy %q of %q\n", i+1, t, t.Patient, t.Policy, t.User)
+	}
 	for i, o := range c.World {
 		fmt.Fprintf(&b, "%2d %s/%s %s%s\n", i, o.Type, o.ID, o.Body, map[bool]string{true: "(not there)"}[o.Skip])
 		if c.Other != nil && (o.Skip != c.Other[i].Skip || string(o.Body) != string(c.Other[i].Body)) {

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"pgregory.net/rapid"
-
 	"github.com/firewarden/firewarden/internal/proof/model"
 )
 
@@ -28,10 +26,11 @@ var edges = [][3]string{
 	{"DiagnosticReport", "result", "Observation"}, {"AuditEvent", "agent", "Patient"}, {"AuditEvent", "patient", "Patient"}, {"AuditEvent", "entity", "Observation"},
 }
 
-// along are the edges from a type, or to it.
-func along(side int, typ string) (out [][3]string) {
+// along are the edges from a type, or to it; mostly those to what is in the world.
+func (d drawing) along(side int, typ string) (out [][3]string) {
+	all := d.oneIn(8)
 	for _, e := range edges {
-		if e[side] == typ {
+		if e[side] == typ && (all || slices.Contains(d.pool, e[2-side])) {
 			out = append(out, e)
 		}
 	}
@@ -41,15 +40,15 @@ func along(side int, typ string) (out [][3]string) {
 // condition draws one parameter of a type as name and value; depth is how many joins it may hold.
 func (d drawing) condition(typ string, depth int) (name, value string) {
 	if depth > 0 {
-		switch d.upTo(7) {
-		case 5, 6:
-			if from := along(0, typ); len(from) > 0 {
+		switch d.upTo(8) {
+		case 4, 5, 6:
+			if from := d.along(0, typ); len(from) > 0 {
 				e := pick(d, from)
 				name, value = d.condition(e[2], depth-1)
 				return e[1] + ":" + e[2] + "." + name, value
 			}
-		case 7:
-			if to := along(2, typ); len(to) > 0 {
+		case 7, 8:
+			if to := d.along(2, typ); len(to) > 0 {
 				e := pick(d, to)
 				name, value = d.condition(e[0], depth-1)
 				return "_has:" + e[0] + ":" + e[1] + ":" + name, value
@@ -58,6 +57,9 @@ func (d drawing) condition(typ string, depth int) (name, value string) {
 	}
 	codes := model.Codes(typ)
 	code := pick(d, slices.Sorted(maps.Keys(codes)))
+	if usual := d.one("_id", "identifier", "code", "status", "family"); codes[usual] != "" && d.oneIn(2) {
+		code = usual
+	}
 	kind := codes[code]
 	if kind != "id" && d.oneIn(8) {
 		return code + ":missing", d.one("true", "false")
@@ -79,15 +81,16 @@ func (d drawing) value(typ, code, kind string) string {
 	case "token":
 		switch code {
 		case "identifier":
-			return d.one("", "", "|", "http://s|") + d.one("1", "2", "3")
+			return d.one("", "", "", "|", "http://s|") + d.one("1", "1", "2")
 		case "status":
-			return d.one("final", "amended", "active", "inactive", "current", "finished", "requested", "completed", "free", "busy", "draft")
+			return pick(d, map[string][]string{"Observation": {"final", "amended"}, "DiagnosticReport": {"final"}, "Encounter": {"finished"}, "Task": {"requested", "completed"},
+				"Slot": {"free", "busy"}, "DocumentReference": {"current"}, "ValueSet": {"active", "draft"}, "CodeSystem": {"active", "draft"}, "CareTeam": {"active", "inactive"}}[typ])
 		case "active":
 			return d.one("true", "false")
 		case "gender":
-			return d.one("male", "female")
+			return "male"
 		}
-		return d.one("", "", "|", "http://s|") + d.one("a", "b", "c")
+		return d.one("", "", "", "|", "http://s|") + d.one("a", "a", "b")
 	case "string":
 		return d.one("a", "Ab", "abc", "b")
 	case "uri":
@@ -96,7 +99,7 @@ func (d drawing) value(typ, code, kind string) string {
 		return d.one("", "ge", "lt", "gt", "le", "ne") + d.one("2020", "2021", "2020-01-01", "2020-02-02", "2021-01-02")
 	}
 	target := "Patient"
-	for _, e := range along(0, typ) {
+	for _, e := range d.along(0, typ) {
 		if e[1] == code && d.oneIn(2) {
 			target = e[2]
 		}
@@ -128,7 +131,7 @@ func (d drawing) special(typ string) (name, value string) {
 			}
 		}
 	case 6:
-		if e := along(0, typ); len(e) > 0 {
+		if e := d.along(0, typ); len(e) > 0 {
 			return e[0][1] + ":identifier", d.one("1", "2", "http://s|1")
 		}
 	case 7:
@@ -143,7 +146,7 @@ func (d drawing) special(typ string) (name, value string) {
 			return "subject", "Patient/" + d.id("Patient") + "," + d.id("Patient")
 		}
 	case 9:
-		if to := along(2, typ); len(to) > 0 {
+		if to := d.along(2, typ); len(to) > 0 {
 			e := pick(d, to)
 			return "_has:" + e[0] + ":" + e[1] + ":_text", "alpha"
 		}
@@ -168,11 +171,11 @@ func joined(pairs [][2]string) string {
 // include draws an include of any kind.
 func (d drawing) include(typ string) [2]string {
 	e := pick(d, edges)
-	if from := along(0, typ); len(from) > 0 && !d.oneIn(4) {
+	if from := d.along(0, typ); len(from) > 0 && !d.oneIn(4) {
 		e = pick(d, from)
 	}
 	name := "_include"
-	if to := along(2, typ); len(to) > 0 && d.oneIn(2) {
+	if to := d.along(2, typ); len(to) > 0 && d.oneIn(2) {
 		name, e = "_revinclude", pick(d, to)
 	}
 	value := e[0] + ":" + e[1]
@@ -199,7 +202,7 @@ func (d drawing) order(typ string) [2]string {
 		}
 	}
 	slices.Sort(keys)
-	for _, e := range along(0, typ) {
+	for _, e := range d.along(0, typ) {
 		keys = append(keys, e[1]+":"+e[2]+"._id", e[1]+":"+e[2]+"._lastUpdated")
 		if model.Codes(e[2])["identifier"] != "" {
 			keys = append(keys, e[1]+":"+e[2]+".identifier")
@@ -258,6 +261,9 @@ func (d drawing) query(typ string, plain bool) [][2]string {
 // where draws the condition of a conditional write.
 func (d drawing) where(typ string) string {
 	pairs := [][2]string{}
+	if typ != "Binary" && typ != "Provenance" && d.oneIn(2) {
+		return d.one("identifier=1", "identifier=2", "_id=1", "_id=2", "_id="+d.id(typ), "_id=1,2,A", "identifier=http://s%7C1")
+	}
 	for range 1 + d.upTo(1) {
 		name, value := d.condition(typ, 1)
 		pairs = append(pairs, [2]string{name, value})
@@ -271,9 +277,10 @@ const (
 )
 
 var jsonPatches = []string{
-	`[{"op":"replace","path":"/status","value":"amended"}]`, `[{"op":"replace","path":"/subject","value":{"reference":"Patient/B"}}]`, `[{"op":"test","path":"/identifier/0/value","value":"1"}]`,
-	`[{"op":"remove","path":"/category"}]`, `[{"op":"add","path":"/category","value":[{"coding":[{"code":"a"}]}]}]`, `[{"op":"test","path":"/status","value":"final"},{"op":"remove","path":"/identifier"}]`,
-	`[{"op":"copy","from":"/id","path":"/language"}]`, `[{"op":"nothing"}]`,
+	`[{"op":"add","path":"/language","value":"en"}]`, `[{"op":"test","path":"/id","value":"1"},{"op":"add","path":"/language","value":"de"}]`, `[{"op":"test","path":"/identifier/0/value","value":"1"}]`,
+	`[{"op":"replace","path":"/subject","value":{"reference":"Patient/B"}}]`, `[{"op":"add","path":"/subject","value":{"reference":"Patient/A"}}]`, `[{"op":"remove","path":"/identifier"}]`,
+	`[{"op":"replace","path":"/status","value":"amended"}]`, `[{"op":"test","path":"/status","value":"final"},{"op":"remove","path":"/identifier"}]`,
+	`[{"op":"remove","path":"/category"}]`, `[{"op":"add","path":"/category","value":[{"coding":[{"code":"a"}]}]}]`, `[{"op":"copy","from":"/id","path":"/language"}]`, `[{"op":"nothing"}]`,
 }
 
 var fhirPatches = []string{
@@ -285,9 +292,6 @@ var fhirPatches = []string{
 // write draws a write of one resource.
 func (d drawing) write() Request {
 	typ := d.typ()
-	if len(d.liked) == 0 && d.oneIn(3) {
-		typ = "Observation"
-	}
 	id := d.id(typ)
 	r := Request{Header: map[string]string{}}
 	body := func(id string) string {
@@ -318,6 +322,9 @@ func (d drawing) write() Request {
 	case 6:
 		r.Method, r.Path = http.MethodDelete, "/"+typ+"?"+d.where(typ)
 	case 7, 8:
+		if typ == "Binary" || typ == "AuditEvent" {
+			typ = d.one("Observation", typ)
+		}
 		r.Method, r.Path = http.MethodPatch, "/"+typ+"/"+id
 		if d.oneIn(3) {
 			r.Path = "/" + typ + "?" + d.where(typ)
@@ -327,6 +334,9 @@ func (d drawing) write() Request {
 			r.Body = `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[` + strings.ReplaceAll(d.one(fhirPatches...), "%s", typ) + `]}]}`
 		} else {
 			r.Body = d.one(jsonPatches...)
+			if d.oneIn(3) {
+				r.Body = `[{"op":"test","path":"/id","value":"` + id + `"},{"op":"add","path":"/language","value":"de"}]`
+			}
 		}
 	case 9:
 		r.Method, r.Path, r.Header["Content-Type"] = http.MethodPost, "/"+typ+"/"+id+"/"+d.one("$meta-add", "$meta-delete"), fhirJSON
@@ -464,10 +474,7 @@ func (d drawing) systemQuery(plain bool) (out [][2]string) {
 // bundle draws a batch or transaction.
 func (d drawing) bundle(plain bool) Request {
 	var entries []any
-	kind := "batch" // proof/model knows no transactions
-	if !plain {
-		kind = d.one("batch", "transaction")
-	}
+	kind := d.one("batch", "transaction", "transaction")
 	phases := map[string]bool{}
 	for i := range 1 + d.upTo(3) {
 		r := d.read(plain)
@@ -475,7 +482,7 @@ func (d drawing) bundle(plain bool) Request {
 			r = d.write()
 		}
 		request := object{"method": r.Method, "url": strings.TrimPrefix(r.Path, "/")}
-		e := object{"request": request}
+		e := object{"request": request, "fullUrl": identity(i)}
 		switch {
 		case strings.HasPrefix(r.Path, "?") || r.Path == "" || r.Method == http.MethodHead || strings.HasSuffix(r.Path, "_search") || strings.Contains(r.Path, "%00"):
 			continue
@@ -484,12 +491,7 @@ func (d drawing) bundle(plain bool) Request {
 		case r.Method == http.MethodPatch && r.Header["Content-Type"] == jsonPatch:
 			e["resource"] = object{"resourceType": "Binary", "contentType": jsonPatch, "data": []byte(r.Body)}
 		case r.Body != "":
-			body := r.Body
-			if r.Method == http.MethodPost && !plain && d.oneIn(2) {
-				typ := d.one("Encounter", "Patient")
-				body = strings.Replace(body, `"Patient/A"`, `"`+typ+`?identifier=`+d.one("1", "2", "3")+`"`, 1)
-			}
-			e["resource"] = json.RawMessage(body)
+			e["resource"] = json.RawMessage(d.linked(r.Body))
 		}
 		phases[phase(r)] = r.Method != http.MethodGet
 		for header, name := range map[string]string{"If-None-Exist": "ifNoneExist", "If-Match": "ifMatch", "If-None-Match": "ifNoneMatch"} {
@@ -497,7 +499,6 @@ func (d drawing) bundle(plain bool) Request {
 				request[name] = r.Header[header]
 			}
 		}
-		e["fullUrl"] = fmt.Sprintf("urn:uuid:6a0c1d7e-0000-4000-8000-%012d", i)
 		entries = append(entries, e)
 	}
 	bundle := object{"resourceType": "Bundle", "type": kind}
@@ -515,6 +516,27 @@ func (d drawing) bundle(plain bool) Request {
 	return out
 }
 
+// identity is the fullUrl of the i-th entry of a Bundle.
+func identity(i int) string { return fmt.Sprintf("urn:uuid:6a0c1d7e-0000-4000-8000-%012d", i) }
+
+// linked makes a reference of a resource in a Bundle one to an entry, or a conditional one.
+func (d drawing) linked(body string) string {
+	if d.oneIn(2) {
+		return body
+	}
+	typ := d.one("Patient", "Patient", "Observation", "Encounter", "Binary", "Practitioner")
+	to := typ + "?" + d.one("identifier=1", "identifier=2", "_id=1", "_id=A", "_tag=a&_id=1", "general-practitioner:missing=true&_id=A")
+	if d.oneIn(3) {
+		to = identity(d.upTo(3))
+	}
+	for _, name := range []string{"A", "B", "1", "2"} {
+		if with := strings.Replace(body, `"`+typ+`/`+name+`"`, `"`+to+`"`, 1); with != body {
+			return with
+		}
+	}
+	return body
+}
+
 // phase is when an entry of a Bundle is done: deletes, creates, updates, reads.
 func phase(r Request) string {
 	switch {
@@ -522,22 +544,4 @@ func phase(r Request) string {
 		return http.MethodPut
 	}
 	return r.Method
-}
-
-// requests draws what is asked, in its order.
-func (d drawing) requests(t model.Token, plain bool) []Request {
-	liked := granted(t)
-	list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Request {
-		d := drawing{t, liked}
-		switch d.upTo(12) {
-		case 0:
-			return Request{} // as what fails shrinks
-		case 7, 8, 10:
-			return d.write()
-		case 9:
-			return d.bundle(plain)
-		}
-		return d.read(plain)
-	}), 10, 40).Draw(d.T, "requests")
-	return slices.DeleteFunc(list, func(r Request) bool { return r.Method == "" })
 }

@@ -14,7 +14,8 @@ import (
 // drawing draws from small pools, so that things meet.
 type drawing struct {
 	*rapid.T
-	liked []string // types that are drawn more often
+	pool  []string // the types of the world at hand, some of them more often
+	liked []string // those of them that the token opens; nil: all
 }
 
 // upTo draws 0 to n, all of them as often; rapid's own numbers are small. It shrinks to 0.
@@ -43,24 +44,70 @@ var types = strings.Fields(`Observation Observation Observation Observation Enco
 	DocumentReference DocumentReference Binary Binary DiagnosticReport Schedule AuditEvent List CareTeam RelatedPerson Device Task Organization Practitioner Location ValueSet Slot`)
 
 func (d drawing) typ() string {
-	if len(d.liked) > 0 && !d.oneIn(4) {
-		return pick(d, d.liked)
+	switch d.upTo(11) {
+	case 0, 1:
+	case 11:
+		return pick(d, types)
+	default:
+		if len(d.liked) > 0 {
+			return pick(d, d.liked)
+		}
+	}
+	if len(d.pool) > 0 {
+		return pick(d, d.pool)
 	}
 	return pick(d, types)
+}
+
+// pooled draws the types of a world, those that the token asks for or that its policy looks at among them: few, so that
+// what is referred to is there.
+func (d drawing) pooled(t model.Token) []string {
+	pool := []string{"Patient", "Observation", "Observation"}
+	for _, s := range t.Scopes {
+		if s.Type != "*" {
+			pool = append(pool, s.Type)
+		}
+	}
+	switch t.Policy {
+	case "doctor":
+		pool = append(pool, "Practitioner")
+	case "care-team":
+		pool = append(pool, "Practitioner", "CareTeam")
+	case "related":
+		pool = append(pool, "RelatedPerson")
+	}
+	for range 3 {
+		pool = append(pool, pick(d, types))
+	}
+	for _, e := range edges { // one more type that refers to one of these, or is referred to
+		if slices.Contains(pool, e[0]) != slices.Contains(pool, e[2]) && d.oneIn(8) {
+			return append(pool, e[0], e[2])
+		}
+	}
+	return pool
+}
+
+// known are those of the types that are in the world, if some are.
+func (d drawing) known(types []string) []string {
+	in := slices.DeleteFunc(slices.Clone(types), func(typ string) bool { return !slices.Contains(d.pool, typ) })
+	if len(in) == 0 || d.oneIn(8) {
+		return types
+	}
+	return in
 }
 
 // id is that of an instance. The Patients are A, B and C; every other type has 1, 2, 3.
 func (d drawing) id(typ string) string {
 	if typ == "Patient" {
-		return d.one("A", "A", "B", "C")
+		return d.one("A", "A", "A", "B", "C")
 	}
-	return d.one("1", "2", "3")
+	return d.one("1", "1", "2", "3")
 }
 
 type object = map[string]any
 
 func (d drawing) ref(types ...string) object {
-	typ := d.one(types...)
+	typ := pick(d, d.known(types))
 	text := typ + "/" + d.id(typ)
 	switch d.upTo(24) {
 	case 20:
@@ -78,7 +125,7 @@ func (d drawing) ref(types ...string) object {
 }
 
 func (d drawing) identifier() object {
-	o := object{"value": d.one("1", "2", "3")}
+	o := object{"value": d.one("1", "1", "2", "3")}
 	if d.oneIn(3) {
 		o["system"] = "http://s"
 	}
@@ -86,7 +133,7 @@ func (d drawing) identifier() object {
 }
 
 func (d drawing) coding() object {
-	o := object{"code": d.one("a", "b", "c")}
+	o := object{"code": d.one("a", "a", "b", "c")}
 	if d.oneIn(3) {
 		o["system"] = "http://s"
 	}
@@ -105,9 +152,9 @@ func (d drawing) day() string {
 	return d.one("2020", "2021") + "-0" + d.one("1", "2") + "-0" + d.one("1", "2")
 }
 
-// may adds a member once in two.
+// may adds a member three times in four.
 func (d drawing) may(o object, name string, value func() any) {
-	if !d.oneIn(2) {
+	if !d.oneIn(4) {
 		o[name] = value()
 	}
 }
@@ -225,7 +272,7 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 		d.may(o, "partOf", func() any { return d.ref("Location") })
 	case "ValueSet":
 		o["status"], o["url"] = d.one("active", "draft"), "http://v/"+d.one("1", "2")
-		o["compose"] = object{"include": list(object{"system": "http://s", "concept": list(object{"code": d.one("a", "b", "c")})})}
+		o["compose"] = object{"include": list(object{"system": "http://s", "concept": list(object{"code": d.one("a", "a", "b", "c")})})}
 	case "Schedule":
 		o["actor"] = list(d.ref("Patient", "Practitioner"))
 		if d.oneIn(3) {
@@ -246,7 +293,7 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 		o["schedule"], o["status"] = object{"reference": "Schedule/1"}, d.one("free", "busy")
 		o["start"], o["end"] = "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"
 	}
-	if d.oneIn(3) {
+	if d.oneIn(2) {
 		meta := object{}
 		d.may(meta, "tag", func() any { return list(d.coding()) })
 		d.may(meta, "security", func() any { return list(d.coding()) })
@@ -268,7 +315,7 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 // world draws the writes of a world.
 func (d drawing) world() []Op {
 	op := rapid.Custom(func(t *rapid.T) Op {
-		d := drawing{T: t}
+		d := drawing{T: t, pool: d.pool}
 		typ := d.typ()
 		o := Op{Type: typ, ID: d.id(typ), Skip: d.upTo(9) == 0}
 		if !d.oneIn(10) {
@@ -276,7 +323,7 @@ func (d drawing) world() []Op {
 		}
 		return o
 	})
-	ops := rapid.SliceOfN(op, 20, 60).Draw(d.T, "world")
+	ops := rapid.SliceOfN(op, 40, 80).Draw(d.T, "world")
 	return slices.DeleteFunc(ops, func(o Op) bool { return o.Skip }) // as what fails shrinks
 }
 
@@ -307,7 +354,7 @@ func letters(bits int) string {
 
 // token draws scopes and their context.
 func (d drawing) token() model.Token {
-	t := model.Token{Patient: d.one("A", "A", "A", "B", "")}
+	t := model.Token{Patient: d.one("A", "A", "A", "A", "A", "A", "A", "B", "B", "")}
 	switch d.upTo(9) {
 	case 3:
 		t.Policy = "all"
@@ -322,20 +369,20 @@ func (d drawing) token() model.Token {
 	case 9:
 		t.Policy, t.User = "related", "RelatedPerson/"+d.id("RelatedPerson")
 	}
-	levels := []string{"patient", "patient", "system"}
+	levels := strings.Fields("patient patient patient patient system system user")
 	if t.Policy != "" {
-		levels = []string{"user", "user", "user", "patient"}
+		levels = strings.Fields("user user user user patient system")
 	}
 	scope := rapid.Custom(func(r *rapid.T) model.Scope {
 		d := drawing{T: r}
-		s := model.Scope{Level: d.one(append(levels, "patient", "user", "system")...), Type: "*"}
+		s := model.Scope{Level: d.one(levels...), Type: "*"}
 		if d.oneIn(2) {
 			s.Type = pick(d, types)
 		}
-		switch d.upTo(7) {
+		switch d.upTo(9) {
 		case 0, 1:
 			s.Letters = "rs"
-		case 2, 4, 5:
+		case 2, 4, 5, 6, 7:
 			s.Letters = "cruds"
 		case 3:
 			s.Letters = d.one("read", "write", "*")
@@ -343,7 +390,7 @@ func (d drawing) token() model.Token {
 		default:
 			s.Letters = letters(1 + d.upTo(30))
 		}
-		if d.oneIn(2) || s.Level == "system" {
+		if d.oneIn(3) || s.Level == "system" && !d.oneIn(8) {
 			s.Where = d.one(append(slices.Clone(constraints["*"]), constraints[s.Type]...)...)
 		}
 		return s
@@ -358,15 +405,4 @@ func (d drawing) token() model.Token {
 		t.Scopes = append(t.Scopes, s)
 	}
 	return t
-}
-
-// granted are the types that a token names; of * all.
-func granted(t model.Token) (out []string) {
-	for _, s := range t.Scopes {
-		if s.Type == "*" {
-			return nil
-		}
-		out = append(out, s.Type)
-	}
-	return out
 }

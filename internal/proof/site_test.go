@@ -37,6 +37,7 @@ type site struct {
 	http    *http.Client
 	clock   time.Time
 	ids     int
+	pages   map[int]string // of the case at hand: the second page of the answers of a request
 }
 
 // began is the moment of the first write of a world; the others follow by a second, requests after a month.
@@ -93,7 +94,7 @@ func (s *site) fill(st store.Store, ops []Op) error {
 	if err != nil {
 		return err
 	}
-	s.service.Store, s.service.Seal, s.ids = st, seal, 0
+	s.service.Store, s.service.Seal, s.ids, s.pages = st, seal, 0, map[int]string{}
 	versions, live := map[string]uint64{}, map[string]bool{}
 	for i, o := range ops {
 		at := o.Type + "/" + o.ID
@@ -167,9 +168,18 @@ var (
 // most is how many further pages of a list are read.
 const most = 8
 
-// ask sends the i-th request of a case, and reads on where the answer is a list: all pages, and one back.
+// asked is the moment of the i-th request of a case.
+func asked(i int) time.Time { return began.AddDate(0, 1, 0).Add(time.Duration(i) * time.Second) }
+
+// ask sends the i-th request of a case, and reads on where the answer is a list: all pages, and one back. There is no
+// answer where there is no page to be asked for.
 func (s *site) ask(i int, r Request) (all []answer, err error) {
-	s.clock = began.AddDate(0, 1, 0).Add(time.Duration(i) * time.Second)
+	s.clock = asked(i)
+	if r.Page > 0 {
+		if r.Path = s.pages[i-r.Page]; r.Path == "" {
+			return nil, nil
+		}
+	}
 	for relation := "next"; ; {
 		a, err := s.send(r)
 		if err != nil {
@@ -199,6 +209,9 @@ func (s *site) ask(i int, r Request) (all []answer, err error) {
 			return all, nil
 		}
 		r = Request{Method: http.MethodGet, Path: strings.TrimPrefix(to, storetest.Base)}
+		if len(all) == 1 {
+			s.pages[i] = r.Path
+		}
 		if relation == "previous" {
 			relation = "nothing"
 		}

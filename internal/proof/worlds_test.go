@@ -3,12 +3,12 @@ package proof
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,20 +57,6 @@ type rig struct {
 	tally tally
 }
 
-// tally is what was tried.
-type tally struct {
-	cases, differing int
-	requests         int
-	answers          int // of two worlds with each other: pages; of the server with the model
-}
-
-func (t tally) String() string {
-	if t.differing == 0 {
-		return fmt.Sprintf("%d worlds, %d requests, %d answers compared with the model", t.cases, t.requests, t.answers)
-	}
-	return fmt.Sprintf("%d pairs of worlds, %d of them different; %d requests, %d answers compared", t.cases, t.differing, t.requests, t.answers)
-}
-
 // answers are what the requests of a case give in a world.
 func (r *rig) answers(c *Case, world []Op) ([][]answer, error) {
 	st := r.open()
@@ -78,11 +64,11 @@ func (r *rig) answers(c *Case, world []Op) ([][]answer, error) {
 	if err := r.fill(st, world); err != nil {
 		return nil, err
 	}
-	if err := r.as(c.Token); err != nil {
-		return nil, err
-	}
 	out := make([][]answer, len(c.Requests))
 	for i, q := range c.Requests {
+		if err := r.as(c.token(q)); err != nil {
+			return nil, err
+		}
 		var err error
 		if out[i], err = r.ask(i, q); err != nil {
 			return nil, fmt.Errorf("%s: %w", q, err)
@@ -105,8 +91,11 @@ func (r *rig) failure(t testing.TB, c *Case) string {
 		t.Fatal(err)
 	}
 	r.tally.cases++
-	for i := range c.Requests {
-		r.tally.requests++
+	for i, q := range c.Requests {
+		if q.As == maker {
+			continue // it sees everything
+		}
+		r.tally.note(q, one[i])
 		r.tally.answers += len(one[i])
 		for j := range max(len(one[i]), len(other[i])) {
 			if j >= len(one[i]) || j >= len(other[i]) {
@@ -142,27 +131,34 @@ func modelled(world []Op) *model.Model {
 	return m
 }
 
-// seen are the versions that the token sees by any letter, and the Patients that its user's policy opens.
-func seen(world []Op, t model.Token) []string {
+// seen are the versions that the tokens of a case see by any letter, and the Patients that the policies of their users
+// open: at first, and after each write of whoever made the world.
+func (c *Case) seen(world []Op) (out []string) {
 	m := modelled(world)
-	panel, everyone := m.Panel(t)
-	out := []string{fmt.Sprint(panel, everyone)}
-	for _, v := range m.Versions() {
-		if m.Touches(t, v) {
-			body, err := json.Marshal(v.JSON)
-			if err != nil {
-				panic(err)
+	look := func() {
+		for _, t := range append([]model.Token{c.Token}, c.Others...) {
+			panel, everyone := m.Panel(t)
+			out = append(out, fmt.Sprint(panel, everyone))
+			for _, v := range m.Touches(t) {
+				out = append(out, fmt.Sprint(v.Type, "/", v.ID, " ", v.Number, v.At.Unix(), v.Method, v.Text))
 			}
-			out = append(out, fmt.Sprint(v.Type, "/", v.ID, " ", v.Number, v.At, v.Method, string(body)))
+		}
+	}
+	look()
+	for i, q := range c.Requests {
+		if q.As == maker {
+			m.Ask(c.token(q), q.modelled(i))
+			look()
 		}
 	}
 	return out
 }
 
-// other draws a world in which what the token may not see is another, or is not there: instance by instance, as long as
-// what it sees stays the same.
-func (d drawing) other(world []Op, t model.Token) []Op {
-	want := seen(world, t)
+// other draws a world in which what the tokens may not see is another, or is not there: instance by instance, as long as
+// what they see stays the same.
+func (d drawing) other(c *Case) []Op {
+	world := c.World
+	want := c.seen(world)
 	out := slices.Clone(world)
 	tried := map[string]bool{}
 	for i := range world {
@@ -181,7 +177,7 @@ func (d drawing) other(world []Op, t model.Token) []Op {
 				out[j].Body = d.resource(world[j].Type, world[j].ID)
 			}
 		}
-		if slices.Equal(seen(out, t), want) {
+		if slices.Equal(c.seen(out), want) {
 			continue
 		}
 		// Not hidden as a whole. Perhaps an old version of it is.
@@ -189,20 +185,13 @@ func (d drawing) other(world []Op, t model.Token) []Op {
 		for j := i; j < len(world); j++ {
 			if world[j].Type+"/"+world[j].ID == at && world[j].Body != nil {
 				kept := out[j]
-				if out[j].Body = d.resource(world[j].Type, world[j].ID); !slices.Equal(seen(out, t), want) {
+				if out[j].Body = d.resource(world[j].Type, world[j].ID); !slices.Equal(c.seen(out), want) {
 					out[j] = kept
 				}
 			}
 		}
 	}
 	return out
-}
-
-func (d drawing) pair() *Case {
-	c := &Case{Token: d.token(), World: d.world()}
-	c.Other = d.other(c.World, c.Token)
-	c.Requests = d.requests(c.Token, false)
-	return c
 }
 
 func different(a, b []Op) bool {
@@ -212,7 +201,8 @@ func different(a, b []Op) bool {
 // The law of access (non-interference): worlds that differ in what the token may not see give the same answers.
 func TestTwoWorlds(t *testing.T) {
 	try(t, func(r *rig, d drawing) *Case {
-		c := d.pair()
+		c := d.scene(false)
+		c.Other = d.other(c)
 		if different(c.World, c.Other) {
 			r.tally.differing++
 		}
@@ -226,8 +216,25 @@ const (
 	envSeed = "FIREWARDEN_PROOF_SEED"
 )
 
-// try draws cases and looks for one that fails, on each engine.
+// drawn is locked while the seed is set: the flags of rapid are those of the whole process.
+var drawn sync.Mutex
+
+// check is rapid.Check with a seed.
+func check(t *testing.T, seed uint64, checks string, property func(*rapid.T)) {
+	drawn.Lock()
+	unlock := sync.OnceFunc(drawn.Unlock) // rapid has read its flags when it asks for the first time
+	defer unlock()
+	for name, value := range map[string]string{"rapid.seed": strconv.FormatUint(seed, 10), "rapid.checks": checks, "rapid.nofailfile": "true"} {
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) { unlock(); property(t) })
+}
+
+// try draws cases and looks for one that fails, on each engine; while the other test does.
 func try(t *testing.T, draw func(*rig, drawing) *Case) {
+	t.Parallel()
 	for name, open := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			seed, long := uint64(1), time.Duration(0)
@@ -254,14 +261,10 @@ func try(t *testing.T, draw func(*rig, drawing) *Case) {
 					failed.keep(t)
 				}
 				t.Log(r.tally)
+				r.tally.judge(t)
 			})
 			for begun := time.Now(); ; seed++ {
-				for name, value := range map[string]string{"rapid.seed": strconv.FormatUint(seed, 10), "rapid.checks": checks, "rapid.nofailfile": "true"} {
-					if err := flag.Set(name, value); err != nil {
-						t.Fatal(err)
-					}
-				}
-				rapid.Check(t, func(rt *rapid.T) {
+				check(t, seed, checks, func(rt *rapid.T) {
 					c := draw(r, drawing{T: rt})
 					if why := r.failure(t, c); why != "" {
 						failed = c

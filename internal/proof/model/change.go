@@ -71,8 +71,8 @@ func relabelled(before, params map[string]any, remove bool) map[string]any {
 	return before
 }
 
-// patched carries out a JSON Patch that replaces, adds or removes members of the resource itself; ok is false if that is
-// not all that it does.
+// patched carries out a JSON Patch that tests, replaces, adds or removes members of the resource itself; ok is false if
+// that is not all that it does, or a test fails.
 func patched(before map[string]any, patch string) (after map[string]any, ok bool) {
 	unchanged := encoded(before)
 	list, _ := decoded(`{"list":` + patch + `}`)["list"].([]any)
@@ -81,8 +81,12 @@ func patched(before map[string]any, patch string) (after map[string]any, ok bool
 		name, inside := strings.CutPrefix(text(o["path"]), "/")
 		_, there := before[name]
 		switch op := text(o["op"]); {
-		case !inside || strings.Contains(name, "/") || name == "id":
+		case !inside || strings.Contains(name, "/") || name == "id" && op != "test":
 			return nil, false
+		case op == "test" && there:
+			if encoded(before[name]) != encoded(o["value"]) {
+				return nil, false
+			}
 		case op == "add", op == "replace" && there:
 			before[name] = o["value"]
 		case op == "remove" && there:

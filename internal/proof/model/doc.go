@@ -7,6 +7,6 @@
 //
 //	m := model.New(base)
 //	m.Put("Observation", "o", body, at)
-//	m.Touches(token, m.Now("Observation", "o"))
+//	m.Touches(token)
 //	answer, known := m.Ask(token, model.Request{Method: "GET", Path: "/Observation?category=a&_sort=-date"})
 package model

@@ -11,8 +11,9 @@ import (
 // Model is a history of versions.
 type Model struct {
 	Base string
-	log  []*Version // in the order in which they were written
-	ids  int        // given by the server
+	log  []*Version            // in the order in which they were written
+	of   map[string][]*Version // those of an instance
+	ids  int                   // given by the server
 }
 
 // Version is one version of a resource.
@@ -23,14 +24,15 @@ type Version struct {
 	Method   string
 	Deleted  bool
 	JSON     map[string]any // numbers are json.Number; nil of a deletion
+	Text     string         // as it was put
 }
 
 // New is an empty server.
-func New(base string) *Model { return &Model{Base: base} }
+func New(base string) *Model { return &Model{Base: base, of: map[string][]*Version{}} }
 
 // Put writes a version; an empty body is a deletion.
 func (m *Model) Put(typ, id, method string, body []byte, at time.Time) (*Version, error) {
-	v := &Version{Type: typ, ID: id, Number: 1, At: at, Method: method, Deleted: len(body) == 0}
+	v := &Version{Type: typ, ID: id, Number: 1, At: at, Method: method, Deleted: len(body) == 0, Text: string(body)}
 	if before := m.Last(typ, id); before != nil {
 		v.Number = before.Number + 1
 	}
@@ -41,21 +43,21 @@ func (m *Model) Put(typ, id, method string, body []byte, at time.Time) (*Version
 			return nil, fmt.Errorf("%s/%s: %w", typ, id, err)
 		}
 	}
-	m.log = append(m.log, v)
+	m.add(v)
 	return v, nil
 }
 
-// Clone is a copy that goes its own way.
-func (m *Model) Clone() *Model { return &Model{m.Base, append([]*Version(nil), m.log...), m.ids} }
+func (m *Model) add(v *Version) {
+	m.log = append(m.log, v)
+	m.of[v.Type+"/"+v.ID] = append(m.of[v.Type+"/"+v.ID], v)
+}
 
 // Last is the last version of an instance, perhaps a deletion; nil if there never was one.
-func (m *Model) Last(typ, id string) (last *Version) {
-	for _, v := range m.log {
-		if v.Type == typ && v.ID == id {
-			last = v
-		}
+func (m *Model) Last(typ, id string) *Version {
+	if all := m.of[typ+"/"+id]; len(all) > 0 {
+		return all[len(all)-1]
 	}
-	return last
+	return nil
 }
 
 // Now is the current version of an instance; nil if there is none.
@@ -68,11 +70,8 @@ func (m *Model) Now(typ, id string) *Version {
 
 // Current are the current resources of a type in the order in which they were first written; "" is every type.
 func (m *Model) Current(typ string) (out []*Version) {
-	seen := map[string]bool{}
 	for _, v := range m.log {
-		at := v.Type + "/" + v.ID
-		if (typ == "" || v.Type == typ) && !seen[at] {
-			seen[at] = true
+		if v.Number == 1 && (typ == "" || v.Type == typ) {
 			if now := m.Now(v.Type, v.ID); now != nil {
 				out = append(out, now)
 			}
@@ -86,8 +85,8 @@ func (m *Model) Versions() []*Version { return m.log }
 
 // live is the version itself or, of a deletion, the live one before it.
 func (m *Model) live(v *Version) (live *Version) {
-	for _, w := range m.log {
-		if w.Type == v.Type && w.ID == v.ID && w.Number <= v.Number && !w.Deleted {
+	for _, w := range m.of[v.Type+"/"+v.ID] {
+		if w.Number <= v.Number && !w.Deleted {
 			live = w
 		}
 	}

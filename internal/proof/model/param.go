@@ -89,7 +89,7 @@ func lookup(typ, code string) (param, bool) {
 
 // satisfies says whether v has what all of the parameters ask for.
 func (m *Model) satisfies(v *Version, where string) bool {
-	for _, pair := range pairs(where) {
+	for _, pair := range Pairs(where) {
 		code, modifier, _ := strings.Cut(pair[0], ":")
 		p, ok := lookup(v.Type, code)
 		if !ok || !m.has(v, p, modifier, pair[1]) {

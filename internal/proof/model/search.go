@@ -76,13 +76,13 @@ func (a *access) matches(v *Version, name, value string) (ok, known bool) {
 	return ok, known
 }
 
-// query finds the current resources of the types that satisfy a query, in its order, within a Patient's compartment if
-// one is named. known is false if the model does not know what is asked.
-func (a *access) query(types []string, query, compartment string) (f Found, known bool) {
+// query finds the current resources of the types that satisfy a query, in its order, of those that are in; nil: all.
+// known is false if the model does not know what is asked.
+func (a *access) query(types []string, query string, is func(*Version) bool) (f Found, known bool) {
 	f.a = a
 	var where [][2]string
 	var order []string
-	for _, p := range pairs(query) {
+	for _, p := range Pairs(query) {
 		switch name, _, _ := strings.Cut(p[0], ":"); name {
 		case "_sort":
 			order = strings.Split(p[1], ",")
@@ -112,7 +112,7 @@ func (a *access) query(types []string, query, compartment string) (f Found, know
 	var found []*Version
 	for _, typ := range types {
 		for _, v := range a.Current(typ) {
-			in := a.allowed('s', v, everyHeight) && (compartment == "" || slices.Contains(a.patients(v), compartment))
+			in := a.allowed('s', v, everyHeight) && (is == nil || is(v))
 			for _, p := range where {
 				ok, k := a.matches(v, p[0], p[1])
 				in, known = in && ok, known && k

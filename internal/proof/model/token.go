@@ -49,8 +49,8 @@ func (s Scope) names(letter byte, typ string) bool {
 	return (s.Type == "*" || s.Type == typ) && strings.IndexByte(letters, letter) >= 0
 }
 
-// pairs are the parameters of a query.
-func pairs(query string) (out [][2]string) {
+// Pairs are the parameters of a query.
+func Pairs(query string) (out [][2]string) {
 	for part := range strings.SplitSeq(query, "&") {
 		if part == "" {
 			continue

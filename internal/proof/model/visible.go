@@ -7,6 +7,7 @@ import (
 
 // linking are the elements that make a resource a member of a Patient's compartment (R4 CompartmentDefinition patient).
 var linking = map[string][]string{
+	"Patient":           {},
 	"Observation":       {"subject", "performer"},
 	"Encounter":         {"subject"},
 	"Condition":         {"subject", "asserter"},
@@ -21,6 +22,30 @@ var linking = map[string][]string{
 	"RelatedPerson":     {"patient"},
 	"Schedule":          {"actor"},
 	"AuditEvent":        {"agent.who", "entity.what"},
+}
+
+// membership are the elements that make a resource a member of a compartment; of its own resource none is needed.
+var membership = map[string]map[string][]string{
+	"Patient": linking,
+	"Encounter": {"Encounter": {}, "Observation": {"encounter"}, "Condition": {"encounter"}, "DocumentReference": {"context.encounter"}, "DiagnosticReport": {"encounter"},
+		"CareTeam": {"encounter"}},
+	"Practitioner": {"Practitioner": {}, "Observation": {"performer"}, "Encounter": {"participant.individual"}, "Patient": {"generalPractitioner"}, "Condition": {"asserter"},
+		"Group": {"member.entity"}, "Provenance": {"agent.who"}, "DocumentReference": {"subject", "author", "authenticator"}, "DiagnosticReport": {"performer"},
+		"Schedule": {"actor"}, "AuditEvent": {"agent.who"}, "List": {"source"}, "CareTeam": {"participant.member"}},
+	"RelatedPerson": {"RelatedPerson": {}, "Observation": {"performer"}, "Encounter": {"participant.individual"}, "Patient": {"link.other"}, "Condition": {"asserter"},
+		"Provenance": {"agent.who"}, "DocumentReference": {"author"}, "Schedule": {"actor"}, "CareTeam": {"participant.member"}},
+	"Device": {"Device": {}, "Observation": {"subject", "device"}, "Group": {"member.entity"}, "Provenance": {"agent.who"}, "DocumentReference": {"subject", "author"},
+		"DiagnosticReport": {"subject"}, "Schedule": {"actor"}, "AuditEvent": {"agent.who"}, "List": {"subject", "source"}},
+}
+
+// members says which resources are in a compartment.
+func (m *Model) members(typ, id string) func(*Version) bool {
+	return func(v *Version) bool {
+		if v.Type == typ && v.ID == id {
+			return true
+		}
+		return m.refersTo(v, typ, id, membership[typ][v.Type]...)
+	}
 }
 
 // about are the elements that say whom a resource outside of all compartments is about (access.md D7).
@@ -136,7 +161,8 @@ type access struct {
 	Token
 	panel    []string
 	everyone bool
-	loose    bool // what is linked is seen by every letter
+	loose    bool            // what is linked is seen by every letter
+	beside   map[string]bool // ids of the Binaries that the same request writes
 }
 
 func (m *Model) access(t Token) *access {
@@ -298,63 +324,15 @@ func (a *access) visible(letter byte, v *Version) bool {
 	return true
 }
 
-// Touches says whether a token reaches a version by any letter, or can make that so: by a write that brings into reach
-// of r what links the version.
-func (m *Model) Touches(t Token, v *Version) bool {
+// Touches are the versions that a token reaches by any letter, or can make so: by a write that brings into reach of r
+// what links them.
+func (m *Model) Touches(t Token) (touched []*Version) {
 	a := m.access(t)
 	a.loose = true
-	return slices.ContainsFunc([]byte("cruds"), func(letter byte) bool { return a.visible(letter, v) })
-}
-
-// attaching are the elements that make a Binary an attachment.
-var attaching = map[string]string{"DocumentReference": "content.attachment.url", "DiagnosticReport": "presentedForm.url", "Media": "content.url"}
-
-// attachable says whether new content names only Binaries that it may show: those that the caller sees, and those that
-// the version before named; by a scope of system/ any.
-func (a *access) attachable(letter byte, v, before *Version) bool {
-	path := attaching[v.Type]
-	if path == "" {
-		return true
-	}
-	system := *a
-	system.Scopes = slices.DeleteFunc(slices.Clone(a.Scopes), func(s Scope) bool { return s.Level != "system" })
-	if system.content(letter, v) {
-		return true
-	}
-	return !slices.ContainsFunc(a.references(v, path), func(r reference) bool {
-		if !r.local() || r.typ != "Binary" || before != nil && a.refersTo(before, "Binary", r.id, path) {
-			return false
-		}
-		b := a.Now("Binary", r.id)
-		return b == nil || !a.seen(b, everyHeight)
-	})
-}
-
-// content says whether new content may be left so: under patient/ and under a panel it speaks of nobody else.
-func (a *access) content(letter byte, v *Version) bool {
-	in := func(id string) bool { return slices.Contains(a.panel, id) }
-	if !a.bounds(letter, v.Type) {
-		return false
-	}
-	if a.Policy != "" && !a.everyone {
-		whose := append(a.patients(v), a.subjects(v)...)
-		if len(whose) == 0 || slices.ContainsFunc(whose, func(id string) bool { return !in(id) }) {
-			return false
+	for _, v := range m.log {
+		if slices.ContainsFunc([]byte("cruds"), func(letter byte) bool { return a.visible(letter, v) }) {
+			touched = append(touched, v)
 		}
 	}
-	return slices.ContainsFunc(a.Scopes, func(s Scope) bool {
-		if !a.reaches(s, letter, v.Type) {
-			return false
-		}
-		if s.Level == "patient" {
-			whose := append(a.patients(v), a.subjects(v)...)
-			if slices.ContainsFunc(whose, func(id string) bool { return id != a.Patient }) || !a.ofPatient(letter, v, 0) {
-				return false
-			}
-			if about[v.Type] != "" && !a.only(v, a.Patient, false) {
-				return false
-			}
-		}
-		return a.satisfies(v, s.Where)
-	})
+	return touched
 }

@@ -1,0 +1,214 @@
+package proof
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/firewarden/firewarden/internal/proof/model"
+)
+
+// tally is what was tried.
+type tally struct {
+	cases, differing int
+	requests         int
+	answers          int // of two worlds with each other: pages; of the server with the model
+	features         map[string]*feature
+}
+
+// feature says how often something was asked, and how often that found something.
+type feature struct{ asked, found int }
+
+func (t tally) String() string {
+	text := fmt.Sprintf("%d pairs of worlds, %d of them different; %d requests, %d answers compared", t.cases, t.differing, t.requests, t.answers)
+	if t.differing == 0 {
+		text = fmt.Sprintf("%d worlds, %d requests, %d answers compared with the model", t.cases, t.requests, t.answers)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.features)) {
+		text += fmt.Sprintf("\n\t%-32s %6d asked %6d found", name, t.features[name].asked, t.features[name].found)
+	}
+	return text
+}
+
+// enough is how many requests say something of what finds nothing, often how many with a feature.
+const enough, often = 2000, 30
+
+// judge fails where something is drawn that never finds anything.
+func (t tally) judge(tb testing.TB) {
+	if t.requests < enough {
+		return
+	}
+	for name, f := range t.features {
+		if f.asked >= often && f.found == 0 {
+			tb.Errorf("%s was asked %d times and never found anything", name, f.asked)
+		}
+	}
+}
+
+// note counts a request and its answers.
+func (t *tally) note(q Request, got []answer) {
+	if len(got) == 0 {
+		return
+	}
+	t.requests++
+	if t.features == nil {
+		t.features = map[string]*feature{}
+	}
+	for name, found := range features(q, got[0]) {
+		f := t.features[name]
+		if f == nil {
+			f = &feature{}
+			t.features[name] = f
+		}
+		if f.asked++; found {
+			f.found++
+		}
+	}
+}
+
+// features are what a request asks for, and whether the answer shows any of it.
+func features(q Request, a answer) map[string]bool {
+	out := map[string]bool{}
+	path, query, _ := strings.Cut(q.Path, "?")
+	if strings.HasSuffix(path, "/_search") {
+		path, query = strings.TrimSuffix(path, "/_search"), q.Body
+		out["POST _search"] = a.holds()
+	}
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	n := len(parts)
+	switch {
+	case q.Page > 0:
+		out["cursor of another request"] = a.holds()
+		if q.As != 0 {
+			out["cursor of another token"] = a.holds()
+		}
+		return out
+	case path == "" && q.Method == http.MethodPost && query == "":
+		kind := "batch"
+		if strings.Contains(q.Body, `"type":"transaction"`) {
+			kind = "transaction"
+		}
+		written := a.status == http.StatusOK && (kind == "transaction" || strings.Contains(a.body, `"etag"`))
+		out[kind] = written
+		for text, name := range map[string]string{`"reference":"urn:uuid:`: "reference to an entry", `?identifier=`: "conditional reference", `"ifNoneExist"`: "entry with ifNoneExist"} {
+			if strings.Contains(q.Body, text) {
+				out[kind+", "+name] = written
+			}
+		}
+		return out
+	case strings.Contains(parts[n-1], "$"):
+		out[fmt.Sprintf("%s %s of %d", q.Method, parts[n-1], n)] = a.status == http.StatusOK && (strings.Contains(a.body, "valueMeta") || q.Method == http.MethodPost)
+		return out
+	case q.Method == http.MethodGet, q.Method == http.MethodHead, out["POST _search"], strings.HasSuffix(q.Path, "/_search"):
+	default:
+		name := q.Method
+		where := query
+		if q.Method == http.MethodPost {
+			where = q.Header["If-None-Exist"]
+		}
+		if where != "" {
+			name = "conditional " + name
+			out["condition of a write: "+a.met(q.Method)] = true
+		}
+		for _, h := range []string{"If-Match", "If-None-Match"} {
+			if q.Header[h] != "" {
+				out[h] = a.status < 300
+			}
+		}
+		if strings.Contains(q.Body, `"op":"test"`) {
+			out["PATCH that tests"] = a.status < 300
+		}
+		out[name] = a.status < 300 && (q.Method != http.MethodDelete || strings.Contains(a.header, "Etag") || a.status == 200)
+		return out
+	}
+	switch {
+	case parts[n-1] == "_history":
+		out[[]string{"", "history of all", "history of a type", "history of an instance"}[n]] = a.holds()
+	case n == 4:
+		out["vread"] = a.status == http.StatusOK
+	case n == 3:
+		out["search in the compartment of "+parts[0]] = a.holds()
+	case n == 2:
+		out["read"] = a.status == http.StatusOK || a.status == http.StatusNotModified
+		if a.status == http.StatusGone {
+			out["read of what was deleted"] = true
+		}
+	case path == "" || path == "/":
+		out["search of several types"] = a.holds()
+	default:
+		out["search"] = a.holds()
+	}
+	if q.Method == http.MethodHead {
+		return map[string]bool{"HEAD": a.status == http.StatusOK}
+	}
+	for _, h := range []string{"If-None-Match", "If-Modified-Since"} {
+		if q.Header[h] != "" {
+			out[h+" of a read"] = a.status == http.StatusNotModified
+		}
+	}
+	asks(out, query, a)
+	return out
+}
+
+// asks adds those of a query.
+func asks(out map[string]bool, query string, a answer) {
+	for _, p := range model.Pairs(query) {
+		name, value := p[0], p[1]
+		base, modifier, _ := strings.Cut(name, ":")
+		switch {
+		case base == "_include", base == "_revinclude":
+			found := strings.Contains(a.body, `"mode":"include"`)
+			out[base] = found
+			if modifier != "" {
+				out[name] = found
+			}
+		case strings.HasPrefix(name, "_has:"):
+			out["_has"] = a.holds()
+			if strings.Count(name, "_has:") > 1 {
+				out["_has in _has"] = a.holds()
+			}
+			if strings.Contains(name, ".") {
+				out["chain in _has"] = a.holds()
+			}
+		case strings.Contains(name, "."):
+			out["chain"] = a.holds()
+			if strings.Count(name, ".") > 1 {
+				out["chain of chains"] = a.holds()
+			}
+			if strings.Contains(name, "_has:") {
+				out["_has in a chain"] = a.holds()
+			}
+		case base == "_sort" && strings.Contains(value, "."):
+			out["_sort by a chain"] = a.holds()
+		case base == "_type", base == "_count" && value == "0":
+		case base[0] == '_':
+			out[base] = a.holds()
+		}
+		if modifier != "" && !strings.ContainsAny(name, ".") && base[0] != '_' && modifier[0] >= 'a' {
+			out[":"+modifier] = a.holds()
+		}
+	}
+}
+
+// holds says whether a list is not empty, or its total is not.
+func (a answer) holds() bool {
+	return strings.Contains(a.body, `"entry":[`) || strings.Contains(a.body, `"total":`) && !strings.Contains(a.body, `"total":0`)
+}
+
+// met is what became of the condition of a write.
+func (a answer) met(method string) string {
+	switch {
+	case a.status == http.StatusPreconditionFailed:
+		return "several matches, or another version"
+	case a.status == http.StatusCreated:
+		return "no match, created"
+	case a.status < 300 && (method != http.MethodDelete || strings.Contains(a.header, "Etag") || a.status == http.StatusOK):
+		return "a match"
+	case a.status < 300, a.status == http.StatusNotFound:
+		return "no match"
+	}
+	return "refused"
+}

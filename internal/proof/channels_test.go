@@ -181,8 +181,10 @@ func (c *crossing) instances(token model.Token) map[string]bool {
 		c.shown[key] = map[string]bool{}
 		m := modelled(fixed)
 		for _, v := range m.Versions() {
-			at := v.Type + "/" + v.ID
-			c.shown[key][at] = c.shown[key][at] || m.Touches(token, v)
+			c.shown[key][v.Type+"/"+v.ID] = false
+		}
+		for _, v := range m.Touches(token) {
+			c.shown[key][v.Type+"/"+v.ID] = true
 		}
 	}
 	return c.shown[key]

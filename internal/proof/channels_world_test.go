@@ -171,11 +171,8 @@ func withoutHidden(world []Op, t model.Token) []Op {
 	want := seen(world, t)
 	out := slices.Clone(world)
 	shown := map[string]bool{} // instances
-	m := modelled(world)
-	for _, v := range m.Versions() {
-		if m.Touches(t, v) {
-			shown[v.Type+"/"+v.ID] = true
-		}
+	for _, v := range modelled(world).Touches(t) {
+		shown[v.Type+"/"+v.ID] = true
 	}
 	for i, o := range world {
 		switch at := o.Type + "/" + o.ID; {

@@ -131,6 +131,9 @@ func modelled(world []Op) *model.Model {
 	return m
 }
 
+// seen is what one token sees of a world.
+func seen(world []Op, t model.Token) []string { return (&Case{Token: t}).seen(world) }
+
 // seen are the versions that the tokens of a case see by any letter, and the Patients that the policies of their users
 // open: at first, and after each write of whoever made the world.
 func (c *Case) seen(world []Op) (out []string) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/server/interaction"
 )
 
 // smallest are the fewest letters on the narrowest level that, granted beside what there is, let the interaction through:
@@ -25,10 +26,15 @@ func (e *explanation) smallest(access *scope.Access, i search.Interaction) ([]st
 		words := []string{first}
 		ok, err := through(words)
 		if err == nil && !ok {
-			for _, typ := range e.seenThrough(access.With(first), i) {
+			with := func(typ string) *scope.Access { return access.With(first).With(name(typ, "r")) }
+			var types []string
+			types, err = e.seenThrough(e.of, with, i)
+			for _, typ := range types {
 				words = append(words, name(typ, "r"))
 			}
-			ok, err = through(words)
+			if err == nil {
+				ok, err = through(words)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -64,9 +70,9 @@ func (e *explanation) narrowed(words []string, through func([]string) (bool, err
 	return words, nil
 }
 
-// seenThrough are the types through which the resource may be visible, sorted: those that refer to it, and those that it
-// refers to.
-func (e *explanation) seenThrough(access *scope.Access, i search.Interaction) (types []string) {
+// seenThrough are the types through which a resource may be visible, sorted: those that refer to it, and those that it
+// refers to; of a Binary among them those through which that is. with is the access with r on a type, too.
+func (e *explanation) seenThrough(of interaction.Instance, with func(typ string) *scope.Access, i search.Interaction) (types []string, err error) {
 	var walk func(search.Expr)
 	walk = func(x search.Expr) {
 		switch x := x.(type) {
@@ -81,14 +87,25 @@ func (e *explanation) seenThrough(access *scope.Access, i search.Interaction) (t
 		case search.Has:
 			types = append(types, x.Source)
 		case search.Every:
-			for _, r := range (search.World{Index: e.Service.Indexer}).References(x.P, e.of.Content) {
-				if r.Local() {
-					types = append(types, r.Type)
+			for _, r := range (search.World{Index: e.Service.Indexer}).References(x.P, of.Content) {
+				if !r.Local() || err != nil {
+					continue
+				}
+				types = append(types, r.Type)
+				if r.Type != "Binary" || of.Row.Type == "Binary" {
+					continue
+				}
+				var further []string
+				var found bool
+				var binary interaction.Instance
+				if binary, found, err = e.Service.Instance(e.ctx, e.src, r.Type, r.ID); err == nil && found && !binary.Row.Deleted {
+					further, err = e.seenThrough(binary, with, search.Read)
+					types = append(types, further...)
 				}
 			}
 		}
 	}
-	walk(search.GuardRead(e.of.Row.Type, e.of.Row.ID, i, access).Allowed())
+	walk(search.GuardRead(of.Row.Type, of.Row.ID, i, with(of.Row.Type)).Allowed())
 	slices.Sort(types)
-	return slices.Compact(types)
+	return slices.Compact(types), err
 }

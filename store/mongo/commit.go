@@ -133,38 +133,20 @@ func (w *commit) lock() {
 }
 
 // written says whether the commit was carried out: its first version is there, as the current one or in history.
-func (w *commit) written(ctx context.Context) (bool, error) {
+func (w *commit) written(ctx context.Context) (ok bool, err error) {
 	if len(w.Writes) == 0 {
 		return false, nil
 	}
-	session, err := w.s.causal()
-	if err != nil {
-		return false, err
-	}
-	defer session.EndSession(ctx)
-	ctx = mongo.NewSessionContext(ctx, session)
 	x := &w.Writes[0]
 	name := x.Type + "/" + x.ID
-	ok, err := found(w.s.resources.FindOne(ctx, bson.D{{Key: "_id", Value: name}, {Key: fieldCommit, Value: w.number}}).Err())
-	if ok || err != nil {
-		return ok, err
-	}
-	return found(w.s.history.FindOne(ctx, bson.D{{Key: "_id", Value: version(name, x.Version)}, {Key: fieldCommit, Value: w.number}}).Err())
-}
-
-// causal is a session that reads what this process has had acknowledged.
-func (s *Store) causal() (*mongo.Session, error) {
-	session, err := s.client.StartSession()
-	if err != nil {
-		return nil, err
-	}
-	if at := s.seen.time(); !at.IsZero() {
-		if err := session.AdvanceOperationTime(&at); err != nil {
-			session.EndSession(context.Background())
-			return nil, err
+	err = w.s.fresh(ctx, func(ctx context.Context) error {
+		ok, err = found(w.s.resources.FindOne(ctx, bson.D{{Key: "_id", Value: name}, {Key: fieldCommit, Value: w.number}}).Err())
+		if !ok && err == nil {
+			ok, err = found(w.s.history.FindOne(ctx, bson.D{{Key: "_id", Value: version(name, x.Version)}, {Key: fieldCommit, Value: w.number}}).Err())
 		}
-	}
-	return session, nil
+		return err
+	})
+	return ok, err
 }
 
 // try carries out the commit once.

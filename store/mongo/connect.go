@@ -1,12 +1,14 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
@@ -20,26 +22,22 @@ import (
 // defaultDatabase is used if neither the options nor the URI name a database.
 const defaultDatabase = "firewarden"
 
-// connect connects to what the options name and gives the name of the database. The URI's credentials are in no error.
-func connect(ctx context.Context, o Options) (*mongo.Client, string, error) {
+// connect connects to what the options name, and completes the name of the database there. The URI's credentials are in no
+// error.
+func connect(ctx context.Context, o *Options, watch *event.ServerMonitor) (*mongo.Client, hello, error) {
 	cs, err := connstring.ParseAndValidate(o.URI)
 	if err != nil {
-		return nil, "", fmt.Errorf("the address of the database: %w: it is written mongodb://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?replicaSet=NAME", err)
+		return nil, hello{}, fmt.Errorf("the address of the database: %w: it is written mongodb://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?replicaSet=NAME", err)
 	}
-	name := o.Database
-	if name == "" {
-		name = cs.Database
-	}
-	if name == "" {
-		name = defaultDatabase
-	}
+	o.Database = cmp.Or(o.Database, cs.Database, defaultDatabase)
 	opts := options.Client().ApplyURI(o.URI)
 	if err := opts.Validate(); err != nil {
-		return nil, "", fmt.Errorf("the address of the database: %w", err)
+		return nil, hello{}, fmt.Errorf("the address of the database: %w", err)
 	}
 	if err := weak(opts); err != nil {
-		return nil, "", err
+		return nil, hello{}, err
 	}
+	opts.SetServerMonitor(watch)
 	opts.SetReadConcern(readconcern.Majority()).SetWriteConcern(writeconcern.Majority()).SetReadPreference(readpref.Primary())
 	if opts.ServerSelectionTimeout == nil {
 		opts.SetServerSelectionTimeout(5 * time.Second)
@@ -58,13 +56,13 @@ func connect(ctx context.Context, o Options) (*mongo.Client, string, error) {
 	}
 	client, err := mongo.Connect(opts)
 	if err != nil {
-		return nil, "", fmt.Errorf("connect to the database: %w", err)
+		return nil, hello{}, fmt.Errorf("connect to the database: %w", err)
 	}
-	if err := greet(ctx, client, opts, name); err != nil {
+	h, err := greet(ctx, client, opts, o.Database)
+	if err != nil {
 		client.Disconnect(context.WithoutCancel(ctx))
-		return nil, "", err
 	}
-	return client, name, nil
+	return client, h, err
 }
 
 // weak refuses a URI by which a write would be acknowledged that can be lost, or read that can be undone.
@@ -100,23 +98,25 @@ type hello struct {
 	MaxWireVersion int    `bson:"maxWireVersion"`
 }
 
+// routed says whether a router of a sharded cluster says it.
+func (h *hello) routed() bool { return h.Message == "isdbgrid" }
+
 // oldest is the wire version of MongoDB 6.0.
 const oldest = 17
 
 // greet asks the server what it is and refuses it if it cannot keep what the store promises.
-func greet(ctx context.Context, client *mongo.Client, o *options.ClientOptions, name string) error {
-	var h hello
-	err := client.Database("admin").RunCommand(ctx, field("hello", 1)).Decode(&h)
+func greet(ctx context.Context, client *mongo.Client, o *options.ClientOptions, name string) (h hello, err error) {
+	err = client.Database("admin").RunCommand(ctx, field("hello", 1)).Decode(&h)
 	if err != nil {
 		if coded(err, codeAuthentication) || strings.Contains(err.Error(), "auth error") {
-			return explain(err, name)
+			return h, explain(err, name)
 		}
 		if why := ask(ctx, o); why != nil {
-			return why
+			return h, why
 		}
-		return fmt.Errorf("no database answers at %s: start it, or correct the address: %w", strings.Join(o.Hosts, ", "), err)
+		return h, fmt.Errorf("no database answers at %s: start it, or correct the address: %w", strings.Join(o.Hosts, ", "), err)
 	}
-	return h.check(o.Hosts)
+	return h, h.check(o.Hosts)
 }
 
 func (h *hello) check(hosts []string) error {
@@ -126,7 +126,7 @@ func (h *hello) check(hosts []string) error {
 		return fmt.Errorf("the database at %s is older than MongoDB 6.0, the oldest that this server works with: upgrade it", at)
 	case h.SetName == "" && h.IsReplicaSet:
 		return fmt.Errorf("the database at %s is not initiated as a replica set: run rs.initiate() in mongosh there, once", at)
-	case h.SetName == "" && h.Message != "isdbgrid":
+	case h.SetName == "" && !h.routed():
 		return fmt.Errorf("the database at %s is a standalone server, which has no transactions: start it with --replSet rs0 and run rs.initiate() in mongosh there, once (one member is enough)", at)
 	}
 	return nil

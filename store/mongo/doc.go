@@ -62,8 +62,13 @@
 // acknowledged write at once, whichever took it. A server that does not know yet of a change of the search parameters
 // writes documents of an earlier generation (g); who searches by an own parameter looks in its snapshot whether there are
 // any, indexes them anew and says fhir.KindTransient: ask again.
-// The one bound is that of the database itself: a primary that is cut off answers reads from before the cut until it
-// notices, ten seconds with the default election timeout.
+//
+// A primary that was paused, or is cut off, answers majority reads of the past until it notices that there is another one.
+// So no server reads without a lease (lease.go): each confirms once a second, by a write of its document in meta to a
+// majority, that the primary it asks is the primary, and none acknowledges what a new primary has written before the
+// others have left the one before, or their leases of five seconds have run out. Of this nothing is to be set, and it does
+// not depend on the settings of elections. What it takes is that clocks go on at the same speed, within a fifth, and that
+// those of members are less than a minute apart. Without a majority reads wait, as writes do, and are 503 in the end.
 //
 // # Versions
 //
@@ -95,6 +100,10 @@
 //   - records: a token, code, session or client by its key is on one shard, and nothing asks for them in another way but
 //     lists of a bucket, for administrators and jobs.
 //   - meta, locks and shapes are small, some hundred documents, and stay on the first shard.
+//
+// A router does not say which primary has answered, and the lease is confirmed by the first shard only. What it does for the
+// others: no server reads at a time of the cluster before its latest confirmation. So a primary of another shard that was
+// paused or is cut off may answer reads of the past for five seconds.
 //
 // A transaction may write to several shards, which MongoDB makes atomic at the price of a second round. Commands and where
 // they go are a table in shard_test.go, held against everything that the suites of storetest do. A router (mongos) was

@@ -28,9 +28,15 @@ const (
 var passing = []int{6, 7, 50, 63, 64, 89, 91, 100, 112, 133, 134, 150, 189, 202, 225, 234, 239, 244, 246, 251, 262, 290,
 	384, 9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 46841}
 
+// errElection says that while something was done there was no lease, or another primary was elected.
+var errElection = errors.New("the primary is not confirmed")
+
 // transient says whether an error tells of the database's state and not of the command. Of a write it does not tell
 // whether it was carried out.
 func transient(err error) bool {
+	if errors.Is(err, errElection) {
+		return true
+	}
 	var selection topology.ServerSelectionError
 	var connection topology.ConnectionError
 	if errors.As(err, &selection) || errors.As(err, &connection) || mongo.IsNetworkError(err) || mongo.IsTimeout(err) {
@@ -78,7 +84,13 @@ func (s *Store) settle(ctx context.Context, what string, try func(context.Contex
 	defer cancel()
 	unsure := false
 	for attempt := 0; ; attempt++ {
-		err := try(ctx)
+		held, err := s.lease.wait(ctx)
+		if err != nil {
+			return err
+		}
+		if err = try(ctx); err == nil && !s.lease.still(held) {
+			err = errElection
+		}
 		if err == nil {
 			return nil
 		}

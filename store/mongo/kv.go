@@ -87,16 +87,6 @@ func readRecord(doc bson.Raw) store.Record {
 	return r
 }
 
-// read runs f in a session that sees what this process has had acknowledged.
-func (kv *kv) read(ctx context.Context, f func(context.Context) error) error {
-	session, err := kv.s.causal()
-	if err != nil {
-		return err
-	}
-	defer session.EndSession(context.WithoutCancel(ctx))
-	return f(mongo.NewSessionContext(ctx, session))
-}
-
 // write runs f in a session and notes when it was.
 func (kv *kv) write(ctx context.Context, f func(context.Context) error) error {
 	session, err := kv.s.client.StartSession()
@@ -113,7 +103,7 @@ func (kv *kv) write(ctx context.Context, f func(context.Context) error) error {
 
 // Get implements store.KV.
 func (kv *kv) Get(ctx context.Context, bucket, key string) (r store.Record, ok bool, err error) {
-	err = kv.read(ctx, func(ctx context.Context) error {
+	err = kv.s.fresh(ctx, func(ctx context.Context) error {
 		doc, err := kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: recordID(bucket, key)}, kv.live(true)}).Raw()
 		if ok, err = found(err); ok {
 			r = readRecord(doc)
@@ -163,7 +153,7 @@ func (kv *kv) Put(ctx context.Context, r store.Record, ifVersion uint64) (uint64
 		})
 	}
 	done := func(ctx context.Context) (ok bool, err error) {
-		err = kv.read(ctx, func(ctx context.Context) error {
+		err = kv.s.fresh(ctx, func(ctx context.Context) error {
 			ok, err = found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "v", Value: version}}).Err())
 			return err
 		})
@@ -188,7 +178,7 @@ func (kv *kv) Delete(ctx context.Context, bucket, key string, ifVersion uint64) 
 	}
 	absent := func(ctx context.Context) (bool, error) {
 		there := false
-		err := kv.read(ctx, func(ctx context.Context) (err error) {
+		err := kv.s.fresh(ctx, func(ctx context.Context) (err error) {
 			there, err = found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: id}, kv.live(true)}).Err())
 			return err
 		})
@@ -228,7 +218,8 @@ func (kv *kv) List(ctx context.Context, bucket, prefix, after string, limit int)
 		end = bson.D{} // above every text
 	}
 	id := bson.D{{Key: op, Value: recordID(bucket, from)}, {Key: "$lt", Value: bson.D{{Key: "b", Value: wide8(bucket)}, {Key: "k", Value: end}}}}
-	err = kv.read(ctx, func(ctx context.Context) error {
+	err = kv.s.fresh(ctx, func(ctx context.Context) error {
+		out = nil
 		cursor, err := kv.s.records.Find(ctx, bson.D{{Key: "_id", Value: id}, kv.live(true)},
 			options.Find().SetSort(field("_id", 1)).SetLimit(int64(limit)))
 		if err != nil {

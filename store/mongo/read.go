@@ -22,6 +22,7 @@ type source struct {
 	s        *Store
 	session  *mongo.Session
 	indexing *indexing // in use when the source was made
+	held     *hold     // the lease that the snapshot began with
 	fixed    bool      // the snapshot is one that is late enough
 }
 
@@ -29,12 +30,27 @@ type source struct {
 type snapshot struct{ source }
 
 // Snapshot implements store.Store. The time of the snapshot is that of the first read.
-func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
-	session, err := s.client.StartSession(options.Session().SetSnapshot(true))
-	if err != nil {
-		return nil, fault("start a session", err)
+func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	src := source{s: s, indexing: s.indexing.Load()}
+	if err := src.begin(ctx); err != nil {
+		return nil, err
 	}
-	return &snapshot{source{s: s, session: session, indexing: s.indexing.Load()}}, nil
+	return &snapshot{src}, nil
+}
+
+func (src *source) begin(ctx context.Context) (err error) {
+	if src.held, err = src.s.lease.wait(ctx); err != nil {
+		return err
+	}
+	session, err := src.s.client.StartSession(options.Session().SetSnapshot(true))
+	if err != nil {
+		return fault("start a session", err)
+	}
+	if src.session != nil {
+		src.session.EndSession(ctx)
+	}
+	src.session = session
+	return nil
 }
 
 // Close implements store.Snapshot.
@@ -49,7 +65,8 @@ func (src *source) with(ctx context.Context) context.Context {
 }
 
 // run runs commands of the source. A snapshot that is older than what this process has seen acknowledged is given up: a
-// member that has just become primary may not know yet that all of it is durable.
+// member that has just become primary may not know yet that all of it is durable. So is one whose lease has not lasted
+// until then.
 func (src *source) run(ctx context.Context, what string, f func() error) error {
 	for {
 		err := f()
@@ -60,20 +77,17 @@ func (src *source) run(ctx context.Context, what string, f func() error) error {
 		if at.IsZero() {
 			return nil // there was nothing to ask
 		}
-		if !src.s.seen.after(at) {
+		if !src.s.seen.after(at) && src.s.lease.still(src.held) {
 			src.fixed = true
 			return nil
 		}
-		session, err := src.s.client.StartSession(options.Session().SetSnapshot(true))
-		if err != nil {
-			return fault("start a session", err)
-		}
-		src.session.EndSession(ctx)
-		src.session = session
 		select {
 		case <-ctx.Done():
 			return fault(what, ctx.Err())
 		case <-time.After(10 * time.Millisecond):
+		}
+		if err := src.begin(ctx); err != nil {
+			return err
 		}
 	}
 }

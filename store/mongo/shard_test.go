@@ -41,6 +41,7 @@ var routes = map[string]string{
 	"resources find by k,t":                  allShards,
 	"resources find by $and,k,o,t":           allShards,
 	"resources find by $or":                  allShards,
+	"resources find by $and,$or":             allShards,
 
 	"resources find by the index _id_":       fewShards,
 	"resources aggregate by the index _id_":  fewShards,
@@ -64,15 +65,16 @@ var routes = map[string]string{
 	"records delete one":                  oneShard,
 	"records find a range by _id,expires": allShards, // by a prefix of keys
 
-	"locks insert":             first,
-	"locks update many by _id": first,
-	"meta insert":              first,
-	"meta find by _id":         first,
-	"meta update one":          first,
-	"meta delete one":          first,
-	"shapes find by":           first,
-	"shapes find by has,t":     first,
-	"shapes update one":        first,
+	"locks insert":                            first,
+	"locks update many by _id":                first,
+	"meta insert":                             first,
+	"meta find by _id":                        first,
+	"meta find a range by $expr,_id,election": first,
+	"meta update one":                         first,
+	"meta delete one":                         first,
+	"shapes find by":                          first,
+	"shapes find by has,t":                    first,
+	"shapes update one":                       first,
 }
 
 // dispatch looks at commands as the router of a sharded cluster does. There is none where these tests run.

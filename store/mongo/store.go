@@ -26,6 +26,7 @@ type Store struct {
 	client *mongo.Client
 	db     *mongo.Database
 	opts   Options
+	routed bool // by a router of a sharded cluster
 
 	indexing atomic.Pointer[indexing]
 	using    sync.RWMutex // read-locked by commits: what they index by is in use until they are done
@@ -37,6 +38,7 @@ type Store struct {
 	estimates estimates
 	queue     queue
 	opener    *opener // nil: the store is being rebuilt
+	lease     *lease
 	seen      seen
 	kv        kv
 }
@@ -52,8 +54,8 @@ type Options struct {
 	Clock   func() time.Time // when records of KV expire; nil is time.Now
 	Random  io.Reader        // of version numbers of KV and of commits; nil is crypto/rand
 
-	// Patience is how long a write is tried while the database has no primary, unless its context ends before; 0 is ten
-	// seconds.
+	// Patience is how long a read waits and a write is tried while the database has no primary, unless its context ends
+	// before; 0 is ten seconds.
 	Patience time.Duration
 	// Building is told of indexes that are being built; nil: nobody wants to know.
 	Building func(index string, done, of int64)
@@ -86,18 +88,24 @@ func open(ctx context.Context, o Options, rebuild bool) (*Store, error) {
 	if o.Patience == 0 {
 		o.Patience = 10 * time.Second
 	}
-	client, name, err := connect(ctx, o)
+	lease := newLease(o.Patience)
+	watch := lease.monitor()
+	if rebuild {
+		lease.held.Store(&hold{until: time.Now().AddDate(1, 0, 0)}) // there are no others
+		watch = nil
+	}
+	client, h, err := connect(ctx, &o, watch)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, db: client.Database(name), opts: o}
+	s := &Store{client: client, db: client.Database(o.Database), opts: o, routed: h.routed(), lease: lease}
 	s.resources, s.history, s.records = s.db.Collection("resources"), s.db.Collection("history"), s.db.Collection("records")
 	s.locks, s.shapesDB, s.meta = s.db.Collection("locks"), s.db.Collection("shapes"), s.db.Collection("meta")
 	s.now = s.db.Collection("resources", options.Collection().SetReadConcern(readconcern.Local()))
 	s.kv.s = s
 	if err := s.load(ctx, rebuild); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("open the database %s: %w", name, explain(err, name))
+		return nil, fmt.Errorf("open the database %s: %w", o.Database, explain(err, o.Database))
 	}
 	return s, nil
 }
@@ -118,7 +126,11 @@ func (s *Store) Close() error {
 
 // Ready says whether the database answers and can be written to.
 func (s *Store) Ready(ctx context.Context) error {
-	return fault("ping the primary", s.client.Ping(ctx, nil))
+	err := s.client.Ping(ctx, nil)
+	if err == nil && s.lease.valid() == nil {
+		err = errElection
+	}
+	return fault("ping the primary", err)
 }
 
 // number draws a positive number that nobody else has drawn.

@@ -214,45 +214,51 @@ type Mint struct {
 // Mint makes an access token. It is bound by its scopes and, with a user, by the user's policy; without a user by no
 // policy, and user/ scopes reach nothing.
 func (s *Server) Mint(ctx context.Context, m Mint) (string, error) {
+	if m.Life <= 0 || m.Life > time.Hour {
+		m.Life = time.Hour
+	}
+	g, err := s.mintable(ctx, m)
+	if err == nil {
+		err = s.grants.add(ctx, g)
+	}
+	if err != nil {
+		return "", err
+	}
+	return s.accessToken(ctx, g, g.Scope, m.Life)
+}
+
+// mintable is the grant of a token to be minted.
+func (s *Server) mintable(ctx context.Context, m Mint) (g Grant, err error) {
 	params := s.params()
 	set, refused := scope.Parse(m.Scope)
 	if _, unavailable := set.Available(params, params.Record().Generation); len(unavailable) > 0 {
 		refused = append(refused, unavailable...)
 	}
 	if len(refused) > 0 {
-		return "", refused
+		return g, refused
 	}
 	c, _, ok, err := s.clients.find(ctx, m.Client)
 	if err != nil || !ok {
-		return "", errors.Join(err, fmt.Errorf("client %s: %w", m.Client, ErrAbsent))
+		return g, errors.Join(err, fmt.Errorf("client %s: %w", m.Client, ErrAbsent))
 	}
 	now := s.now()
-	if m.Life <= 0 || m.Life > time.Hour {
-		m.Life = time.Hour
-	}
-	g := Grant{ID: s.id(), Client: c.ID, Scope: set.Text(), Minted: true, Created: now, Used: now, AuthTime: now, Ends: now.Add(m.Life),
+	g = Grant{ID: s.id(), Client: c.ID, Scope: set.Text(), Minted: true, Created: now, Used: now, AuthTime: now, Ends: now.Add(m.Life),
 		Parameters: params.Record().Generation}
 	g.Launch.Patient = m.Patient
 	if m.User != "" {
 		u, _, ok, err := s.users.find(ctx, m.User)
 		if err != nil || !ok {
-			return "", errors.Join(err, fmt.Errorf("user %s: %w", m.User, ErrAbsent))
+			return g, errors.Join(err, fmt.Errorf("user %s: %w", m.User, ErrAbsent))
 		}
 		g.User, g.Subject = u.Name, u.Subject
 	}
 	switch {
 	case len(set.Data()) == 0:
-		return "", errors.New("no scope opens any data")
+		return g, errors.New("no scope opens any data")
 	case set.NeedsPatient() && m.Patient == "":
-		return "", errors.New("patient/ scopes need a patient")
+		return g, errors.New("patient/ scopes need a patient")
 	case m.User == "" && slices.ContainsFunc(set.Data(), func(d scope.Scope) bool { return d.Level == scope.User }):
-		return "", errors.New("user/ scopes need a user")
+		return g, errors.New("user/ scopes need a user")
 	}
-	if err := g.Launch.Check(); err != nil {
-		return "", err
-	}
-	if err := s.grants.add(ctx, g); err != nil {
-		return "", err
-	}
-	return s.accessToken(ctx, g, g.Scope, m.Life)
+	return g, g.Launch.Check()
 }

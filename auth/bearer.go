@@ -185,38 +185,43 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 		return nil, ErrToken
 	}
 	out.from = append(out.from, origin{s.grants.bucket, b.grant, version})
+	return out, s.compose(ctx, out, &g, b.claims.Scope, b.claims.Expires)
+}
+
+// compose makes the caller of a grant from the records of its client and its user.
+func (s *Server) compose(ctx context.Context, out *compiled, g *Grant, scopes string, expires int64) error {
 	c, version, ok, err := s.clients.find(ctx, g.Client)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !ok {
-		return nil, ErrToken
+		return ErrToken
 	}
 	out.from = append(out.from, origin{s.clients.bucket, g.Client, version})
 	within := scope.Context{Patient: g.Launch.Patient, Params: out.params, Granted: g.Parameters}
 	if g.User != "" {
 		u, version, ok, err := s.users.find(ctx, g.User)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !ok || u.Subject != g.Subject {
-			return nil, ErrToken
+			return ErrToken
 		}
 		out.from = append(out.from, origin{s.users.bucket, g.User, version})
 		if within.User, err = out.bind(ctx, s, u.Policy, u.reference()); err != nil {
-			return nil, err
+			return err
 		}
 		within.Administrator = u.Administrator
 	}
-	granted, _ := scope.Parse(b.claims.Scope)
-	if ceiling, declared := s.ceilingOf(&c, &g); declared {
+	granted, _ := scope.Parse(scopes)
+	if ceiling, declared := s.ceilingOf(&c, g); declared {
 		granted, _ = granted.Narrow(ceiling)
 	}
 	granted = s.meaning(granted, within.User != nil)
 	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: s.access(granted, within, c.ID), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch, Expires: b.claims.Expires,
+	out.caller = Caller{Access: s.access(granted, within, c.ID), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch, Expires: expires,
 		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
-	return out, nil
+	return nil
 }
 
 // access compiles what was granted to a client, and tells the log what of it opens nothing.

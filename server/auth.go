@@ -28,6 +28,7 @@ func (s *Server) mount() {
 		for _, path := range authMounts {
 			s.app.Add(m, path, s.handle(route{method: m, path: path, label: path, open: true, serve: func(x *exchange) error { return x.pass(s.o.Auth) }}))
 		}
+		s.app.Add(m, whyMount, s.handle(route{method: m, path: whyMount, label: whyMount, open: true, serve: (*exchange).why}))
 		s.app.Add(m, apiMount, s.handle(route{method: m, path: apiMount, label: apiMount, open: true, serve: func(x *exchange) error { return x.administer(api) }}))
 	}
 }

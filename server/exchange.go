@@ -102,6 +102,9 @@ func (x *exchange) prepare() error {
 		}
 		x.typ = r4.Resources()[i] // our own string
 	}
+	if x.s.o.Trace && !x.route.open {
+		x.trace()
+	}
 	return nil
 }
 

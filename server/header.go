@@ -30,6 +30,7 @@ var (
 	hReferrer        = []byte("Referrer-Policy")
 	hRequestID       = []byte("X-Request-Id")
 	hRetryAfter      = []byte("Retry-After")
+	hScope           = []byte("X-Firewarden-Scope")
 	hVary            = []byte("Vary")
 
 	vAllowedHeaders = []byte("Accept, Authorization, Content-Encoding, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, X-Request-Id")

@@ -56,6 +56,7 @@ type Options struct {
 	Hosts    []string       // names, with a port or without, by which it is called beside those of loopback; nil: whatever
 	Proxies  []netip.Prefix // reverse proxies whose X-Forwarded-For says who asks
 	Sandbox  bool           // says so on the pages
+	Trace    bool           // answers name the scopes that let the request in: for sandboxes
 	Pages    *ui.Pages      // nil: of Version and of the Service's Base
 	Home     func() ui.Home // what the start page tells now; nil: where things are
 	Version  string         // of the software

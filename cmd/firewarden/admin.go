@@ -142,14 +142,19 @@ func newShow(what string) func(*flag.FlagSet) runner {
 			if err := a.call(ctx, "GET", what+"/"+url.PathEscape(name), nil, &found); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			var b bytes.Buffer
-			if err := json.Indent(&b, found, "", "  "); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(m.Stdout, strings.TrimSpace(b.String()))
-			return err
+			return m.printJSON(found)
 		})
 	}
+}
+
+// printJSON prints what the server answers, indented.
+func (m *Main) printJSON(text json.RawMessage) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(m.Stdout, strings.TrimSpace(b.String()))
+	return err
 }
 
 func newRemove(what string) func(*flag.FlagSet) runner {

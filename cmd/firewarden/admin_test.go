@@ -77,11 +77,23 @@ func TestAdministration(t *testing.T) {
 		t.Errorf("another patient: %s", res.Status)
 	}
 	out = do("token", "explain", token)
-	for _, part := range []string{"patient patient-001", "only category laboratory", "Observation  rs   (and in:Patient/patient-001 category=laboratory)"} {
+	for _, part := range []string{"patient   patient-001", "only category laboratory", "Observation  rs   (and in:Patient/patient-001 category=laboratory)"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("token explain does not say %q:\n%s", part, out)
 		}
 	}
+	out = do("token", "explain", token, "Patient/patient-001", "Patient/patient-002", "Patient/nobody")
+	for _, part := range []string{"r  read: yes, the server answers 200", "patient/Patient.rs matches, linked to the patient by id", "r  read: no, the server answers 404",
+		"it is not in the compartment of Patient/patient-001, it has id=Patient/patient-002", "would do: system/Patient.r\n", "Patient/nobody does not exist"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("token explain does not say %q:\n%s", part, out)
+		}
+	}
+	if out := do("token", "explain", "--json", token, "Patient/nobody"); !strings.Contains(out, `"state": "absent"`) {
+		t.Error(out)
+	}
+	fails("opens nothing", "token", "explain", "x", "Patient/nobody")
+	fails("is no resource", "token", "explain", token, "Patint/nobody")
 	fails("need a patient", "token", "mint", "--client", "sandbox-public", "--scope", "patient/*.rs")
 	fails("not granted", "token", "mint", "--client", "sandbox-public", "--scope", "system/Patint.rs")
 	fails("opens nothing", "token", "explain", "x")

@@ -56,8 +56,10 @@ func init() {
 		{name: "token mint", does: "print an access token, for scripts and tests", new: newTokenMint,
 			more:    "It is bound by its scopes and by the policy of --user; patient/ scopes need --patient, user/ scopes --user.",
 			example: []string{"token mint --client sandbox-public --scope 'patient/*.rs' --patient patient-001"}, keys: adminKeys},
-		{name: "token explain", args: "TOKEN", does: "what an access token may see", new: newTokenExplain, more: "TOKEN may be -, for standard input.",
-			example: []string{"token explain eyJhbGciOiJFUzI1NiIs…"}, keys: adminKeys},
+		{name: "token explain", args: "TOKEN [REF…]", does: "what an access token may see, and why it may see a resource or not", new: newTokenExplain,
+			more: "With REF, as in Observation/9: for each interaction whether it is allowed, which scopes match and what the others lack,\n" +
+				"the parameter that links the resource to the patient, and the smallest scope that would do. TOKEN may be -, for standard\ninput.",
+			example: []string{"token explain eyJhbGciOiJFUzI1NiIs…", "token explain eyJhbGciOiJFUzI1NiIs… Observation/9", "token explain --json - Observation/9 < token"}, keys: adminKeys},
 		{name: "key list", does: "the keys that sign tokens, without their secrets", new: newKeyList, example: []string{"key list"}, keys: adminKeys},
 		{name: "key rotate", does: "make new keys that sign tokens", new: newKeyRotate,
 			more:    "They are published at once and sign a day later; what the old ones have signed counts for two days more. With\n--at-once, for keys that others may have, new keys sign now, and what the old ones have signed counts no more.",

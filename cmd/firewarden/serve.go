@@ -170,6 +170,7 @@ func (s *site) open(ctx context.Context) (err error) {
 		Hosts:     s.hosts(),
 		Proxies:   s.c.Proxies,
 		Sandbox:   s.sandbox,
+		Trace:     s.sandbox,
 		Pages:     s.pages,
 		Home:      s.home,
 		Version:   version,

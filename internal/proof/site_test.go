@@ -56,6 +56,9 @@ func (c current) UpdateCreates(typ string) bool { return c.s.caller.UpdateCreate
 func (c current) Attaches(i search.Interaction, typ string) search.Expr {
 	return c.s.caller.Attaches(i, typ)
 }
+func (c current) Shares(i search.Interaction, typ string) scope.Shares {
+	return c.s.caller.Shares(i, typ)
+}
 func (c current) Settled() bool { return c.s.caller.Settled() }
 func (c current) Settle(params func() (*parameters.Set, error), find func(search.Query) (search.Panel, error)) (search.Access, error) {
 	return c.s.caller.Settle(params, find)
@@ -71,7 +74,7 @@ func newSite(t testing.TB) *site {
 
 		ConditionalDelete: interaction.DeleteMultiple,
 	}
-	srv := server.New(server.Options{Service: s.service, Anonymous: current{s}, Version: "test", Date: "2026-01-01",
+	srv := server.New(server.Options{Service: s.service, Anonymous: current{s}, Version: "test", Date: "2026-01-01", Trace: true,
 		NewRequestID: func() string { return "request" }})
 	ln := &pipes{accept: make(chan net.Conn), done: make(chan struct{})}
 	served := make(chan error, 1)

@@ -76,12 +76,8 @@ func (e *explanation) seenThrough(of interaction.Instance, with func(typ string)
 	var walk func(search.Expr)
 	walk = func(x search.Expr) {
 		switch x := x.(type) {
-		case search.And:
-			for _, y := range x {
-				walk(y)
-			}
-		case search.Or:
-			for _, y := range x {
+		case search.And, search.Or, search.Not:
+			for _, y := range search.Parts(x) {
 				walk(y)
 			}
 		case search.Has:

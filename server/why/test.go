@@ -75,23 +75,15 @@ func (e *explanation) test(x search.Expr) (t Test, err error) {
 	if t.Holds, err = plan.Holds(e.ctx, e.src, e.Service.Indexer, x, e.of.Content); err != nil {
 		return t, err
 	}
-	parts := func(list []search.Expr) error {
-		for _, x := range list {
-			of, err := e.test(x)
+	switch x := x.(type) {
+	case search.And, search.Or, search.Not:
+		for _, part := range search.Parts(x) {
+			of, err := e.test(part)
 			if err != nil {
-				return err
+				return t, err
 			}
 			t.Of = append(t.Of, of)
 		}
-		return nil
-	}
-	switch x := x.(type) {
-	case search.And:
-		err = parts(x)
-	case search.Or:
-		err = parts(x)
-	case search.Not:
-		err = parts([]search.Expr{x.X})
 	case search.Param:
 		t.Has = e.values(x.P)
 		if x.P.Code == compartments.SubjectParam(e.of.Row.Type) {

@@ -29,6 +29,7 @@ func (s *Server) mount() {
 			s.app.Add(m, path, s.handle(route{method: m, path: path, label: path, open: true, serve: func(x *exchange) error { return x.pass(s.o.Auth) }}))
 		}
 		s.app.Add(m, whyMount, s.handle(route{method: m, path: whyMount, label: whyMount, open: true, serve: (*exchange).why}))
+		s.app.Add(m, whyPagePath, s.handle(route{method: m, path: whyPagePath, label: whyPagePath, open: true, serve: (*exchange).whyPage}))
 		s.app.Add(m, apiMount, s.handle(route{method: m, path: apiMount, label: apiMount, open: true, serve: func(x *exchange) error { return x.administer(api) }}))
 	}
 }

@@ -157,13 +157,17 @@ func (x *exchange) apiError(err error) error {
 		return err
 	}
 	x.fault = err
-	text := err.Error()
+	return x.apiAnswer(interaction.Status(err), map[string]string{"error": told(err)})
+}
+
+// told is what an error tells the client.
+func told(err error) string {
 	var one *fhir.Error
 	var several fhir.Errors
 	if errors.As(err, &one) {
-		text = one.Diagnostics
+		return one.Diagnostics
 	} else if errors.As(err, &several) {
-		text = several[0].Diagnostics
+		return several[0].Diagnostics
 	}
-	return x.apiAnswer(interaction.Status(err), map[string]string{"error": text})
+	return err.Error()
 }

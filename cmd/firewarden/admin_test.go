@@ -70,8 +70,8 @@ func TestAdministration(t *testing.T) {
 	// Tokens.
 	token := strings.TrimSpace(do("token", "mint", "--client", "sandbox-public", "--scope", "patient/Observation.rs?category=laboratory patient/Patient.rs", "--patient", "patient-001", "--life", "10m"))
 	r.token = token
-	if res, body := r.do("GET", "/fhir/Patient/patient-001", ""); res.StatusCode != http.StatusOK {
-		t.Errorf("%s %s", res.Status, body)
+	if res, body := r.do("GET", "/fhir/Patient/patient-001", ""); res.StatusCode != http.StatusOK || res.Header.Get("X-Firewarden-Scope") != "Patient.r by patient/Patient.rs (in:Patient/patient-001)" {
+		t.Errorf("%s %s %v", res.Status, body, res.Header)
 	}
 	if res, _ := r.do("GET", "/fhir/Patient/patient-002", ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("another patient: %s", res.Status)
@@ -114,6 +114,14 @@ func TestAdministration(t *testing.T) {
 	}
 	if code, _, errs := run(t, "user", "list", "--server", "http://127.0.0.1:1"); code != 1 || !strings.Contains(errs, "no server answers") {
 		t.Errorf("no server: %d %s", code, errs)
+	}
+	mustRun(t, "client", "add", "--server", s.url, "--store", dir, "--id", "app", "--public", "--redirect-uri", "https://app.example/cb")
+	s.token = strings.TrimSpace(mustRun(t, "token", "mint", "--server", s.url, "--store", dir, "--client", "app", "--scope", "system/*.rs"))
+	if res, _ := s.do("GET", "/fhir/Patient", ""); res.StatusCode != http.StatusOK || res.Header["X-Firewarden-Scope"] != nil {
+		t.Errorf("a server that is no sandbox traces scopes: %s %v", res.Status, res.Header)
+	}
+	if res, body := s.do("GET", "/api/why?ref=Patient/1", ""); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a server that is no sandbox explains a token to its holder: %s %s", res.Status, body)
 	}
 	if out := s.out.String(); !strings.Contains(out, s.url+"/auth/setup?token=") {
 		t.Errorf("no set-up link:\n%s", out)

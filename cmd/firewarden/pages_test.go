@@ -71,6 +71,45 @@ func TestSearchPage(t *testing.T) {
 	}
 }
 
+// TestWhySection does what the README says of explanations.
+func TestWhySection(t *testing.T) {
+	r := start(t, "sandbox")
+	page, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## Why was this refused?")
+	_, section, _ = strings.Cut(section, "```sh\n")
+	section, _, _ = strings.Cut(section, "```")
+	said, asked := "", 0
+	for line := range strings.Lines(section) {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), "    #")
+		line = strings.ReplaceAll(line, `"$T"`, r.token)
+		switch {
+		case strings.HasPrefix(line, "T=$("):
+			args := strings.Fields(strings.NewReplacer("T=$(firewarden ", "", ")", "", "'", "").Replace(line))
+			r.token = strings.TrimSpace(mustRun(t, append(args, "--server", r.url)...))
+		case strings.HasPrefix(line, "firewarden "):
+			said += mustRun(t, append(strings.Fields(line)[1:], "--server", r.url)...)
+		default:
+			_, path, _ := strings.Cut(line, "127.0.0.1:8080")
+			res, body := r.do("GET", path, "")
+			if res.StatusCode != http.StatusOK || strings.HasPrefix(path, "/fhir") != (res.Header.Get("X-Firewarden-Scope") != "") {
+				t.Errorf("%s: %s %v %.300s", line, res.Status, res.Header, body)
+			}
+			asked++
+		}
+	}
+	if asked != 2 || r.token == "" {
+		t.Errorf("the section has other commands: %s", section)
+	}
+	for _, line := range shown(t, "README.md", "explained") {
+		if !strings.Contains(said, line+"\n") {
+			t.Errorf("the README shows %q, which is not in\n%s", line, said)
+		}
+	}
+}
+
 // TestFirstMinutes asks what the README asks of a sandbox in its first minutes.
 func TestFirstMinutes(t *testing.T) {
 	r := start(t, "sandbox")

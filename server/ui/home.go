@@ -89,10 +89,15 @@ func (h Home) steps() []step {
 	if len(h.Clients) > 0 {
 		client = h.Clients[0].ID
 	}
-	return append(list,
+	list = append(list,
 		step{"Confine a token to them", "The same search with this token, without its category, answers the same; everything else is refused or absent.",
 			"TOKEN=$(firewarden token mint --server " + h.Base + h.adminFlag() + " --client " + client + " --patient " + id +
-				" \\\n  --scope 'patient/Observation.rs?category=laboratory')\ncurl" + bearer("$TOKEN") + " '" + fhir + "/Observation?_pretty=true'"},
+				" \\\n  --scope 'patient/Observation.rs?category=laboratory')\ncurl" + bearer("$TOKEN") + " '" + fhir + "/Observation?_pretty=true'"})
+	if h.Sandbox {
+		list = append(list, step{"Ask why something is refused", "Which scopes match, what the others lack, and the smallest one that would do. On a page: Why?, above.",
+			"curl" + bearer("$TOKEN") + " '" + h.Base + "/api/why?ref=Patient/" + id + "'"})
+	}
+	return append(list,
 		step{"Launch your app", "Any SMART library finds the rest by itself:", "iss:       " + fhir + "\nclient_id: " + client},
 	)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/server/why"
 )
 
 // sample is a page as it may be met.
@@ -152,6 +153,21 @@ func samples() []sample {
 		Parameters: []Parameter{{"_count", "How many a page holds."}, {"_sort", "Order."}}})
 	docs("docs-2", Docs{})
 	docs("docs-3", Docs{Frame: bad, Base: evil, Operations: []Operation{{evil, evil, evil, evil, evil, false}}, Parameters: []Parameter{{evil, evil}}})
+	whys := func(name string, page Why) {
+		list = append(list, sample{name, func(p *Pages, w io.Writer) error { return p.RenderWhy(w, page) }})
+	}
+	lab := &why.Test{Set: "category=laboratory", Has: []string{"http://terminology.hl7.org/CodeSystem/observation-category|vital-signs"}}
+	in := &why.Test{Set: "(and in:Patient/1 only:Patient/1)", Holds: true, Of: []why.Test{{Set: "in:Patient/1", Holds: true, Link: "subject", Has: []string{"subject=Patient/1"}}, {Set: "only:Patient/1", Holds: true}}}
+	answers := []why.Answer{{Ref: "Observation/9", State: why.Current, Version: 3, Letters: []why.Letter{
+		{Letter: "r", Interaction: "read", Answer: "404", Reason: "it is not in category=laboratory", Smallest: []string{"patient/Observation.r"}, User: in, Client: lab,
+			Scopes: []why.Scope{{Scope: "patient/Observation.rs?category=laboratory", Failed: "constraint", Reason: "it is not in category=laboratory", Context: in, Constraint: lab}, {Scope: "patient/Patient.rs", Failed: "type", Reason: "it is about Patient"}}},
+		{Letter: "s", Interaction: "search", Allowed: true, Answer: "200", Scopes: []why.Scope{{Scope: "patient/Observation.s", Matches: true, Link: "subject", Context: in}}}}},
+		{Ref: "Observation/10", State: why.Absent}, {Ref: "Observation/11", State: why.Deleted, Version: 2, Letters: []why.Letter{{Letter: "r", Interaction: "read", Answer: "410", Reason: "the resource was deleted"}}}}
+	whys("why", Why{Frame: auth.Frame{Sandbox: true}, Form: form})
+	whys("why-2", Why{Frame: signed, Form: form, Administrator: true, Answers: answers, Values: map[string]string{"ref": "Observation/9", "scope": "patient/*.rs"}})
+	whys("why-3", Why{Form: form, Errors: map[string]string{"ref": "A resource is needed.", "": "The token opens nothing."}})
+	whys("why-4", Why{Frame: bad, Form: form, Administrator: true, Values: map[string]string{"ref": evil, "token": evil, "client": evil, "scope": evil}, Errors: map[string]string{"ref": evil, "token": evil},
+		Answers: []why.Answer{{Ref: evil, State: evil, Letters: []why.Letter{{Letter: evil, Interaction: evil, Answer: evil, Reason: evil, Smallest: []string{evil}, Scopes: []why.Scope{{Scope: evil, Reason: evil, Context: &why.Test{Set: evil, Has: []string{evil}}}}}}}}})
 	return list
 }
 

@@ -270,7 +270,15 @@ func (b *browser) ticked(words string) bool {
 // write fills an input.
 func (b *browser) write(words, text string) {
 	b.w.t.Helper()
-	set(b.control(words), "value", text, true)
+	n := b.control(words)
+	if n.Data != "textarea" {
+		set(n, "value", text, true)
+		return
+	}
+	for n.FirstChild != nil {
+		n.RemoveChild(n.FirstChild)
+	}
+	n.AppendChild(&html.Node{Type: html.TextNode, Data: text})
 }
 
 // press presses a button: its form is sent as browsers do, the button with it.

@@ -272,9 +272,26 @@ func (s *Store) KV() store.KV { return &s.kv }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
-	err := errors.Join(s.snapshots.close(), s.db.Close())
+	err := errors.Join(s.snapshots.close(), s.flush(), s.db.Close())
 	s.bodies.close()
 	return err
+}
+
+// flush writes what is in memory into tables, so that the next process need not read the log. It is given up where that
+// does not come to an end: a disk is full.
+func (s *Store) flush() error {
+	if s.opts.Memory {
+		return nil
+	}
+	done, err := s.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+	}
+	return nil
 }
 
 // scan calls f for the keys that begin with prefix; the slices are f's only until it returns.

@@ -126,6 +126,7 @@ func New(o Options) *Server {
 		StreamRequestBody:            true,        // we read bodies ourselves, after we know who sends them
 		BodyLimit:                    math.MaxInt, // so the limit is ours
 		ReadBufferSize:               o.Limits.Header,
+		WriteBufferSize:              32 << 10, // a page of 20 is written at once
 		ReadTimeout:                  o.Limits.Headers,
 		WriteTimeout:                 o.Limits.Upload,
 		IdleTimeout:                  o.Limits.Idle,

@@ -193,7 +193,9 @@ func (b *benchmark) measure(ctx context.Context) error {
 	if err := b.run.Searches(ctx); err != nil {
 		return err
 	}
-	b.floor(ctx)
+	if err := b.floor(ctx); err != nil {
+		return err
+	}
 	b.sized.Memory = b.memory("memory after the searches")
 	fmt.Fprintln(b.m.Stdout)
 	if err := b.run.Tokens(ctx); err != nil {

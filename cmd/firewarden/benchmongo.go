@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"net/url"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/firewarden/firewarden/internal/bench"
 	"github.com/firewarden/firewarden/store/mongo/bare"
@@ -31,19 +33,22 @@ func (b *benchmark) inDatabase(ctx context.Context, uri string, keep bool) (err 
 }
 
 // floor times the driver alone at what the shapes Q1 and Q4 read.
-func (b *benchmark) floor(ctx context.Context) {
+func (b *benchmark) floor(ctx context.Context) error {
 	if b.bare == nil {
-		return
+		return nil
 	}
-	patient := func(rng *rand.Rand) string {
-		return "Patient/" + bench.PatientID(rng.IntN(len(b.run.World.Patients)))
-	}
-	b.run.Floor(ctx, "Q1", "the driver alone: read by id", func(rng *rand.Rand) error {
-		_, err := b.bare.Read(ctx, patient(rng))
-		return err
-	})
-	b.run.Floor(ctx, "Q4", "the driver alone: patient, one page", func(rng *rand.Rand) error {
-		_, _, err := b.bare.Chart(ctx, "Observation", patient(rng), bench.PageSize)
-		return err
-	})
+	return b.run.Floors(ctx, []bench.Floor{
+		{Shape: "Q1", Name: "the driver alone: read by id", Ask: func(path string) error {
+			_, err := b.bare.Read(ctx, strings.TrimPrefix(path, "/fhir/"))
+			return err
+		}},
+		{Shape: "Q4", Name: "the driver alone: patient", Ask: func(path string) error {
+			u, err := url.Parse(path)
+			if err != nil {
+				return err
+			}
+			_, _, err = b.bare.Chart(ctx, "Observation", "Patient/"+u.Query().Get("patient"), bench.PageSize)
+			return err
+		}},
+	}, func() (time.Duration, error) { return b.bare.CPU(ctx) })
 }

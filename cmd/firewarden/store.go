@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/terminology"
@@ -83,6 +84,10 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 // open opens the engine that the configuration names.
 func (d *data) open(ctx context.Context, m *Main, c *config.Config, x *index.Indexer, mode string) error {
 	if config.IsMongoDB(c.Store) {
+		if os.Getenv("GOGC") == "" {
+			// Little is kept alive beside a database, 5 MB, and each answer is garbage: it would be collected 50 times a second.
+			debug.SetGCPercent(400)
+		}
 		s, err := mongo.Open(ctx, mongo.Options{URI: c.Store, Mode: mode, Indexer: x, Clock: m.Now, Building: func(index string, done, of int64) {
 			fmt.Fprintf(m.Stderr, "firewarden: the database builds its index %s: %d of %d\n", index, done, of)
 		}})

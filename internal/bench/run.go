@@ -169,16 +169,6 @@ func (r *Run) wanted(id string) bool {
 	return false
 }
 
-// Floor times something that is no request to the server and that its figures are to be held against.
-func (r *Run) Floor(ctx context.Context, id, name string, op func(rng *rand.Rand) error) {
-	if !r.wanted(id) && !r.wanted("W7") {
-		return
-	}
-	f, err := r.measure(ctx, r.clients(), func(_ *Client, rng *rand.Rand) (int, error) { return 1, op(rng) })
-	f.CPU = 0 // the server's process does nothing
-	r.record(Result{ID: id, Name: name, Clients: r.clients(), Figure: f, Err: err})
-}
-
 // record keeps and prints a result.
 func (r *Run) record(x Result) {
 	r.Results = append(r.Results, x)

@@ -82,3 +82,22 @@ func TermsOf(n Node) []index.Term {
 	}
 	return nil
 }
+
+// Parts are the nodes that a node is made of; nil of one that is made of none.
+func Parts(n Node) []Node {
+	switch n := n.(type) {
+	case And:
+		return n
+	case Or:
+		return n
+	case Not:
+		return []Node{n.X}
+	case Verify:
+		return []Node{n.X}
+	case ref:
+		return []Node{n.of}
+	case back:
+		return []Node{n.of}
+	}
+	return nil
+}

@@ -224,24 +224,13 @@ func typesIn(typ string, n Node) []string {
 	var walk func(Node)
 	walk = func(n Node) {
 		switch n := n.(type) {
-		case And:
-			for _, x := range n {
-				walk(x)
-			}
-		case Or:
-			for _, x := range n {
-				walk(x)
-			}
-		case Not:
-			walk(n.X)
-		case Verify:
-			walk(n.X)
 		case ref:
 			list = append(list, n.target)
-			walk(n.of)
 		case back:
 			list = append(list, n.source)
-			walk(n.of)
+		}
+		for _, x := range Parts(n) {
+			walk(x)
 		}
 	}
 	walk(n)

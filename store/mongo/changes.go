@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -124,6 +125,7 @@ func (s *stream) next(ctx context.Context) (err error) {
 		return s.cursor.Err()
 	}
 	s.row, err = readRow(s.cursor.Current)
+	s.row.Body = bytes.Clone(s.row.Body)
 	return err
 }
 

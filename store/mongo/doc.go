@@ -7,13 +7,13 @@
 // records in records. An operator can read them; nothing is packed by us (MongoDB packs its pages):
 //
 //	{ _id: "Observation/9", t: "Observation", v: 3, at: 1709287200000000, m: "PUT", c: 6917…,
-//	  json: "{\"resourceType\":\"Observation\",…}",
+//	  o: BinData, json: "{\"resourceType\":\"Observation\",…}",
 //	  x: ["_in=Patient/1", "category=vital-signs", "category|http://…|vital-signs", "code=8867-4", …],
 //	  has: ["category", "code", "date", …],
 //	  r: [{p: "date", lo: 1709287200000000, hi: 1709287201000000}, {p: "value-quantity", lo: "c08001…", hi: …, u: ["|/min"]}],
 //	  k: [">1d"?, "Patient/1 category=vital-signs", "Patient/1 code=8867-4", "_in=Patient/1", "category=vital-signs",
 //	      "code=8867-4", "shape=0a1b2c3d4e5f", …],
-//	  w: ["shortness", …], q: ["code=29463-7 c0d2e0…"]?, g: 0, o: BinData }
+//	  w: ["shortness", …], q: ["code=29463-7 c0d2e0…"]?, g: 0 }
 //
 // x, has and r say all that a search can ask: x the terms as "parameter=text", with another sign between for other forms
 // ("|" system and code, ":id=" a bare id, …), has which parameters have a value at all, r the intervals of dates

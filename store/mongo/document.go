@@ -1,9 +1,8 @@
 package mongo
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
-	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
@@ -58,8 +56,11 @@ func (s *schema) document(w *store.Write, e *index.Entries, shape string, commit
 	if w.Deleted {
 		dst = bsoncore.AppendBooleanElement(dst, fieldGone, true)
 	} else {
+		// The database looks no further than to the last field that it is asked for: a page needs none behind the body.
+		o := newOrder(e.Order, s.main != nil && hasParam(e, s.main.Num), w.ID)
+		dst = bsoncore.AppendBinaryElement(dst, fieldOrder, 0, o[:])
 		dst = bsoncore.AppendStringElement(dst, fieldBody, string(w.Body))
-		dst = s.appendIndex(dst, w.ID, e, shape)
+		dst = s.appendIndex(dst, e, shape)
 		dst = bsoncore.AppendInt64Element(dst, fieldGeneration, int64(generation))
 	}
 	dst, _ = bsoncore.AppendDocumentEnd(dst, start)
@@ -77,7 +78,7 @@ func tooLarge(w *store.Write, size int) error {
 }
 
 // appendIndex appends the fields by which a resource is found.
-func (s *schema) appendIndex(dst []byte, id string, e *index.Entries, shape string) []byte {
+func (s *schema) appendIndex(dst []byte, e *index.Entries, shape string) []byte {
 	dst = appendStrings(dst, fieldTerms, s.terms(e))
 	dst = appendStrings(dst, fieldHas, s.has(e))
 	dst = s.appendRanges(dst, e)
@@ -86,8 +87,7 @@ func (s *schema) appendIndex(dst []byte, id string, e *index.Entries, shape stri
 	if list := s.pairs(e); list != nil {
 		dst = appendStrings(dst, fieldPairs, list)
 	}
-	o := newOrder(e.Order, s.main != nil && hasParam(e, s.main.Num), id)
-	return bsoncore.AppendBinaryElement(dst, fieldOrder, 0, o[:])
+	return dst
 }
 
 func hasParam(e *index.Entries, num uint16) bool {
@@ -109,12 +109,18 @@ func appendStrings(dst []byte, name string, list []string) []byte {
 	return dst
 }
 
-// terms are the terms of a resource as words. Presence is in fieldHas, and beginnings are found by the texts.
+// terms are the terms of a resource as words. Presence is in fieldHas, and beginnings are found by the texts. References
+// to patients come first: of all that is in a chart they are looked for, one document after the other.
 func (s *schema) terms(e *index.Entries) []string {
 	out := make([]string, 0, len(e.Terms))
+	first := 0
 	for _, t := range e.Terms {
-		if t.Form != index.FormPresent && t.Form != index.FormPrefix && !textual(t.Form) {
-			out = append(out, s.word(t))
+		if t.Form == index.FormPresent || t.Form == index.FormPrefix || textual(t.Form) {
+			continue
+		}
+		if out = append(out, s.word(t)); t.Form == index.FormReference && s.patient(t.Num, t.Text) {
+			out[first], out[len(out)-1] = out[len(out)-1], out[first]
+			first++
 		}
 	}
 	return out
@@ -141,169 +147,6 @@ func (s *schema) has(e *index.Entries) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// appendRanges appends the ranges; those of one value that differ in the unit only are one.
-func (s *schema) appendRanges(dst []byte, e *index.Entries) []byte {
-	list := slices.Clone(e.Ranges)
-	slices.SortStableFunc(list, func(a, b index.Range) int {
-		return cmp.Or(cmp.Compare(a.Num, b.Num), cmp.Compare(a.Low, b.Low), cmp.Compare(a.High, b.High))
-	})
-	start, dst := bsoncore.AppendArrayElementStart(dst, fieldRanges)
-	for n := 0; len(list) > 0; n++ {
-		r, units := list[0], []string(nil)
-		for len(list) > 0 && list[0].Num == r.Num && list[0].Low == r.Low && list[0].High == r.High {
-			units = append(units, list[0].Unit)
-			list = list[1:]
-		}
-		at, d := bsoncore.AppendDocumentElementStart(dst, strconv.Itoa(n))
-		d = bsoncore.AppendStringElement(d, "p", s.name(r.Num)+s.breadth(r))
-		d = s.appendKey(d, "lo", r.Num, r.Low)
-		d = s.appendKey(d, "hi", r.Num, r.High)
-		if s.measured(r.Num) {
-			d = appendStrings(d, "u", units)
-		}
-		dst, _ = bsoncore.AppendDocumentEnd(d, at)
-	}
-	dst, _ = bsoncore.AppendArrayEnd(dst, start)
-	return dst
-}
-
-// breadth is broad or nothing.
-func (s *schema) breadth(r index.Range) string {
-	if !s.ordered(r.Num) {
-		if r.Low != r.High {
-			return broad
-		}
-		return ""
-	}
-	low, _ := keyTime(r.Low)
-	high, _ := keyTime(r.High)
-	if low == fhir.MinTime || high == fhir.MaxTime || high-low > day {
-		return broad
-	}
-	return ""
-}
-
-// measured says whether the ranges of a parameter have units, one of which is none.
-func (s *schema) measured(num uint16) bool {
-	p := s.params[num]
-	return p == nil || p.Type != r4.Date && p.Type != r4.Number
-}
-
-// ordered says whether keys of a parameter are stored as times; all others are, in hexadecimal, in the order of bytes.
-func (s *schema) ordered(num uint16) bool {
-	p := s.params[num]
-	return p != nil && p.Type == r4.Date
-}
-
-func (s *schema) appendKey(dst []byte, name string, num uint16, k index.Key) []byte {
-	if s.ordered(num) {
-		at, _ := keyTime(k)
-		return bsoncore.AppendInt64Element(dst, name, at)
-	}
-	return bsoncore.AppendStringElement(dst, name, hex.EncodeToString([]byte(k)))
-}
-
-// keyValue is a key as it is stored.
-func (s *schema) keyValue(num uint16, k index.Key) (any, error) {
-	if !s.ordered(num) {
-		return hex.EncodeToString([]byte(k)), nil
-	}
-	at, ok := keyTime(k)
-	if !ok {
-		return nil, fmt.Errorf("the key %x of %s is no time", string(k), s.name(num))
-	}
-	return at, nil
-}
-
-// keyTime is the time of a key in microseconds.
-func keyTime(k index.Key) (at int64, ok bool) {
-	switch {
-	case k == index.KeyMin:
-		return fhir.MinTime, true
-	case k == index.KeyMax:
-		return fhir.MaxTime, true
-	case len(k) != 8:
-		return 0, false
-	}
-	var u uint64
-	for i := range 8 {
-		u = u<<8 | uint64(k[i])
-	}
-	return int64(u ^ 1<<63), true
-}
-
-// keys are what is indexed of a resource: those of its terms that narrow a search, the same again behind each patient
-// whose chart it belongs to, and what the main date and the presence of parameters need.
-func (s *schema) keys(e *index.Entries, shape string) []string {
-	out := append(make([]string, 0, len(e.Terms)), shape)
-	for _, t := range e.Terms {
-		switch t.Form {
-		case index.FormCode:
-			if t.Num == idNum {
-				continue
-			}
-			for _, p := range e.Compartments {
-				out = append(out, behind(p, s.word(t)))
-			}
-		case index.FormReference:
-			if s.patient(t.Num, t.Text) {
-				continue // the compartment finds it
-			}
-		case index.FormID:
-			if s.known(e, t) {
-				continue
-			}
-		case index.FormIdentCode, index.FormCanonical, index.FormURI, index.FormString, index.FormPrefix, index.FormIn, index.FormComposite:
-		default:
-			continue
-		}
-		out = append(out, s.word(t))
-	}
-	for _, key := range s.dates(e) {
-		out = append(out, key)
-		for _, p := range e.Compartments {
-			out = append(out, behind(p, key))
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// known says whether the bare id of a reference is found by one of its types.
-func (s *schema) known(e *index.Entries, t index.Term) bool {
-	return slices.ContainsFunc(s.targets(t.Num), func(typ string) bool {
-		_, ok := slices.BinarySearchFunc(e.Terms, index.Term{Num: t.Num, Form: index.FormReference, Text: typ + "/" + t.Text}, func(a, b index.Term) int {
-			return cmp.Or(cmp.Compare(a.Num, b.Num), cmp.Compare(a.Form, b.Form), cmp.Compare(a.Text, b.Text))
-		})
-		return ok
-	})
-}
-
-// dates are keyWide and keyOdd, where they hold.
-func (s *schema) dates(e *index.Entries) []string {
-	if !s.dated() {
-		return nil
-	}
-	var found []index.Range
-	for _, r := range e.Ranges {
-		if r.Num == s.main.Num {
-			found = append(found, r)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return nil
-	case 1:
-		low, _ := keyTime(found[0].Low)
-		high, _ := keyTime(found[0].High)
-		if low != fhir.MinTime && high != fhir.MaxTime && high-low <= day {
-			return nil
-		}
-		return []string{keyWide}
-	}
-	return []string{keyOdd}
 }
 
 // past makes the document of history of what was the current version.
@@ -333,16 +176,18 @@ func past(current bson.Raw) (bson.Raw, error) {
 // version is the _id of a version in history.
 func version(name string, number uint64) string { return name + "/" + strconv.FormatUint(number, 10) }
 
-// readRow reads a version from a document of resources or history. Fields that are not there are left out.
+// readRow reads a version from a document of resources or history. Fields that are not there are left out. The body is
+// that of the document: who keeps it longer than a cursor stays there has to clone it.
 func readRow(doc bson.Raw) (row plan.Row, err error) {
-	elements, err := doc.Elements()
-	if err != nil {
-		return row, fmt.Errorf("read a document: %w", err)
-	}
 	name := ""
-	for _, e := range elements {
+	_, rest, ok := bsoncore.ReadLength(doc)
+	for ok && len(rest) > 1 { // a zero is the end
+		var e bsoncore.Element
+		if e, rest, ok = bsoncore.ReadElement(rest); !ok {
+			break
+		}
 		v := e.Value()
-		switch e.Key() {
+		switch string(e.KeyBytes()) {
 		case "_id":
 			if text, ok := v.StringValueOK(); ok && name == "" {
 				name = text
@@ -358,14 +203,14 @@ func readRow(doc bson.Raw) (row plan.Row, err error) {
 		case fieldGone:
 			row.Deleted = v.Boolean()
 		case fieldBody:
-			// a string is its length, the bytes and a zero
-			row.Body = bytes.Clone(v.Value[4 : len(v.Value)-1])
+			row.Body = v.Data[4 : len(v.Data)-1 : len(v.Data)-1] // a string is its length, the bytes and a zero
 		}
 	}
-	typ, id, ok := strings.Cut(name, "/")
 	if !ok {
+		return row, errors.New("read a document: it is cut off")
+	}
+	if row.Type, row.ID, ok = strings.Cut(name, "/"); !ok {
 		return row, fmt.Errorf("a document has the _id %q: it is no name of a resource", name)
 	}
-	row.Type, row.ID = typ, id
 	return row, nil
 }

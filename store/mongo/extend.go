@@ -155,7 +155,7 @@ func (src *source) whole(ctx context.Context, typ string, since uint64) error {
 }
 
 // since is the generation since which there are all own parameters that a node asks by, 0 if it asks by none.
-func (x *indexing) since(n plan.Node) uint64 {
+func (x *indexing) since(n plan.Node) (since uint64) {
 	switch n := n.(type) {
 	case plan.Term:
 		return x.params.Since(n.Num)
@@ -167,21 +167,9 @@ func (x *indexing) since(n plan.Node) uint64 {
 		return x.params.Since(n.Num)
 	case plan.Range:
 		return x.params.Since(n.Num)
-	case plan.And:
-		return x.sinceAll(n)
-	case plan.Or:
-		return x.sinceAll(n)
-	case plan.Not:
-		return x.since(n.X)
-	case plan.Verify:
-		return x.since(n.X)
 	}
-	return 0
-}
-
-func (x *indexing) sinceAll(list []plan.Node) (since uint64) {
-	for _, n := range list {
-		since = max(since, x.since(n))
+	for _, part := range plan.Parts(n) {
+		since = max(since, x.since(part))
 	}
 	return since
 }

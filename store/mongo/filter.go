@@ -6,7 +6,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 )
@@ -165,94 +164,4 @@ func beginning(prefix string) bson.D {
 		return bson.D{{Key: "$gte", Value: ""}}
 	}
 	return bson.D{{Key: "$gte", Value: prefix}, {Key: "$lt", Value: above(prefix)}}
-}
-
-func (s *schema) rangeFilter(r plan.Range) (bson.D, error) {
-	m, err := s.rangeMatch(r, s.ranges(r.Num))
-	return field(fieldRanges, bson.D{{Key: "$elemMatch", Value: m}}), err
-}
-
-// ranges is the condition that an element of fieldRanges is of a parameter.
-func (s *schema) ranges(num uint16) bson.D {
-	return field("$in", bson.A{s.name(num), s.name(num) + broad})
-}
-
-// rangeMatches are the conditions on the elements that are not broad, and on those that are.
-func (s *schema) rangeMatches(r plan.Range) (narrow, wide bson.D, err error) {
-	if wide, err = s.rangeMatch(r, s.name(r.Num)+broad); err != nil {
-		return nil, nil, err
-	}
-	near, shift := r, int64(0)
-	if s.ordered(r.Num) {
-		shift = day
-	}
-	near.Low = both(r.Low, s.moved(r.High, -shift, 0))
-	near.High = both(r.High, s.moved(r.Low, 0, shift))
-	narrow, err = s.rangeMatch(near, s.name(r.Num))
-	return narrow, wide, err
-}
-
-// moved is a span of dates with its ends moved; of anything else it is the span.
-func (s *schema) moved(span plan.Span, low, high int64) plan.Span {
-	if low == 0 && high == 0 {
-		return span
-	}
-	move := func(k index.Key, by int64) index.Key {
-		at, ok := keyTime(k)
-		if !ok || at == fhir.MinTime || at == fhir.MaxTime || by < 0 && at < fhir.MinTime+2*day || by > 0 && at > fhir.MaxTime-2*day {
-			return "" // no bound
-		}
-		return index.DateKey(at + by)
-	}
-	return plan.Span{Min: move(span.Min, low), Max: move(span.Max, high)}
-}
-
-// both is the intersection of two spans.
-func both(a, b plan.Span) plan.Span {
-	if b.Min != "" && (b.Min > a.Min || b.Min == a.Min && b.MinOpen) {
-		a.Min, a.MinOpen = b.Min, b.MinOpen
-	}
-	if b.Max != "" && (a.Max == "" || b.Max < a.Max || b.Max == a.Max && b.MaxOpen) {
-		a.Max, a.MaxOpen = b.Max, b.MaxOpen
-	}
-	return a
-}
-
-// rangeMatch is the condition on one element of fieldRanges whose name is of a kind.
-func (s *schema) rangeMatch(r plan.Range, name any) (bson.D, error) {
-	m := field("p", name)
-	for _, side := range []struct {
-		name string
-		span plan.Span
-	}{{"lo", r.Low}, {"hi", r.High}} {
-		var c bson.D
-		for _, b := range []struct {
-			key      index.Key
-			open     bool
-			in, past string
-		}{{side.span.Min, side.span.MinOpen, "$gte", "$gt"}, {side.span.Max, side.span.MaxOpen, "$lte", "$lt"}} {
-			if b.key == "" {
-				continue
-			}
-			v, err := s.keyValue(r.Num, b.key)
-			if err != nil {
-				return nil, err
-			}
-			op := b.in
-			if b.open {
-				op = b.past
-			}
-			c = append(c, bson.E{Key: op, Value: v})
-		}
-		if c != nil {
-			m = append(m, bson.E{Key: side.name, Value: c})
-		}
-	}
-	switch {
-	case s.measured(r.Num):
-		m = append(m, bson.E{Key: "u", Value: r.Unit})
-	case r.Unit != "":
-		m = append(m, bson.E{Key: "u", Value: r.Unit}) // no such range has one
-	}
-	return m, nil
 }

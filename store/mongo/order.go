@@ -72,23 +72,6 @@ func readOrder(b []byte) (o order, ok bool) {
 	return o, copy(o[:], b) == len(o) && len(b) == len(o)
 }
 
-// orders is a span of orders: From and To are in it.
-type orders struct{ from, to order }
-
-var allOrders = orders{order{}, end(fhir.MaxTime)}
-
-func (s orders) empty() bool { return s.from.compare(s.to) > 0 }
-
-func (s orders) and(o orders) orders {
-	if o.from.compare(s.from) > 0 {
-		s.from = o.from
-	}
-	if o.to.compare(s.to) < 0 {
-		s.to = o.to
-	}
-	return s
-}
-
 // next and prior are the neighbours of an order; the ends have themselves.
 func (o order) next() order {
 	for i := len(o) - 1; i >= 0; i-- {

@@ -44,15 +44,13 @@ func (q *query) paired(n plan.Node, members []plan.Node) (ways []way) {
 	var composites func(plan.Node)
 	composites = func(n plan.Node) {
 		switch n := n.(type) {
-		case plan.And:
-			for _, x := range n {
-				composites(x)
-			}
+		case plan.Or, plan.Not:
+			return
 		case plan.Verify:
-			if n.Pairs != nil {
-				add(n.Pairs)
-			}
-			composites(n.X)
+			add(n.Pairs)
+		}
+		for _, x := range plan.Parts(n) {
+			composites(x)
 		}
 	}
 	composites(n)
@@ -76,22 +74,6 @@ func (q *query) paired(n plan.Node, members []plan.Node) (ways []way) {
 		}
 	}
 	return ways
-}
-
-// unionOf are the ranges of one parameter whose union a node is; nil if it is none.
-func unionOf(n plan.Node) (out []plan.Range) {
-	list, ok := n.(plan.Or)
-	if !ok {
-		list = plan.Or{n}
-	}
-	for _, x := range list {
-		r, ok := x.(plan.Range)
-		if !ok || len(out) > 0 && r.Num != out[0].Num {
-			return nil
-		}
-		out = append(out, r)
-	}
-	return out
 }
 
 // pairWay is the way to what has one of the pairs; ok is false if it takes too many paths.

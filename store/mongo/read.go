@@ -240,6 +240,7 @@ func (src *source) older(ctx context.Context, page *plan.Page, k plan.Key, from,
 		if err != nil {
 			return err
 		}
+		row.Body = bytes.Clone(row.Body)
 		page.Rows = append(page.Rows, row)
 	}
 	return cursor.Err()

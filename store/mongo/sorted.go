@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -145,7 +146,7 @@ func (q *query) placeKeys(row *plan.Row, w plan.Window) ([]index.Key, error) {
 			continue
 		}
 		if res == nil {
-			if res, err = fhir.Parse(row.Body, storedLimits); err != nil {
+			if res, err = fhir.Parse(bytes.Clone(row.Body), storedLimits); err != nil {
 				return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
 			}
 		}

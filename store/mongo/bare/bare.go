@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -91,6 +92,20 @@ func (d *Database) Size(ctx context.Context) (total, indexes int64, err error) {
 	}
 	err = d.db.RunCommand(ctx, bson.D{{Key: "dbStats", Value: 1}}).Decode(&stats)
 	return int64(stats.Total), int64(stats.Indexes), err
+}
+
+// CPU is what the primary has used; 0 where it does not tell.
+func (d *Database) CPU(ctx context.Context) (time.Duration, error) {
+	var status struct {
+		Extra struct {
+			User   int64 `bson:"user_time_us"`
+			System int64 `bson:"system_time_us"`
+		} `bson:"extra_info"`
+	}
+	if err := d.client.Database("admin").RunCommand(ctx, bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status); err != nil {
+		return 0, fmt.Errorf("ask the database what it has used: %w", err)
+	}
+	return time.Duration(status.Extra.User+status.Extra.System) * time.Microsecond, nil
 }
 
 // Drop removes the database.

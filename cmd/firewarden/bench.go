@@ -39,7 +39,7 @@ func newBench(f *flag.FlagSet) runner {
 	folder := f.String("store", "", "`folder` of the store, which is kept (default: a temporary one)")
 	key := f.String("admin-key", os.Getenv("FIREWARDEN_ADMIN_KEY"), "the administrator's `key` of the server of --url, to measure tokens")
 	keep := f.Bool("keep", false, "keep the temporary store")
-	mongodb := f.String("mongodb", "", "`URI` of a replica set: the store is a new database there, beside whose figures stand those of the driver alone")
+	mongodb := f.String("mongodb", "", "`URI` of a replica set: a store in a new database there is measured behind one in a folder, and beside the driver alone")
 	report := f.String("report", "", "`file` (Markdown) whose tables of the bench are replaced by those of this run")
 	return func(ctx context.Context, m *Main, _ *input, _ []string) error {
 		sizes, err := sizesOf(*patients)
@@ -55,28 +55,41 @@ func newBench(f *flag.FlagSet) runner {
 		machine := machine()
 		fmt.Fprintln(m.Stdout, machine)
 		var measured []bench.Sized
-		for _, n := range sizes {
+		add := func(store string, n int, measure func(*benchmark) error) error {
 			b := &benchmark{m: m, folder: *folder}
 			b.run = bench.Run{World: bench.NewWorld(n), Window: *window, Clients: *clients, Only: *only, Out: m.Stdout}
-			b.sized = bench.Sized{Patients: n, Resources: b.run.World.Resources()}
+			b.sized = bench.Sized{Store: store, Patients: n, Resources: b.run.World.Resources()}
+			err := measure(b)
+			measured = append(measured, b.sized)
+			return err
+		}
+		inFolder := func(b *benchmark) error { return b.inFolder(ctx, *keep) }
+		for _, n := range sizes {
 			switch {
 			case *server != "":
-				err = b.other(ctx, *server, *key)
+				err = add("", n, func(b *benchmark) error { return b.other(ctx, *server, *key) })
 			case *mongodb != "":
-				err = b.inDatabase(ctx, *mongodb, *keep)
+				if err = add("embedded", n, inFolder); err == nil {
+					err = add("MongoDB", n, func(b *benchmark) error { return b.inDatabase(ctx, *mongodb, *keep) })
+				}
 			default:
-				err = b.inFolder(ctx, *keep)
+				err = add("", n, inFolder)
 			}
 			if err != nil {
 				return err
 			}
-			measured = append(measured, b.sized)
 		}
 		if *report == "" {
 			return nil
 		}
-		command := fmt.Sprintf("firewarden bench --patients %s --window %s", *patients, *window)
-		return bench.WriteReport(*report, fmt.Sprintf("`%s`: %s\n\n%s", command, machine, bench.Report(measured)))
+		command, mark := fmt.Sprintf("firewarden bench --patients %s --window %s", *patients, *window), bench.Mark
+		if *only != "" {
+			command += fmt.Sprintf(" --only '%s'", *only)
+		}
+		if *mongodb != "" {
+			command, mark = command+" --mongodb URI", bench.MarkMongoDB
+		}
+		return bench.WriteReport(*report, mark, fmt.Sprintf("`%s`: %s\n\n%s", command, machine, bench.Report(measured)))
 	}
 }
 
@@ -188,7 +201,7 @@ func (b *benchmark) load(ctx context.Context) error {
 
 // measure runs the shapes and the workloads.
 func (b *benchmark) measure(ctx context.Context) error {
-	defer func() { b.sized.Results = b.run.Results }()
+	defer func() { b.sized.Results, b.sized.Besides = b.run.Results, b.run.Besides }()
 	fmt.Fprintln(b.m.Stdout)
 	if err := b.run.Searches(ctx); err != nil {
 		return err

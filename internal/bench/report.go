@@ -11,9 +11,11 @@ import (
 
 // Sized is what was measured on one number of patients.
 type Sized struct {
+	Store               string // of several; "" is the only one
 	Patients, Resources int
 	Import              Figure
 	Results             []Result
+	Besides             []Beside
 	Start, Restart      time.Duration // to the first read, after a stop and after a kill
 	Memory              int64         // bytes at the highest, after the searches
 	Disk                float64       // bytes of a resource, compacted
@@ -21,22 +23,23 @@ type Sized struct {
 
 // Marks stand around what a report replaces in a file.
 const (
-	markBegin = "<!-- bench: made by firewarden bench --report -->"
-	markEnd   = "<!-- /bench -->"
+	Mark        = "<!-- bench: made by firewarden bench --report -->"
+	MarkMongoDB = "<!-- bench: made by firewarden bench --mongodb --report -->"
+	markEnd     = "<!-- /bench -->"
 )
 
-// WriteReport puts a report between the marks of a file.
-func WriteReport(path, report string) error {
+// WriteReport puts a report between a mark of a file and the end behind it.
+func WriteReport(path, mark, report string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	before, rest, ok := strings.Cut(string(text), markBegin)
+	before, rest, ok := strings.Cut(string(text), mark)
 	_, after, end := strings.Cut(rest, markEnd)
 	if !ok || !end {
-		return fmt.Errorf("%s has no place for the report: the lines %s and %s", path, markBegin, markEnd)
+		return fmt.Errorf("%s has no place for the report: the lines %s and %s", path, mark, markEnd)
 	}
-	if err := os.WriteFile(path, []byte(before+markBegin+"\n"+report+markEnd+after), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(before+mark+"\n"+report+markEnd+after), 0o644); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
@@ -44,7 +47,7 @@ func WriteReport(path, report string) error {
 
 // Report is what was measured on several sizes, the smallest first, as Markdown.
 func Report(sizes []Sized) string {
-	b := &report{sizes: slices.SortedFunc(slices.Values(sizes), func(a, b Sized) int { return a.Patients - b.Patients })}
+	b := &report{sizes: slices.SortedStableFunc(slices.Values(sizes), func(a, b Sized) int { return a.Patients - b.Patients })}
 	b.head("")
 	for _, x := range []struct {
 		name string
@@ -75,7 +78,18 @@ func Report(sizes []Sized) string {
 			free := s.find(strings.TrimSuffix(x.ID, "a")+"f", x.Clients)
 			return fmt.Sprintf("%.3f ms (%.2f)", millis(x.Figure.CPU), x.Figure.CPU.Seconds()/free.Figure.CPU.Seconds())
 		})
+	b.besides()
 	return b.String()
+}
+
+// besides says how searches of a database compare with its floor.
+func (b *report) besides() {
+	for i := range b.sizes {
+		for j := range b.sizes[i].Besides {
+			x := &b.sizes[i].Besides[j]
+			fmt.Fprintf(b, "\n%s %s, %s patients, in turn with the driver alone: %s.\n", x.Shape, x.Name, thousands(b.sizes[i].Patients), x)
+		}
+	}
 }
 
 // report writes tables with a column for each size.
@@ -87,7 +101,12 @@ type report struct {
 func (b *report) head(first string) {
 	fmt.Fprintf(b, "| %s |", first)
 	for i := range b.sizes {
-		fmt.Fprintf(b, " %s patients, %s resources |", thousands(b.sizes[i].Patients), thousands(b.sizes[i].Resources))
+		s := &b.sizes[i]
+		b.WriteByte(' ')
+		if s.Store != "" {
+			b.WriteString(s.Store + ": ")
+		}
+		fmt.Fprintf(b, "%s patients, %s resources |", thousands(s.Patients), thousands(s.Resources))
 	}
 	b.WriteString("\n|---|" + strings.Repeat("--:|", len(b.sizes)) + "\n")
 }

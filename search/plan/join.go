@@ -128,19 +128,11 @@ func (j joining) resolveAll(list []Node, join func([]Node) Node) (Node, error) {
 
 // joins says whether a ref, back or probed is in n.
 func joins(n Node) bool {
-	switch n := n.(type) {
-	case And:
-		return slices.ContainsFunc(n, joins)
-	case Or:
-		return slices.ContainsFunc(n, joins)
-	case Not:
-		return joins(n.X)
-	case Verify:
-		return joins(n.X)
+	switch n.(type) {
 	case ref, back, probed:
 		return true
 	}
-	return false
+	return slices.ContainsFunc(Parts(n), joins)
 }
 
 // ref: everything that refers to one of the targets, if they are few.

@@ -98,6 +98,8 @@ func Parts(n Node) []Node {
 		return []Node{n.of}
 	case back:
 		return []Node{n.of}
+	case probed:
+		return []Node{n.x}
 	}
 	return nil
 }

@@ -40,6 +40,19 @@
 // A snapshot is a snapshot session: all reads of a request are at one time of the cluster. It lasts as long as the
 // server keeps history (minSnapshotHistoryWindowInSeconds, five minutes unless set).
 //
+// # Costs
+//
+// A read, and a page without a total, is one command, which reads the index entries and documents of the page and one more,
+// with their bodies. What is more than that:
+//
+//   - The first search in a minute by several conditions that could each be a path counts index entries (estimate.go).
+//   - A total is counted anew each time it is asked for: in the index where keys say all that is asked (code=8867-4, also
+//     in a chart), else the documents of the shortest path are walked, at five times the price. Of system|code they are, as k
+//     has codes without their systems: the systems would be every fifth key of an Observation, for nothing but totals.
+//   - A chain lists what is in its middle, or asks candidate by candidate whether they lead there: what turns out shorter.
+//   - A page by a value and a date reads along the shorter one of two lists, and an order that no index has reads all that
+//     is found.
+//
 // # Writing
 //
 // A create is one insertion. Everything else is one transaction with snapshot reads and majority writes: versions that

@@ -11,6 +11,8 @@
 //	FIREWARDEN_PROOF=4m go test ./internal/proof -run 'TestTwoWorlds|TestOracle' -v -timeout 0
 //	FIREWARDEN_PROOF=4m FIREWARDEN_PROOF_SEED=17 go test …      the same cases again
 //
+// TestWhyIsSo holds what server/why explains of a world against what the server then does, by the same environment.
+//
 // A case that fails is made smaller (rapid) and written to testdata/cases, where TestCases tries it from then on.
 //
 // What never belongs here: code that the server runs.

@@ -2,12 +2,13 @@ package proof
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -20,42 +21,20 @@ import (
 // What an explanation says is what the server then does: of each resource of a world, for each letter. The scope that it
 // names makes it so, and where it names none, no scope would.
 func TestWhyIsSo(t *testing.T) {
-	s := newSite(t)
-	for name, value := range map[string]string{"rapid.seed": "1", "rapid.checks": "60", "rapid.nofailfile": "true"} {
-		if err := flag.Set(name, value); err != nil {
-			t.Fatal(err)
+	s, told := newSite(t), map[string]int{}
+	seed, long := begins(t)
+	for begun := time.Now(); ; seed++ {
+		check(t, seed, "60", func(rt *rapid.T) {
+			d := drawing{T: rt}
+			c := &Case{Token: d.token(), World: d.world()}
+			if fault := s.whyIsSo(t, c, told); fault != "" {
+				rt.Fatalf("%s\n\n%s", fault, c)
+			}
+		})
+		if time.Since(begun) >= long {
+			break
 		}
 	}
-	told := map[string]int{}
-	rapid.Check(t, func(rt *rapid.T) {
-		d := drawing{T: rt}
-		c := &Case{Token: d.token(), World: d.world()}
-		st := storetest.NewMemory()
-		defer st.Close()
-		if err := s.fill(st, c.World); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.as(c.Token); err != nil {
-			t.Fatal(err)
-		}
-		bodies := map[string]string{}
-		for _, o := range c.World {
-			if o.Body != nil && !o.Skip {
-				bodies[o.Type+"/"+o.ID] = string(o.Body)
-			}
-		}
-		granted := s.caller
-		for _, o := range c.World {
-			at := o.Type + "/" + o.ID
-			if bodies[at] == "" {
-				continue
-			}
-			if fault := s.explained(granted, o.Type, o.ID, bodies[at], told); fault != "" {
-				rt.Fatalf("%s: %s\n\n%s", at, fault, c)
-			}
-			delete(bodies, at)
-		}
-	})
 	t.Log(told)
 	for _, what := range []string{"r allowed", "r refused", "s allowed", "s refused", "c allowed", "c refused", "u allowed", "u refused", "d allowed", "d refused",
 		"smallest", "smallest of several", "nothing would do", "Link subject", "Failed type", "Failed letter", "Failed context", "Failed constraint"} {
@@ -63,6 +42,33 @@ func TestWhyIsSo(t *testing.T) {
 			t.Errorf("%s was never told", what)
 		}
 	}
+}
+
+// whyIsSo asks why of each resource of a world.
+func (s *site) whyIsSo(t *testing.T, c *Case, told map[string]int) string {
+	st := storetest.NewMemory()
+	defer st.Close()
+	if err := errors.Join(s.fill(st, c.World), s.as(c.Token)); err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]string{}
+	for _, o := range c.World {
+		if o.Body != nil && !o.Skip {
+			bodies[o.Type+"/"+o.ID] = string(o.Body)
+		}
+	}
+	granted := s.caller
+	for _, o := range c.World {
+		at := o.Type + "/" + o.ID
+		if bodies[at] == "" {
+			continue
+		}
+		if fault := s.explained(granted, o.Type, o.ID, bodies[at], told); fault != "" {
+			return at + ": " + fault
+		}
+		delete(bodies, at)
+	}
+	return ""
 }
 
 // explained asks why, letter by letter, and does what the letter is for; it says what is not as explained.

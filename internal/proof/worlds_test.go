@@ -235,29 +235,35 @@ func check(t *testing.T, seed uint64, checks string, property func(*rapid.T)) {
 	rapid.Check(t, func(t *rapid.T) { unlock(); property(t) })
 }
 
+// begins says with which seed a test begins, and how long it goes on: by the environment, or once with a fixed one.
+func begins(t *testing.T) (seed uint64, long time.Duration) {
+	seed = 1
+	if text := os.Getenv(envTime); text != "" {
+		var err error
+		if long, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("%s: %v", envTime, err)
+		}
+		seed = uint64(time.Now().UnixMicro())
+	}
+	if text := os.Getenv(envSeed); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", envSeed, err)
+		}
+	}
+	t.Logf("%s=%d", envSeed, seed)
+	return seed, long
+}
+
 // try draws cases and looks for one that fails, on each engine; while the other test does.
 func try(t *testing.T, draw func(*rig, drawing) *Case) {
 	t.Parallel()
 	for name, open := range engines(t) {
 		t.Run(name, func(t *testing.T) {
-			seed, long := uint64(1), time.Duration(0)
+			seed, long := begins(t)
+			long /= time.Duration(len(engines(t)))
 			checks := map[string]string{"memory": "40", "embedded": "40", "mongo": "5"}[name]
-			if text := os.Getenv(envTime); text != "" {
-				d, err := time.ParseDuration(text)
-				if err != nil {
-					t.Fatalf("%s: %v", envTime, err)
-				}
-				seed, long = uint64(time.Now().UnixMicro()), d/time.Duration(len(engines(t)))
-			}
-			if text := os.Getenv(envSeed); text != "" {
-				n, err := strconv.ParseUint(text, 10, 64)
-				if err != nil {
-					t.Fatalf("%s: %v", envSeed, err)
-				}
-				seed = n
-			}
 			r := &rig{site: newSite(t), open: open}
-			t.Logf("%s=%d", envSeed, seed)
 			var failed *Case
 			t.Cleanup(func() {
 				if t.Failed() && failed != nil {

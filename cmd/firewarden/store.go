@@ -89,7 +89,11 @@ func (d *data) open(ctx context.Context, m *Main, c *config.Config, x *index.Ind
 			debug.SetGCPercent(400)
 		}
 		s, err := mongo.Open(ctx, mongo.Options{URI: c.Store, Mode: mode, Indexer: x, Clock: m.Now, Building: func(index string, done, of int64) {
-			fmt.Fprintf(m.Stderr, "firewarden: the database builds its index %s: %d of %d\n", index, done, of)
+			far := ""
+			if of > 0 {
+				far = fmt.Sprintf(": %s of %s", grouped(int(done)), grouped(int(of)))
+			}
+			fmt.Fprintf(m.Stderr, "firewarden: the database builds its index %s%s\n", index, far)
 		}})
 		d.store = s
 		return err

@@ -86,8 +86,8 @@
 // # Versions
 //
 // meta says in which format the store is, by which version of the index, and by which base URL references were resolved.
-// Indexes that a version brings are built when it opens the store, while servers of earlier versions go on; it serves when
-// they are there. A store of a later format is refused. Another version of the index, or another base URL, asks for
+// Indexes that a version brings are built when it opens the store, while servers of earlier versions go on; it says how far
+// that is, if its user has the role clusterMonitor, and serves when they are there. A store of a later format is refused. Another version of the index, or another base URL, asks for
 // Reindex, which is refused while anybody has the store open and by which it cannot be opened until it is done.
 //
 // # Sharding

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 )
@@ -167,17 +168,22 @@ func (s *Store) buildIndex(ctx context.Context, in string, x indexOf) error {
 	built := make(chan struct{})
 	defer close(built)
 	if s.opts.Building != nil {
-		go s.watchBuild(ctx, in+"."+x.name, built)
+		go s.watchBuild(ctx, in, x.name, built)
 	}
 	_, err := s.db.Collection(in).Indexes().CreateOne(ctx, mongo.IndexModel{Keys: x.keys, Options: o})
 	return err
 }
 
-// watchBuild tells how far the build of an index is, once a second, if the user may know.
-func (s *Store) watchBuild(ctx context.Context, what string, built <-chan struct{}) {
+// watchBuild tells once a second how far the build of an index is. Who may not know what the database does (the privilege
+// inprog, as in the role clusterMonitor) is told once that it is built.
+func (s *Store) watchBuild(ctx context.Context, in, name string, built <-chan struct{}) {
+	admin := s.client.Database("admin", options.Database().SetReadConcern(readconcern.Local()))
+	all := bson.D{{Key: "allUsers", Value: true}, {Key: "idleConnections", Value: true}} // who builds is no connection at all
+	pipeline := bson.A{field("$currentOp", all), field("$match", bson.D{{Key: "command.createIndexes", Value: in},
+		{Key: "command.$db", Value: s.db.Name()}, {Key: "command.indexes.name", Value: name}, {Key: "progress", Value: field("$exists", true)}})}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for told := false; ; {
 		select {
 		case <-built:
 			return
@@ -185,20 +191,22 @@ func (s *Store) watchBuild(ctx context.Context, what string, built <-chan struct
 			return
 		case <-tick.C:
 		}
-		cursor, err := s.client.Database("admin").Aggregate(ctx, bson.A{
-			field("$currentOp", bson.D{}),
-			field("$match", bson.D{{Key: "command.createIndexes", Value: bson.D{{Key: "$exists", Value: true}}}, {Key: "progress", Value: bson.D{{Key: "$exists", Value: true}}}}),
-		})
-		if err != nil {
-			s.opts.Building(what, 0, 0)
-			continue
-		}
 		var ops []struct {
 			Progress struct{ Done, Total int64 }
 		}
-		if err := cursor.All(ctx, &ops); err == nil && len(ops) > 0 {
-			s.opts.Building(what, ops[0].Progress.Done, ops[0].Progress.Total)
+		cursor, err := admin.Aggregate(ctx, pipeline)
+		if err == nil {
+			err = cursor.All(ctx, &ops)
 		}
+		switch {
+		case err == nil && len(ops) > 0:
+			s.opts.Building(in+"."+name, ops[0].Progress.Done, ops[0].Progress.Total)
+		case told:
+			continue
+		default:
+			s.opts.Building(in+"."+name, 0, 0)
+		}
+		told = true
 	}
 }
 

@@ -57,7 +57,7 @@ type Options struct {
 	// Patience is how long a read waits and a write is tried while the database has no primary, unless its context ends
 	// before; 0 is ten seconds.
 	Patience time.Duration
-	// Building is told of indexes that are being built; nil: nobody wants to know.
+	// Building is told of indexes that are being built, and how far; of is 0 if that is not known. nil: nobody wants to know.
 	Building func(index string, done, of int64)
 
 	monitor *event.CommandMonitor // of tests

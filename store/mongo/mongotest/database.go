@@ -30,17 +30,14 @@ func URI(t testing.TB) string {
 // Wipe empties a database but for what a store makes when it opens.
 func Wipe(t testing.TB, uri, database string) {
 	t.Helper()
-	ctx := context.Background()
-	client, err := mongo.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Disconnect(ctx)
-	for _, c := range []string{"resources", "history", "records", "shapes", "meta"} {
-		if _, err := client.Database(database).Collection(c).DeleteMany(ctx, bson.D{}); err != nil {
-			t.Fatal(err)
+	connected(t, uri, func(ctx context.Context, client *mongo.Client) error {
+		for _, c := range []string{"resources", "history", "records", "shapes", "meta"} {
+			if _, err := client.Database(database).Collection(c).DeleteMany(ctx, bson.D{}); err != nil {
+				return err
+			}
 		}
-	}
+		return nil
+	})
 }
 
 // Database is the URI of a new database, which is dropped when the test ends.

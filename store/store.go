@@ -54,6 +54,14 @@ type Commit struct {
 	Writes     []Write
 	Reads      []Read           // versions that the writes rely on
 	Conditions []plan.Condition // searches that the writes rely on
+	Records    []Put            // small records that are written with them, each once; a Commit may have nothing else
+}
+
+// Put is a record of KV that a Commit writes, or removes.
+type Put struct {
+	Record
+	IfVersion uint64 // as KV.Put and KV.Delete have it: otherwise the whole Commit is ErrConflict
+	Delete    bool
 }
 
 // Write is one new version. Version numbers are given by the writer: the version before (a tombstone counts) plus one;

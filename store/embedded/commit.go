@@ -86,17 +86,17 @@ func (s *Store) apply(ctx context.Context, c store.Commit, p *preparation) (appl
 	if p.stale != nil {
 		return false, p.stale
 	}
-	if len(c.Writes) == 0 {
+	if len(c.Writes) == 0 && len(c.Records) == 0 {
 		return false, nil
 	}
 	if p.indexing != s.indexing.Load() {
 		return false, errIndexed
 	}
-	return p.apply()
+	return p.apply(c.Records)
 }
 
 // apply applies what is prepared; the store's commit is held.
-func (p *preparation) apply() (applied bool, err error) {
+func (p *preparation) apply(records []store.Put) (applied bool, err error) {
 	s := p.s
 	for id, n := range p.counts {
 		total := s.counts[id] + uint64(n)
@@ -105,9 +105,18 @@ func (p *preparation) apply() (applied bool, err error) {
 			return false, err
 		}
 	}
-	done := s.totals.announce(p.moved, p.tells)
-	err = s.db.ApplyNoSyncWait(p.batch, pebble.Sync)
-	if done(err == nil); err != nil {
+	write := func() error {
+		done := s.totals.announce(p.moved, p.tells)
+		err := s.db.ApplyNoSyncWait(p.batch, pebble.Sync)
+		done(err == nil)
+		return err
+	}
+	if len(records) > 0 {
+		err = s.kv.apply(p.batch, records, write)
+	} else {
+		err = write()
+	}
+	if err != nil {
 		return false, fmt.Errorf("apply: %w", err)
 	}
 	for id, n := range p.counts {

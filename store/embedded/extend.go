@@ -236,7 +236,7 @@ func (e *extension) apply(p *preparation, batch []located) error {
 			return err
 		}
 	}
-	applied, err := p.apply()
+	applied, err := p.apply(nil)
 	s.commit.Unlock()
 	if !applied {
 		return err

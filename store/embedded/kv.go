@@ -102,89 +102,97 @@ func (kv *kv) Get(_ context.Context, bucket, key string) (store.Record, bool, er
 
 // Put implements store.KV.
 func (kv *kv) Put(ctx context.Context, r store.Record, ifVersion uint64) (uint64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	err := kv.change(r.Bucket, r.Key, ifVersion, func(b *pebble.Batch, key []byte) error {
-		kv.version++
-		r.Version = kv.version
-		expires := int64(0)
-		if !r.Expires.IsZero() {
-			expires = expiry(r.Expires)
-			if err := b.Set(expiryKey(expires, key), nil, nil); err != nil {
-				return err
-			}
-		}
-		val := binary.AppendVarint(binary.AppendUvarint(nil, r.Version), expires)
-		if err := b.Set(kvVersionKey, appendUint64(nil, kv.version), nil); err != nil {
-			return err
-		}
-		return b.Set(key, append(val, r.Value...), nil)
-	})
+	version, err := kv.change(ctx, store.Put{Record: r, IfVersion: ifVersion})
 	if err != nil {
 		return 0, fmt.Errorf("put %s/%s: %w", r.Bucket, r.Key, err)
 	}
-	return r.Version, nil
+	return version, nil
 }
 
 // Delete implements store.KV.
 func (kv *kv) Delete(ctx context.Context, bucket, key string, ifVersion uint64) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	err := kv.change(bucket, key, ifVersion, func(b *pebble.Batch, key []byte) error { return b.Delete(key, nil) })
-	if err != nil {
+	if _, err := kv.change(ctx, store.Put{Record: store.Record{Bucket: bucket, Key: key}, IfVersion: ifVersion, Delete: true}); err != nil {
 		return fmt.Errorf("delete %s/%s: %w", bucket, key, err)
 	}
 	return nil
 }
 
-// change checks the version of a record and applies what write puts into a batch.
-func (kv *kv) change(bucket, key string, ifVersion uint64, write func(*pebble.Batch, []byte) error) error {
+// change applies p and waits until it is durable.
+func (kv *kv) change(ctx context.Context, p store.Put) (version uint64, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	b := kv.s.db.NewBatch()
-	applied, err := kv.apply(b, bucket, key, ifVersion, write)
-	if err != nil || !applied {
+	err = kv.apply(b, []store.Put{p}, func() error {
+		version = kv.version
+		return kv.s.db.ApplyNoSyncWait(b, pebble.Sync)
+	})
+	if err != nil {
 		b.Close()
-		return err
+		return 0, err
 	}
 	if err := b.SyncWait(); err != nil {
-		return fmt.Errorf("sync the log: %w", err)
+		return 0, fmt.Errorf("sync the log: %w", err)
 	}
-	return b.Close()
+	return version, b.Close()
 }
 
 const sweepEvery = 256
 
-func (kv *kv) apply(b *pebble.Batch, bucket, key string, ifVersion uint64, write func(*pebble.Batch, []byte) error) (bool, error) {
+// apply puts changes into a batch, if the records are at the versions that are asked for, and has it applied before
+// anybody else changes a record.
+func (kv *kv) apply(b *pebble.Batch, puts []store.Put, apply func() error) error {
 	kv.mu.Lock()
 	defer kv.mu.Unlock()
-	old, ok, err := kv.stored(bucket, key)
+	for i := range puts {
+		if err := kv.put(b, &puts[i]); err != nil {
+			return err
+		}
+	}
+	return apply()
+}
+
+// put puts a change into a batch; kv.mu is held.
+func (kv *kv) put(b *pebble.Batch, p *store.Put) error {
+	at := kvKey(p.Bucket, p.Key)
+	old, ok, err := kv.stored(p.Bucket, p.Key)
 	if err != nil {
-		return false, err
+		return err
 	}
 	current := uint64(0)
 	if ok && kv.live(&old) {
 		current = old.Version
 	}
-	if ifVersion != store.AnyVersion && ifVersion != current {
-		return false, store.ErrConflict
+	if p.IfVersion != store.AnyVersion && p.IfVersion != current {
+		return store.ErrConflict
 	}
 	if kv.writes++; kv.writes >= sweepEvery {
 		kv.writes = 0
 		if err := kv.sweep(b); err != nil {
-			return false, err
+			return err
 		}
 	}
-	at := kvKey(bucket, key)
 	if ok && !old.Expires.IsZero() {
 		if err := b.Delete(expiryKey(expiry(old.Expires), at), nil); err != nil {
-			return false, err
+			return err
 		}
 	}
-	if err := write(b, at); err != nil {
-		return false, err
+	if p.Delete {
+		return b.Delete(at, nil)
 	}
-	return true, kv.s.db.ApplyNoSyncWait(b, pebble.Sync)
+	kv.version++
+	expires := int64(0)
+	if !p.Expires.IsZero() {
+		expires = expiry(p.Expires)
+		if err := b.Set(expiryKey(expires, at), nil, nil); err != nil {
+			return err
+		}
+	}
+	val := binary.AppendVarint(binary.AppendUvarint(nil, kv.version), expires)
+	if err := b.Set(kvVersionKey, appendUint64(nil, kv.version), nil); err != nil {
+		return err
+	}
+	return b.Set(at, append(val, p.Value...), nil)
 }
 
 // sweep removes expired records, as many as were written since it last did, and more.

@@ -27,6 +27,8 @@ type commit struct {
 	docs   []bson.Raw
 	locks  []string // types whose conditional writes wait for each other
 	wait   []string // names to wait for in the queue
+
+	records []*put
 }
 
 // Commit implements store.Store.
@@ -82,9 +84,19 @@ func (w *commit) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, p := range w.Records {
+		c, err := w.s.kv.put(p)
+		if err != nil {
+			return fmt.Errorf("the record %s/%s: %w", p.Bucket, p.Key, err)
+		}
+		w.records = append(w.records, c)
+	}
 	w.lock()
 	return nil
 }
+
+// empty says whether there is nothing to write.
+func (w *commit) empty() bool { return len(w.Writes) == 0 && len(w.Records) == 0 }
 
 // document makes the document of a write.
 func (w *commit) document(ctx context.Context, x *store.Write) error {
@@ -132,10 +144,14 @@ func (w *commit) lock() {
 	w.wait = append(w.wait, w.locks...)
 }
 
-// written says whether the commit was carried out: its first version is there, as the current one or in history.
+// written says whether the commit was carried out: its first version is there, as the current one or in history,
+// or its first record.
 func (w *commit) written(ctx context.Context) (ok bool, err error) {
-	if len(w.Writes) == 0 {
+	if w.empty() {
 		return false, nil
+	}
+	if len(w.Writes) == 0 {
+		return w.s.kv.made(ctx, w.records[0])
 	}
 	x := &w.Writes[0]
 	name := x.Type + "/" + x.ID
@@ -172,7 +188,7 @@ func (w *commit) try(ctx context.Context) error {
 
 // single says whether the commit is the insertion of one document: that needs no transaction.
 func (w *commit) single() bool {
-	if len(w.Writes) != 1 || len(w.Conditions) > 0 || w.Writes[0].Version != 1 {
+	if len(w.Writes) != 1 || len(w.Records) > 0 || len(w.Conditions) > 0 || w.Writes[0].Version != 1 {
 		return false
 	}
 	x := &w.Writes[0]
@@ -191,7 +207,7 @@ func (w *commit) transaction(ctx context.Context, session *mongo.Session) error 
 	if err := session.StartTransaction(); err != nil {
 		return err
 	}
-	if err := w.apply(ctx, session); err != nil || len(w.Writes) == 0 {
+	if err := w.apply(ctx, session); err != nil || w.empty() {
 		// Ends without a trace if nobody answers: the server gives up a transaction that is left alone.
 		session.AbortTransaction(context.WithoutCancel(ctx))
 		return err
@@ -225,7 +241,15 @@ func (w *commit) apply(ctx context.Context, session *mongo.Session) error {
 	if err := w.create(ctx); err != nil {
 		return err
 	}
-	return w.replace(ctx)
+	if err := w.replace(ctx); err != nil {
+		return err
+	}
+	for _, c := range w.records {
+		if err := c.write(ctx, &w.s.kv); err != nil {
+			return fmt.Errorf("the record %s/%s: %w", c.Bucket, c.Key, err)
+		}
+	}
+	return nil
 }
 
 // takeLocks writes to the documents of locks: of two transactions that do so MongoDB undoes one.

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -113,92 +114,123 @@ func (kv *kv) Get(ctx context.Context, bucket, key string) (r store.Record, ok b
 	return r, ok, fault("get a record", err)
 }
 
-// Put implements store.KV.
-func (kv *kv) Put(ctx context.Context, r store.Record, ifVersion uint64) (uint64, error) {
-	version, err := kv.s.number()
-	if err != nil {
-		return 0, err
-	}
-	id := recordID(r.Bucket, r.Key)
-	doc := bson.D{{Key: "_id", Value: id}, {Key: "v", Value: version},
-		{Key: "value", Value: bson.Binary{Data: r.Value}}, {Key: "expires", Value: expiry(r.Expires)}}
-	if !r.Expires.IsZero() {
-		left := r.Expires.Sub(kv.s.opts.Clock())
-		doc = append(doc, bson.E{Key: "ttl", Value: time.Now().Add(left + grace)})
-	}
-	if len(r.Value) > maxDocument {
-		return 0, fmt.Errorf("put %s/%s: %d KB are more than a document of MongoDB may have", r.Bucket, r.Key, len(r.Value)>>10)
-	}
-	filter, upsert := bson.D{{Key: "_id", Value: id}}, true
-	switch ifVersion {
-	case store.AnyVersion:
-	case 0: // what is live is in the way of the insertion
-		filter = append(filter, kv.live(false))
+// put is a store.Put as it is written.
+type put struct {
+	store.Put
+	id, filter bson.D
+	doc        bson.D // nil: it is removed
+	version    int64  // that it gets
+}
+
+// put prepares p.
+func (kv *kv) put(p store.Put) (*put, error) {
+	c := &put{Put: p, id: recordID(p.Bucket, p.Key)}
+	c.filter = bson.D{{Key: "_id", Value: c.id}}
+	switch {
+	case p.IfVersion == store.AnyVersion:
+	case p.IfVersion == 0: // what is live is in the way
+		c.filter = append(c.filter, kv.live(false))
 	default:
-		filter, upsert = append(filter, bson.E{Key: "v", Value: int64(ifVersion)}, kv.live(true)), false
+		c.filter = append(c.filter, bson.E{Key: "v", Value: int64(p.IfVersion)}, kv.live(true))
 	}
+	if p.Delete {
+		return c, nil
+	}
+	if len(p.Value) > maxDocument {
+		return nil, fmt.Errorf("%d KB are more than a document of MongoDB may have", len(p.Value)>>10)
+	}
+	var err error
+	if c.version, err = kv.s.number(); err != nil {
+		return nil, err
+	}
+	c.doc = bson.D{{Key: "_id", Value: c.id}, {Key: "v", Value: c.version},
+		{Key: "value", Value: bson.Binary{Data: p.Value}}, {Key: "expires", Value: expiry(p.Expires)}}
+	if !p.Expires.IsZero() {
+		left := p.Expires.Sub(kv.s.opts.Clock())
+		c.doc = append(c.doc, bson.E{Key: "ttl", Value: time.Now().Add(left + grace)})
+	}
+	return c, nil
+}
+
+// write makes the change within the session of ctx.
+func (c *put) write(ctx context.Context, kv *kv) error {
+	if c.Delete {
+		got, err := kv.s.records.DeleteOne(ctx, c.filter)
+		if err != nil || got.DeletedCount > 0 || c.IfVersion == store.AnyVersion {
+			return err
+		}
+		if c.IfVersion == 0 {
+			if there, err := c.there(ctx, kv); !there || err != nil {
+				return err
+			}
+		}
+		return store.ErrConflict
+	}
+	upsert := c.IfVersion == 0 || c.IfVersion == store.AnyVersion
+	got, err := kv.s.records.ReplaceOne(ctx, c.filter, c.doc, options.Replace().SetUpsert(upsert))
+	if err != nil {
+		return clash(err, "a record is there")
+	}
+	if got.MatchedCount == 0 && got.UpsertedCount == 0 {
+		return store.ErrConflict
+	}
+	return nil
+}
+
+// there says whether there is a live record of the name.
+func (c *put) there(ctx context.Context, kv *kv) (bool, error) {
+	return found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: c.id}, kv.live(true)}).Err())
+}
+
+// made says whether a change was made.
+func (kv *kv) made(ctx context.Context, c *put) (ok bool, err error) {
+	err = kv.s.fresh(ctx, func(ctx context.Context) (err error) {
+		if c.Delete {
+			ok, err = c.there(ctx, kv)
+			ok = !ok && err == nil
+			return err
+		}
+		ok, err = found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: c.id}, {Key: "v", Value: c.version}}).Err())
+		return err
+	})
+	return ok, err
+}
+
+// settle makes a change until it is known to be made, or not.
+func (kv *kv) settle(ctx context.Context, what string, c *put) error {
 	try := func(ctx context.Context) error {
 		return kv.write(ctx, func(ctx context.Context) error {
-			got, err := kv.s.records.ReplaceOne(ctx, filter, doc, options.Replace().SetUpsert(upsert))
-			for ifVersion == store.AnyVersion && mongo.IsDuplicateKeyError(err) && ctx.Err() == nil {
-				got, err = kv.s.records.ReplaceOne(ctx, filter, doc, options.Replace().SetUpsert(upsert)) // two insertions met
+			for {
+				err := c.write(ctx, kv)
+				// Two insertions that meet, of which each may replace the other.
+				if c.IfVersion != store.AnyVersion || !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
+					return err
+				}
 			}
-			if err != nil {
-				return clash(err, "a record is there")
-			}
-			if got.MatchedCount == 0 && got.UpsertedCount == 0 {
-				return store.ErrConflict
-			}
-			return nil
 		})
 	}
-	done := func(ctx context.Context) (ok bool, err error) {
-		err = kv.s.fresh(ctx, func(ctx context.Context) error {
-			ok, err = found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "v", Value: version}}).Err())
-			return err
-		})
-		return ok, err
+	return kv.s.settle(ctx, what, try, func(ctx context.Context) (bool, error) { return kv.made(ctx, c) })
+}
+
+// Put implements store.KV.
+func (kv *kv) Put(ctx context.Context, r store.Record, ifVersion uint64) (uint64, error) {
+	c, err := kv.put(store.Put{Record: r, IfVersion: ifVersion})
+	if err == nil {
+		err = kv.settle(ctx, "put a record", c)
 	}
-	if err := kv.s.settle(ctx, "put a record", try, done); err != nil {
+	if err != nil {
 		return 0, fmt.Errorf("put %s/%s: %w", r.Bucket, r.Key, err)
 	}
-	return uint64(version), nil
+	return uint64(c.version), nil
 }
 
 // Delete implements store.KV.
 func (kv *kv) Delete(ctx context.Context, bucket, key string, ifVersion uint64) error {
-	id := recordID(bucket, key)
-	filter := bson.D{{Key: "_id", Value: id}}
-	switch ifVersion {
-	case store.AnyVersion:
-	case 0:
-		filter = append(filter, kv.live(false))
-	default:
-		filter = append(filter, bson.E{Key: "v", Value: int64(ifVersion)}, kv.live(true))
+	c, err := kv.put(store.Put{Record: store.Record{Bucket: bucket, Key: key}, IfVersion: ifVersion, Delete: true})
+	if err == nil {
+		err = kv.settle(ctx, "delete a record", c)
 	}
-	absent := func(ctx context.Context) (bool, error) {
-		there := false
-		err := kv.s.fresh(ctx, func(ctx context.Context) (err error) {
-			there, err = found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: id}, kv.live(true)}).Err())
-			return err
-		})
-		return !there, err
-	}
-	try := func(ctx context.Context) error {
-		return kv.write(ctx, func(ctx context.Context) error {
-			got, err := kv.s.records.DeleteOne(ctx, filter)
-			if err != nil || got.DeletedCount > 0 || ifVersion == store.AnyVersion {
-				return err
-			}
-			if ifVersion == 0 {
-				if gone, err := absent(ctx); gone || err != nil {
-					return err
-				}
-			}
-			return store.ErrConflict
-		})
-	}
-	if err := kv.s.settle(ctx, "delete a record", try, absent); err != nil {
+	if err != nil {
 		return fmt.Errorf("delete %s/%s: %w", bucket, key, err)
 	}
 	return nil

@@ -51,35 +51,38 @@ func (kv *memoryKV) Get(_ context.Context, bucket, key string) (store.Record, bo
 
 // Put implements store.KV.
 func (kv *memoryKV) Put(_ context.Context, r store.Record, ifVersion uint64) (uint64, error) {
-	kv.mu.Lock()
-	defer kv.mu.Unlock()
-	old, at, stored := kv.find(r.Bucket, r.Key)
-	if ifVersion != store.AnyVersion && ifVersion != old.Version {
-		return 0, fmt.Errorf("put %s/%s: %w", r.Bucket, r.Key, store.ErrConflict)
-	}
-	kv.version++
-	r.Version = kv.version
-	r.Value = bytes.Clone(r.Value)
-	if stored {
-		kv.records[at] = r
-	} else {
-		kv.records = slices.Insert(kv.records, at, r)
-	}
-	return r.Version, nil
+	return kv.apply([]store.Put{{Record: r, IfVersion: ifVersion}})
 }
 
 // Delete implements store.KV.
 func (kv *memoryKV) Delete(_ context.Context, bucket, key string, ifVersion uint64) error {
+	_, err := kv.apply([]store.Put{{Record: store.Record{Bucket: bucket, Key: key}, IfVersion: ifVersion, Delete: true}})
+	return err
+}
+
+// apply makes all changes, or none, and gives the last version.
+func (kv *memoryKV) apply(puts []store.Put) (uint64, error) {
 	kv.mu.Lock()
 	defer kv.mu.Unlock()
-	old, at, stored := kv.find(bucket, key)
-	if ifVersion != store.AnyVersion && ifVersion != old.Version {
-		return fmt.Errorf("delete %s/%s: %w", bucket, key, store.ErrConflict)
+	for _, p := range puts {
+		if old, _, _ := kv.find(p.Bucket, p.Key); p.IfVersion != store.AnyVersion && p.IfVersion != old.Version {
+			return 0, fmt.Errorf("put %s/%s: %w", p.Bucket, p.Key, store.ErrConflict)
+		}
 	}
-	if stored {
-		kv.records = slices.Delete(kv.records, at, at+1)
+	for _, p := range puts {
+		kv.version++
+		p.Version, p.Value = kv.version, bytes.Clone(p.Value)
+		switch _, at, stored := kv.find(p.Bucket, p.Key); {
+		case p.Delete && stored:
+			kv.records = slices.Delete(kv.records, at, at+1)
+		case p.Delete:
+		case stored:
+			kv.records[at] = p.Record
+		default:
+			kv.records = slices.Insert(kv.records, at, p.Record)
+		}
 	}
-	return nil
+	return kv.version, nil
 }
 
 // List implements store.KV.

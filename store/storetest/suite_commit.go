@@ -146,6 +146,53 @@ var commitTests = []suiteTest{
 		}
 	}},
 
+	{"records are written with a commit", func(s *suite) {
+		kv := s.store.KV()
+		put := func(key, value string, ifVersion uint64) store.Put {
+			return store.Put{Record: store.Record{Bucket: "b", Key: key, Value: []byte(value)}, IfVersion: ifVersion}
+		}
+		remove := func(key string, ifVersion uint64) store.Put {
+			p := put(key, "", ifVersion)
+			p.Delete = true
+			return p
+		}
+		commit := relying(s.version("Patient", "a", 1, patient))
+		commit.Records = []store.Put{put("one", "1", 0), put("two", "2", store.AnyVersion)}
+		if err := s.store.Commit(s.ctx, commit); err != nil {
+			s.Fatalf("commit: %v", err)
+		}
+		s.holds(kv, "one", "1")
+		s.holds(kv, "two", "2")
+
+		commit = relying(s.version("Patient", "b", 1, patient))
+		commit.Records = []store.Put{put("three", "3", 0), put("one", "x", 0)}
+		s.conflict("a record that is there", s.store.Commit(s.ctx, commit))
+		s.absent(kv, "b", "three")
+		s.holds(kv, "one", "1")
+		if _, there := s.current("Patient", "b"); there {
+			s.Error("a resource was written by a commit with a stale record")
+		}
+		commit = relying(s.version("Patient", "gone", 2, ""))
+		commit.Records = []store.Put{put("three", "3", 0)}
+		s.conflict("a stale version", s.store.Commit(s.ctx, commit))
+		s.absent(kv, "b", "three")
+
+		one, _, err := kv.Get(s.ctx, "b", "one")
+		if err != nil {
+			s.Fatal(err)
+		}
+		alone := store.Commit{Records: []store.Put{put("one", "11", one.Version), remove("two", store.AnyVersion), put("three", "3", 0)}}
+		if err := s.store.Commit(s.ctx, alone); err != nil {
+			s.Fatalf("records alone: %v", err)
+		}
+		s.holds(kv, "one", "11")
+		s.absent(kv, "b", "two")
+		s.holds(kv, "three", "3")
+		s.conflict("records alone, at a version that is gone", s.store.Commit(s.ctx, alone))
+		s.conflict("removing a version that is gone", s.store.Commit(s.ctx, store.Commit{Records: []store.Put{remove("one", one.Version)}}))
+		s.holds(kv, "one", "11")
+	}},
+
 	{"two writes of one instance", func(s *suite) {
 		for _, second := range []uint64{1, 2} {
 			commit := relying(s.version("Patient", "a", 1, patient), s.version("Patient", "b", 1, patient),

@@ -200,6 +200,14 @@ func (s *suite) present(kv store.KV, bucket, key, value string, version uint64) 
 	}
 }
 
+// holds compares the value of a record of the bucket b.
+func (s *suite) holds(kv store.KV, key, value string) {
+	s.Helper()
+	if r, ok, err := kv.Get(s.ctx, "b", key); err != nil || !ok || string(r.Value) != value {
+		s.Errorf("get b/%s: %q %v %v, want %q", key, r.Value, ok, err, value)
+	}
+}
+
 // listed compares the keys of one List.
 func (s *suite) listed(kv store.KV, bucket, prefix, after string, limit int, want ...string) {
 	s.Helper()

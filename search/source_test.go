@@ -11,7 +11,6 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
-	"github.com/firewarden/firewarden/store/storetest"
 )
 
 // source is a plan.Source over current resources: nodes evaluated on index entries, with no thought of speed.
@@ -40,7 +39,7 @@ func (s *source) each(b plan.Bound, f func(i int)) error {
 		if s.rows[i].Type != b.Type() {
 			continue
 		}
-		ok, err := storetest.Holds(b.Node(), &s.entries[i], &s.rows[i])
+		ok, err := plan.Contains(b.Node(), &s.entries[i], &s.rows[i])
 		if err != nil {
 			return err
 		}

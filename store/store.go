@@ -70,6 +70,7 @@ type Write struct {
 	plan.Row
 	Resource *fhir.Resource // parsed Body, what is indexed; nil for a tombstone
 	Fresh    bool           // the id was made by the server at random: the check that it is unused may be left out
+	Before   []byte         // Body of the version before, if it was live: whom it was about (store/audit); engines need none
 }
 
 // Read is the current version of an instance that a write relies on; 0 is: there never was one.

@@ -144,3 +144,12 @@ func (c Condition) Holds(ctx context.Context, src Source) (bool, error) {
 	}
 	return c.holds(ctx, src)
 }
+
+// On is the condition on what of makes of a source: for a store that has more to show than the one that it is built on.
+func (c Condition) On(of func(Source) Source) Condition {
+	holds := c.holds
+	if holds != nil {
+		c.holds = func(ctx context.Context, src Source) (bool, error) { return holds(ctx, of(src)) }
+	}
+	return c
+}

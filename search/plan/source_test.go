@@ -14,7 +14,6 @@ import (
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
-	"github.com/firewarden/firewarden/store/storetest"
 )
 
 // log is a plan.Source over a list of versions, oldest first; a body of "" is a deletion.
@@ -86,7 +85,7 @@ func (l *log) Select(_ context.Context, b plan.Bound, w plan.Window) (plan.Page,
 			return false, nil
 		}
 		e := new(index.Indexer).Entries(parsed(r))
-		return storetest.Holds(b.Node(), &e, r)
+		return plan.Contains(b.Node(), &e, r)
 	})
 }
 

@@ -54,6 +54,9 @@ func (s *Service) build(ctx context.Context, src plan.Source, c Caller, o *op, a
 		return err
 	}
 	o.next = []store.Write{{Row: row, Resource: next, Fresh: o.id == o.fresh}}
+	if o.old != nil {
+		o.next[0].Before = o.old.Body
+	}
 	readable, err := s.readable(ctx, src, c, next)
 	if err != nil {
 		return err
@@ -130,7 +133,7 @@ func (o *op) delete(at time.Time) {
 	o.result = Result{Effect: NoContent, Count: len(o.gone)}
 	for i := range o.gone {
 		row := o.version(&o.gone[i], at)
-		o.next = append(o.next, store.Write{Row: row})
+		o.next = append(o.next, store.Write{Row: row, Before: o.gone[i].Body})
 		if len(o.gone) == 1 {
 			o.result.Row = row
 		}

@@ -5,75 +5,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 )
-
-// Holds says whether a resource with these entries is in the set that n denotes: the meaning of plan.Node, read off its
-// comments. r is for what a Verify asks.
-func Holds(n plan.Node, e *index.Entries, r *plan.Row) (bool, error) {
-	switch n := n.(type) {
-	case plan.All:
-		return true, nil
-	case plan.None:
-		return false, nil
-	case plan.Term:
-		return slices.Contains(e.Terms, index.Term(n)), nil
-	case plan.Terms:
-		return slices.ContainsFunc(n, func(t index.Term) bool { return slices.Contains(e.Terms, t) }), nil
-	case plan.Prefix:
-		return slices.ContainsFunc(e.Terms, func(t index.Term) bool {
-			return t.Num == n.Num && t.Form == n.Form && strings.HasPrefix(t.Text, n.Text)
-		}), nil
-	case plan.Range:
-		return slices.ContainsFunc(e.Ranges, func(x index.Range) bool {
-			return x.Num == n.Num && x.Unit == n.Unit && within(n.Low, x.Low) && within(n.High, x.High)
-		}), nil
-	case plan.And:
-		for _, x := range n {
-			if ok, err := Holds(x, e, r); !ok || err != nil {
-				return false, err
-			}
-		}
-		return len(n) > 0, emptySet("And", len(n))
-	case plan.Or:
-		for _, x := range n {
-			if ok, err := Holds(x, e, r); ok || err != nil {
-				return ok, err
-			}
-		}
-		return false, emptySet("Or", len(n))
-	case plan.Not:
-		ok, err := Holds(n.X, e, r)
-		return !ok && err == nil, err
-	case plan.Verify:
-		if ok, err := Holds(n.X, e, r); !ok || err != nil {
-			return false, err
-		}
-		return n.By(r)
-	}
-	return false, fmt.Errorf("an unknown node %T", n)
-}
-
-// emptySet refuses the nodes that are promised never to be empty.
-func emptySet(name string, n int) error {
-	if n == 0 {
-		return fmt.Errorf("an empty plan.%s", name)
-	}
-	return nil
-}
-
-func within(s plan.Span, k index.Key) bool {
-	if s.Min != "" && (k < s.Min || k == s.Min && s.MinOpen) {
-		return false
-	}
-	return s.Max == "" || k < s.Max || k == s.Max && !s.MaxOpen
-}
 
 // order is the order of a window: its keys, or the default order where there are none.
 type order struct {

@@ -282,8 +282,7 @@ func (s *memorySnapshot) members(b plan.Bound) ([]*version, error) {
 		if v.Deleted || v.Type != b.Type() {
 			continue
 		}
-		row := v.Row // a copy: a Verify may keep it
-		ok, err := Holds(b.Node(), &v.entries, &row)
+		ok, err := plan.Contains(b.Node(), &v.entries, &v.Row)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,276 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/firewarden/firewarden/store"
+)
+
+// The log in store.KV: the batches in bucket, from 1, by their number; the head, which names the last one; and in
+// bucketNew what was written with a commit and is in no batch yet.
+const (
+	bucket    = "audit"
+	bucketNew = "audit-new"
+	headKey   = "head"
+	idKey     = "key"
+)
+
+func batchKey(n uint64) string { return fmt.Sprintf("%016x", n) }
+
+// head is the end of the chain.
+type head struct {
+	batches uint64
+	at      int64 // of the last record
+	sum     [sha256.Size]byte
+	version uint64 // of the record of KV
+}
+
+func (h *head) append() []byte {
+	b := binary.AppendVarint(binary.AppendUvarint(nil, h.batches), h.at)
+	return append(b, h.sum[:]...)
+}
+
+// readHead gives the end of the chain; of a log that was never written to the zero head.
+func readHead(ctx context.Context, kv store.KV) (h head, err error) {
+	r, ok, err := kv.Get(ctx, bucket, headKey)
+	if err != nil || !ok {
+		return head{}, err
+	}
+	d := reader{b: r.Value}
+	h.batches, h.at, h.version = d.uvarint(), d.varint(), r.Version
+	if copy(h.sum[:], d.bytes(sha256.Size)); d.fault != nil || len(d.b) > 0 {
+		return head{}, fmt.Errorf("the head: %w", errBytes)
+	}
+	return h, nil
+}
+
+// batch is what of a batch lies before its records. As it is stored: a byte for the format, the sum of the batch before,
+// how many records, the times of the first and of the last one, and a filter of the patients; then a zstd frame.
+type batch struct {
+	before   [sha256.Size]byte
+	records  int
+	from, to int64
+	patients []uint64 // sorted hashes of those that any event of the batch names
+	frame    []byte
+}
+
+const format = 1
+
+// codec packs batches; several goroutines may use it.
+type codec struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+func newCodec() (c codec, err error) {
+	if c.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
+		return c, fmt.Errorf("audit log: %w", err)
+	}
+	if c.dec, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(1<<30)); err != nil {
+		return c, fmt.Errorf("audit log: %w", err)
+	}
+	return c, nil
+}
+
+// batch makes the batch of the records behind one with the sum before.
+func (c codec) batch(before [sha256.Size]byte, records []Record) []byte {
+	dst := append([]byte{format}, before[:]...)
+	dst = binary.AppendUvarint(dst, uint64(len(records)))
+	dst = binary.AppendVarint(binary.AppendVarint(dst, records[0].At), records[len(records)-1].At)
+	var raw []byte
+	var patients []uint64
+	for i := range records {
+		raw = records[i].append(raw)
+		patients = records[i].patients(patients)
+	}
+	slices.Sort(patients)
+	patients = slices.Compact(patients)
+	dst = binary.AppendUvarint(dst, uint64(len(patients)))
+	for _, p := range patients {
+		dst = binary.BigEndian.AppendUint64(dst, p)
+	}
+	return c.enc.EncodeAll(raw, dst)
+}
+
+// patients appends the hashes of all patients that an event of the record refers to.
+func (r *Record) patients(out []uint64) []uint64 {
+	if id, ok := patient(r.Who.Subject); ok {
+		out = append(out, hash(id))
+	}
+	for i := range r.Acts {
+		a := &r.Acts[i]
+		if a.Type == "Patient" && a.ID != "" {
+			out = append(out, hash(a.ID))
+		}
+		for _, p := range a.Patients {
+			out = append(out, hash(p))
+		}
+	}
+	return out
+}
+
+func hash(id string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return h.Sum64()
+}
+
+// sum is what the next batch holds of this one.
+func sum(n uint64, value []byte) [sha256.Size]byte {
+	h := sha256.New()
+	h.Write([]byte("firewarden audit batch " + strconv.FormatUint(n, 10) + "\n"))
+	h.Write(value)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// readBatch reads all but the records.
+func readBatch(value []byte) (b batch, err error) {
+	d := reader{b: value}
+	if f := d.bytes(1); len(f) != 1 || f[0] != format {
+		return b, fmt.Errorf("a format that this version does not know: %w", errBytes)
+	}
+	copy(b.before[:], d.bytes(sha256.Size))
+	b.records = int(d.uvarint())
+	b.from, b.to = d.varint(), d.varint()
+	b.patients = make([]uint64, d.count())
+	for i := range b.patients {
+		if p := d.bytes(8); p != nil {
+			b.patients[i] = binary.BigEndian.Uint64(p)
+		}
+	}
+	b.frame = d.b
+	return b, d.fault
+}
+
+// has says whether an event of the batch may name one of the patients.
+func (b *batch) has(patients []string) bool {
+	return slices.ContainsFunc(patients, func(id string) bool {
+		_, ok := slices.BinarySearch(b.patients, hash(id))
+		return ok
+	})
+}
+
+// records reads the records of a batch.
+func (c codec) records(b *batch) ([]Record, error) {
+	raw, err := c.dec.DecodeAll(b.frame, nil)
+	if err != nil {
+		return nil, fmt.Errorf("unpack a batch: %w", err)
+	}
+	d := reader{b: raw}
+	var out []Record
+	for len(d.b) > 0 && d.fault == nil {
+		out = append(out, d.record())
+	}
+	if d.fault != nil || len(out) != b.records {
+		return nil, fmt.Errorf("a batch of %d records: %w", b.records, errBytes)
+	}
+	return out, nil
+}
+
+// Proof is what Verify has found.
+type Proof struct {
+	Batches  uint64
+	Records  int
+	Sum      [sha256.Size]byte // of the last batch: who has kept an earlier one can ask for it, see Verify
+	Unlinked int               // records that are durable and in no batch yet: of the last second
+}
+
+// Verify reads the chain from its beginning and proves that each batch is what the next one says that it was, and that the
+// last one is the one that the head names. since is a Sum of an earlier Proof, kept outside of the store, by which also a
+// chain that was written anew as a whole is found; the zero sum asks for none. The error names the first batch that is not
+// what it was.
+func Verify(ctx context.Context, kv store.KV, since [sha256.Size]byte, progress func(done, of int)) (p Proof, err error) {
+	c, err := newCodec()
+	if err != nil {
+		return p, err
+	}
+	h, err := readHead(ctx, kv)
+	if err != nil {
+		return p, err
+	}
+	met := since == [sha256.Size]byte{}
+	at := int64(0)
+	for n := uint64(1); n <= h.batches; n++ {
+		r, ok, err := kv.Get(ctx, bucket, batchKey(n))
+		if err != nil {
+			return p, err
+		}
+		if !ok {
+			return p, fmt.Errorf("batch %d of %d of the audit log is missing", n, h.batches)
+		}
+		b, err := readBatch(r.Value)
+		if err != nil {
+			return p, fmt.Errorf("batch %d of the audit log: %w", n, err)
+		}
+		if b.before != p.Sum {
+			return p, fmt.Errorf("batch %d of the audit log, or the one before it, is not what was written: the chain is broken between them", n)
+		}
+		records, err := c.records(&b)
+		if err != nil {
+			return p, fmt.Errorf("batch %d of the audit log: %w", n, err)
+		}
+		for i := range records {
+			if records[i].At < at {
+				return p, fmt.Errorf("batch %d of the audit log: a record is older than the one before it", n)
+			}
+			at = records[i].At
+		}
+		p.Records += len(records)
+		p.Batches, p.Sum = n, sum(n, r.Value)
+		met = met || p.Sum == since
+		if progress != nil {
+			progress(int(n), int(h.batches))
+		}
+	}
+	switch {
+	case p.Sum != h.sum:
+		return p, fmt.Errorf("the last batch of the audit log, %d, is not the one that its head names", h.batches)
+	case !met:
+		return p, fmt.Errorf("no batch of the audit log has the sum %x: what was there has been replaced", since)
+	}
+	// What follows the head was written by nobody.
+	beyond, err := kv.List(ctx, bucket, "", batchKey(h.batches), 1)
+	if err != nil {
+		return p, err
+	}
+	if len(beyond) > 0 && len(beyond[0].Key) == len(batchKey(0)) {
+		return p, fmt.Errorf("the audit log goes on behind its head: the head is an old one")
+	}
+	return p, eachNew(ctx, kv, func(store.Record, Record) error {
+		p.Unlinked++
+		return nil
+	})
+}
+
+// eachNew calls f for the records that are in no batch yet, in the order of their times.
+func eachNew(ctx context.Context, kv store.KV, f func(store.Record, Record) error) error {
+	for after := ""; ; {
+		list, err := kv.List(ctx, bucketNew, "", after, 100)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			d := reader{b: bytes.Clone(r.Value)}
+			record := d.record()
+			if d.fault != nil {
+				return fmt.Errorf("the record %s, which is in no batch: %w", r.Key, d.fault)
+			}
+			if err := f(r, record); err != nil {
+				return err
+			}
+			after = r.Key
+		}
+		if len(list) < 100 {
+			return nil
+		}
+	}
+}

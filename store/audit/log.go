@@ -1,0 +1,259 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/store"
+)
+
+// Mode is what is written to the log.
+type Mode uint8
+
+// The modes.
+const (
+	All    Mode = iota // every access
+	Writes             // writes, also refused ones
+	Off                // nothing; what was written before can be read
+)
+
+// Options of a Log.
+type Options struct {
+	Store   store.Store
+	Indexer *index.Indexer // the one that Store indexes with
+	Mode    Mode
+	Site    string           // the server, as an AuditEvent names it: its base URL
+	Now     func() time.Time // nil is time.Now
+	Random  io.Reader        // nil is crypto/rand
+}
+
+// Log is the audit log of a store. Its methods may be called by several goroutines.
+type Log struct {
+	o     Options
+	codec codec
+	ids   cipher.Block // makes ids of places
+
+	patients patients
+
+	mu      sync.Mutex
+	waiting []waiting
+	full    chan struct{} // there is a batch's worth of records waiting
+
+	flushing sync.Mutex
+	swept    time.Time // when was last looked for what others have left
+}
+
+// waiting is a record that is in no batch yet. One that was written with a commit is durable already, under key.
+type waiting struct {
+	Record
+	key string
+}
+
+const (
+	batchRecords = 1024                   // records of a batch
+	flushEvery   = 500 * time.Millisecond // so that what was read is durable within a second
+	mostWaiting  = 64 * batchRecords      // above it nothing is answered any more
+	leftAfter    = time.Minute            // what is in no batch by then was left by a process that died
+)
+
+// Open opens the log of a store. What a process that died has left is put into the chain.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	l := &Log{o: o, full: make(chan struct{}, 1), swept: o.Now(), patients: newPatients(o.Indexer)}
+	var err error
+	if l.codec, err = newCodec(); err != nil {
+		return nil, err
+	}
+	if err := l.openIDs(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := readHead(ctx, o.Store.KV()); err != nil {
+		return nil, fmt.Errorf("open the audit log: %w", err)
+	}
+	return l, nil
+}
+
+// openIDs reads the key of ids; the first one makes it.
+func (l *Log) openIDs(ctx context.Context) error {
+	kv := l.o.Store.KV()
+	for {
+		r, ok, err := kv.Get(ctx, bucket, idKey)
+		if err != nil {
+			return fmt.Errorf("read the key of the audit log: %w", err)
+		}
+		if ok {
+			if l.ids, err = aes.NewCipher(r.Value); err != nil {
+				return fmt.Errorf("the key of the audit log: %w", err)
+			}
+			return nil
+		}
+		key := make([]byte, 32)
+		if _, err := io.ReadFull(l.o.Random, key); err != nil {
+			return fmt.Errorf("make the key of the audit log: %w", err)
+		}
+		if _, err := kv.Put(ctx, store.Record{Bucket: bucket, Key: idKey, Value: key}, 0); err != nil && !errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("keep the key of the audit log: %w", err)
+		}
+	}
+}
+
+// ErrFull says that the log cannot be written and that nothing may be answered until it can.
+var ErrFull = &fhir.Error{Kind: fhir.KindTransient, Diagnostics: "the audit log cannot be written at the moment; try again"}
+
+// add takes a record that a flush makes durable.
+func (l *Log) add(w waiting) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) >= mostWaiting && w.key == "" {
+		return ErrFull
+	}
+	l.waiting = append(l.waiting, w)
+	if len(l.waiting)%batchRecords == 0 {
+		select {
+		case l.full <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// Run writes batches until ctx ends, and then what is left. report gets what goes wrong.
+func (l *Log) Run(ctx context.Context, report func(error)) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-l.full:
+		}
+		if err := l.Flush(ctx); err != nil && ctx.Err() == nil {
+			report(err)
+		}
+	}
+}
+
+// Flush makes durable all that was added before the call, as links of the chain.
+func (l *Log) Flush(ctx context.Context) error {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	l.mu.Lock()
+	list := l.waiting
+	l.waiting = nil
+	l.mu.Unlock()
+	if now := l.o.Now(); now.Sub(l.swept) >= leftAfter || now.Before(l.swept) {
+		left, err := l.left(ctx, list)
+		if err != nil {
+			return l.back(list, err)
+		}
+		list, l.swept = append(list, left...), now
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	// In the order of their times, so that a search from the newest to the oldest is one walk.
+	slices.SortStableFunc(list, func(a, b waiting) int { return cmp.Compare(a.At, b.At) })
+	for len(list) > 0 {
+		n := min(len(list), 16*batchRecords)
+		if err := l.link(ctx, list[:n]); err != nil {
+			return l.back(list, err)
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
+// back takes back what could not be written.
+func (l *Log) back(list []waiting, err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(list, l.waiting...)
+	return fmt.Errorf("write the audit log: %w", err)
+}
+
+// left are the records that a process has written with a commit and not put into the chain: it died.
+func (l *Log) left(ctx context.Context, own []waiting) (out []waiting, err error) {
+	before := l.o.Now().Add(-leftAfter).UnixMicro()
+	err = eachNew(ctx, l.o.Store.KV(), func(at store.Record, r Record) error {
+		if r.At < before && !slices.ContainsFunc(own, func(w waiting) bool { return w.key == at.Key }) {
+			out = append(out, waiting{r, at.Key})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Recover puts into the chain all that a process which has ended has left; for a store that nobody else has open.
+func (l *Log) Recover(ctx context.Context) error {
+	err := eachNew(ctx, l.o.Store.KV(), func(at store.Record, r Record) error { return l.add(waiting{r, at.Key}) })
+	if err != nil {
+		return fmt.Errorf("recover the audit log: %w", err)
+	}
+	return l.Flush(ctx)
+}
+
+// link appends batches of the records to the chain, in one commit. Another process may be doing the same: whoever comes
+// second reads the head again.
+func (l *Log) link(ctx context.Context, list []waiting) error {
+	for {
+		h, err := readHead(ctx, l.o.Store.KV())
+		if err != nil {
+			return err
+		}
+		version := h.version
+		var commit store.Commit
+		put := func(b, key string, value []byte, ifVersion uint64) {
+			commit.Records = append(commit.Records, store.Put{Record: store.Record{Bucket: b, Key: key, Value: value}, IfVersion: ifVersion, Delete: value == nil})
+		}
+		for part := range slices.Chunk(list, batchRecords) {
+			records := make([]Record, len(part))
+			for i, w := range part {
+				if records[i] = w.Record; w.At < h.at {
+					records[i].At, records[i].Before = h.at, w.Before+h.at-w.At
+				}
+				h.at = records[i].At
+				if w.key != "" {
+					put(bucketNew, w.key, nil, store.AnyVersion)
+				}
+			}
+			value := l.codec.batch(h.sum, records)
+			h.batches++
+			h.sum = sum(h.batches, value)
+			put(bucket, batchKey(h.batches), value, 0)
+		}
+		put(bucket, headKey, h.append(), version)
+		if err := l.o.Store.Commit(ctx, commit); !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// newKey names a record that is written with a commit: keys are in the order of time.
+func (l *Log) newKey(at int64) (string, error) {
+	var b [8]byte
+	if _, err := io.ReadFull(l.o.Random, b[:]); err != nil {
+		return "", fmt.Errorf("name a record of the audit log: %w", err)
+	}
+	return fmt.Sprintf("%016x", uint64(at)) + hex.EncodeToString(b[:]), nil
+}

@@ -1,0 +1,153 @@
+package audit
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store"
+)
+
+// Trail is what a request leaves in the log. A nil Trail leaves nothing.
+type Trail struct {
+	log     *Log
+	request Record // without Acts
+
+	mu      sync.Mutex
+	acts    []*Doing
+	written bool // something was committed, and said so with the commit
+}
+
+// Begin begins the trail of a request; its address and id are in r. Nil if nothing is to be written.
+func (l *Log) Begin(r Record) *Trail {
+	if l == nil || l.o.Mode == Off {
+		return nil
+	}
+	return &Trail{log: l, request: r}
+}
+
+type trailKey struct{}
+
+// In is ctx with the trail.
+func (t *Trail) In(ctx context.Context) context.Context {
+	if t == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, trailKey{}, t)
+}
+
+func trailIn(ctx context.Context) *Trail {
+	t, _ := ctx.Value(trailKey{}).(*Trail)
+	return t
+}
+
+// By says who asks, once that is known.
+func (t *Trail) By(w Who) {
+	if t != nil {
+		t.request.Who = w
+	}
+}
+
+// Doing is an interaction that is being carried out. A nil Doing notes nothing.
+type Doing struct {
+	Act
+	trail *Trail
+}
+
+// Do notes the beginning of an interaction for the request of ctx: a read, or a write that may come to nothing. Writes
+// that are carried out note themselves, with their commit. Nil where no log is kept of it.
+func Do(ctx context.Context, a Act) *Doing {
+	t := trailIn(ctx)
+	if t == nil || t.log.o.Mode == Writes && !a.Writes() {
+		return nil
+	}
+	d := &Doing{Act: a, trail: t}
+	t.mu.Lock()
+	t.acts = append(t.acts, d)
+	t.mu.Unlock()
+	return d
+}
+
+// About adds patients who were asked for by name.
+func (d *Doing) About(ids ...string) {
+	if d == nil {
+		return
+	}
+	for _, id := range ids {
+		if fhir.ValidID(id) && !slices.Contains(d.Patients, id) {
+			d.Patients = append(d.Patients, id)
+		}
+	}
+}
+
+// Saw notes the resources that the answer holds, whole as they are stored.
+func (d *Doing) Saw(rows []plan.Row) {
+	if d == nil {
+		return
+	}
+	d.Count += len(rows)
+	for i := range rows {
+		if !rows[i].Deleted {
+			d.Patients = d.trail.log.patients.of(d.Patients, rows[i].Type, rows[i].ID, rows[i].Body)
+		}
+	}
+}
+
+// End notes what came of it.
+func (d *Doing) End(status int) {
+	if d != nil {
+		d.Status = status
+	}
+}
+
+// End ends the trail: what was read, or refused, is to be written within a second. otherwise is what the request was where
+// no interaction has begun: it was refused before. ErrFull: the request may not be answered.
+func (t *Trail) End(status int, otherwise Act) error {
+	if t == nil {
+		return nil
+	}
+	r := t.request
+	r.At = t.log.o.Now().UnixMicro()
+	t.mu.Lock()
+	for _, d := range t.acts {
+		r.Acts = append(r.Acts, d.Act)
+	}
+	written := t.written
+	t.mu.Unlock()
+	if len(r.Acts) == 0 {
+		if written || t.log.o.Mode == Writes && !otherwise.Writes() {
+			return nil
+		}
+		otherwise.Status = status
+		r.Acts = []Act{otherwise}
+	}
+	return t.log.add(waiting{Record: r})
+}
+
+// record is the record of a commit: what it writes.
+func (t *Trail) record(c *store.Commit) Record {
+	r := t.request
+	r.At = t.log.o.Now().UnixMicro()
+	for i := range c.Writes {
+		w := &c.Writes[i]
+		a := Act{Code: "update", Type: w.Type, ID: w.ID, Version: w.Version, Status: http.StatusOK, Count: 1}
+		switch {
+		case w.Deleted:
+			a.Code, a.Status = "delete", http.StatusNoContent
+		case w.Version == 1:
+			a.Code, a.Status = "create", http.StatusCreated
+		case w.Method == http.MethodPatch:
+			a.Code = "patch"
+		}
+		for _, body := range [...][]byte{w.Before, w.Body} {
+			if body != nil {
+				a.Patients = t.log.patients.of(a.Patients, w.Type, w.ID, body)
+			}
+		}
+		r.Acts = append(r.Acts, a)
+	}
+	return r
+}

@@ -25,6 +25,9 @@ type Caller struct {
 	Issuer   string // of a token that is not ours; "" is this server
 	Client   string
 	User     string // name, "" for a backend service and with an outside issuer
+	Subject  string // the Practitioner, Patient, … that the user is, "Practitioner/1"; "" if that is not said
+	Token    string // jti of the token; of ours it begins with the id of the grant
+	Scope    string // Scopes as text
 	Scopes   scope.Set
 	Launch   launch.Context
 	Expires  int64
@@ -185,7 +188,11 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 		return nil, ErrToken
 	}
 	out.from = append(out.from, origin{s.grants.bucket, b.grant, version})
-	return out, s.compose(ctx, out, &g, b.claims.Scope, b.claims.Expires)
+	if err := s.compose(ctx, out, &g, b.claims.Scope, b.claims.Expires); err != nil {
+		return out, err
+	}
+	out.caller.Token = b.claims.ID
+	return out, nil
 }
 
 // compose makes the caller of a grant from the records of its client and its user.
@@ -198,6 +205,7 @@ func (s *Server) compose(ctx context.Context, out *compiled, g *Grant, scopes st
 		return ErrToken
 	}
 	out.from = append(out.from, origin{s.clients.bucket, g.Client, version})
+	subject := ""
 	within := scope.Context{Patient: g.Launch.Patient, Params: out.params, Granted: g.Parameters}
 	if g.User != "" {
 		u, version, ok, err := s.users.find(ctx, g.User)
@@ -212,6 +220,7 @@ func (s *Server) compose(ctx context.Context, out *compiled, g *Grant, scopes st
 			return err
 		}
 		within.Administrator = u.Administrator
+		subject = u.reference().String()
 	}
 	granted, _ := scope.Parse(scopes)
 	if ceiling, declared := s.ceilingOf(&c, g); declared {
@@ -219,7 +228,7 @@ func (s *Server) compose(ctx context.Context, out *compiled, g *Grant, scopes st
 	}
 	granted = s.meaning(granted, within.User != nil)
 	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: s.access(granted, within, c.ID), Client: c.ID, User: g.User, Scopes: granted, Launch: g.Launch, Expires: expires,
+	out.caller = Caller{Access: s.access(granted, within, c.ID), Client: c.ID, User: g.User, Subject: subject, Scope: granted.String(), Scopes: granted, Launch: g.Launch, Expires: expires,
 		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
 	return nil
 }

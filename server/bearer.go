@@ -12,6 +12,7 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // administrator is the access of the holder of the administrator's key: everything. It loads data and repairs it.
@@ -25,10 +26,12 @@ func (x *exchange) authenticate() error {
 	header := x.req.Header.PeekBytes(hAuthorization)
 	if len(header) == 0 && x.s.o.Anonymous != nil {
 		x.caller = interaction.Caller{Access: x.s.o.Anonymous, Grant: "anonymous", Explain: x.s.o.Sandbox}
+		x.trail.By(audit.Who{Client: "anonymous"})
 		return nil
 	}
 	if x.holdsKey() {
 		x.caller = interaction.Caller{Access: administrator{}, Grant: "administrator", Explain: true}
+		x.trail.By(audit.Who{Client: "administrator"})
 		return nil
 	}
 	scheme, token := next(header, ' ')
@@ -43,6 +46,8 @@ func (x *exchange) authenticate() error {
 		return fmt.Errorf("check an access token: %w", err)
 	}
 	x.caller = interaction.Caller{Access: caller.Access, Grant: caller.Identity}
+	x.trail.By(audit.Who{User: caller.User, Subject: caller.Subject, Issuer: caller.Issuer, Client: caller.Client, Token: caller.Token,
+		Patient: caller.Launch.Patient, Scope: caller.Scope})
 	return nil
 }
 

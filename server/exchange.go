@@ -17,6 +17,7 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // exchange is one request and its answer. It is used again after the request: nothing may keep it, and strings of the
@@ -31,7 +32,8 @@ type exchange struct {
 	begun  time.Time
 	id     string // request id
 	caller interaction.Caller
-	typ    string // resource type of the path
+	trail  *audit.Trail // of a request that is an access
+	typ    string       // resource type of the path
 	pretty bool
 	body   bodyReader
 	ctx    context.Context // of the interaction, see context
@@ -87,6 +89,7 @@ func (x *exchange) prepare() error {
 		return x.unknownPath()
 	}
 	if !x.route.open {
+		x.trail = x.audited()
 		if err := x.authenticate(); err != nil {
 			return err
 		}
@@ -111,7 +114,7 @@ func (x *exchange) prepare() error {
 // context is that of the interaction: it ends Limits.Request after the first call.
 func (x *exchange) context() context.Context {
 	if x.ctx == nil {
-		x.ctx, x.cancel = context.WithTimeout(context.Background(), x.s.o.Limits.Request)
+		x.ctx, x.cancel = context.WithTimeout(x.trail.In(context.Background()), x.s.o.Limits.Request)
 	}
 	return x.ctx
 }
@@ -127,6 +130,11 @@ func (x *exchange) end() {
 	}
 	if x.cancel != nil {
 		x.cancel()
+	}
+	if x.trail != nil {
+		if err := x.trail.End(x.res.StatusCode(), x.act()); err != nil {
+			x.fail(err) // what is not in the log is not answered
+		}
 	}
 	if !x.body.drain(x.s.o.Limits.Body) {
 		x.res.SetConnectionClose() // the rest of the body is not the next request

@@ -25,6 +25,7 @@ import (
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/server/interaction"
 	"github.com/firewarden/firewarden/server/ui"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // Server answers HTTP requests. New makes one.
@@ -58,6 +59,7 @@ type Options struct {
 	Sandbox  bool           // says so on the pages
 	Trace    bool           // answers name the scopes that let the request in: for sandboxes
 	Pages    *ui.Pages      // nil: of Version and of the Service's Base
+	Audit    *audit.Log     // of every access; nil: there is none
 	Home     func() ui.Home // what the start page tells now; nil: where things are
 	Version  string         // of the software
 	Date     string         // of the CapabilityStatement, a FHIR dateTime; "" is the time of New

@@ -78,6 +78,9 @@ func (s *site) run(ctx context.Context) error {
 	work.Go(func() {
 		s.data.service.Parameters.Run(working, func(err error) { s.log.Error("own search parameters", slog.String("error", err.Error())) })
 	})
+	work.Go(func() {
+		s.data.log.Run(working, func(err error) { s.log.Error("audit log", slog.String("error", err.Error())) })
+	})
 	ended := make(chan error, 2)
 	go func() { ended <- s.server.Serve(s.listener) }()
 	var figures http.Server
@@ -147,6 +150,11 @@ func (s *site) open(ctx context.Context) (err error) {
 	if s.key, err = s.m.administrator(s.c, s.data.folder); err != nil {
 		return err
 	}
+	if s.data.embedded != nil { // nobody else has it open
+		if err = s.data.log.Recover(ctx); err != nil {
+			return err
+		}
+	}
 	if s.sandbox {
 		if s.seeded, err = s.seed(ctx); err != nil {
 			return err
@@ -167,6 +175,7 @@ func (s *site) open(ctx context.Context) (err error) {
 		Anonymous: anonymous,
 		Auth:      s.auth,
 		AdminKey:  s.key.text,
+		Audit:     s.data.log,
 		Hosts:     s.hosts(),
 		Proxies:   s.c.Proxies,
 		Sandbox:   s.sandbox,

@@ -17,6 +17,7 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/server/interaction"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/audit"
 	"github.com/firewarden/firewarden/store/embedded"
 	"github.com/firewarden/firewarden/store/mongo"
 )
@@ -51,6 +52,7 @@ type data struct {
 	store    engine
 	embedded *embedded.Store // nil: a database
 	service  *interaction.Service
+	log      *audit.Log
 	folder   string // "" in memory and in a database
 }
 
@@ -65,7 +67,11 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
-	d.service = &interaction.Service{Store: d.store, Indexer: x, Base: x.Base, Now: m.Now, Seal: seal, Definitions: &terminology.Cache{}}
+	d.log, err = audit.Open(ctx, audit.Options{Store: d.store, Indexer: x, Mode: auditModes[c.Audit], Site: strings.TrimSuffix(x.Base, "/fhir"), Now: m.Now, Random: m.Random})
+	if err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	d.service = &interaction.Service{Store: d.log.Store(), Indexer: x, Base: x.Base, Now: m.Now, Seal: seal, Definitions: &terminology.Cache{}}
 	d.service.Lenient = c.Search.Handling == "lenient"
 	d.service.Limits.Page, d.service.Limits.MaxPage = c.Search.PageSize, c.Search.MaxPageSize
 	if c.Search.ConditionalDelete == "multiple" {
@@ -80,6 +86,9 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 	}
 	return d, nil
 }
+
+// auditModes are the values of the key audit.
+var auditModes = map[string]audit.Mode{"all": audit.All, "writes": audit.Writes, "off": audit.Off}
 
 // open opens the engine that the configuration names.
 func (d *data) open(ctx context.Context, m *Main, c *config.Config, x *index.Indexer, mode string) error {
@@ -199,7 +208,7 @@ func (d *data) ready(ctx context.Context) error {
 }
 
 func (d *data) close() error {
-	if err := d.store.Close(); err != nil {
+	if err := errors.Join(d.log.Flush(context.Background()), d.store.Close()); err != nil {
 		return fmt.Errorf("close the store: %w", err)
 	}
 	return nil

@@ -20,6 +20,7 @@ type Config struct {
 	AdminKey      string // "" is to be generated
 	MetricsListen string // host:port; "" is no metrics
 	Validation    string // off, structure
+	Audit         string // all, writes, off
 	LogLevel      slog.Level
 	LogFormat     string // text, json
 	Public        bool   // a sandbox may be reached from other machines

@@ -54,13 +54,8 @@ var serverKeys = []Key{
 			}
 			return oneOf(&c.Validation, v, "off", "structure")
 		}},
-	{Name: "audit", Default: "off", Usage: "`what` is written to the audit log: off (there is no audit log yet)",
-		set: func(c *Config, v string) error {
-			if v == "all" || v == "writes" {
-				return errors.New("there is no audit log yet: use off")
-			}
-			return oneOf(new(string), v, "off")
-		}},
+	{Name: "audit", Default: "all", Usage: "`what` is written to the audit log: all, writes or off",
+		set: func(c *Config, v string) error { return oneOf(&c.Audit, v, "all", "writes", "off") }},
 	{Name: "log-level", Default: "info", Usage: "`level`: debug, info, warn or error",
 		set: func(c *Config, v string) error {
 			var text string

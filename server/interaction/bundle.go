@@ -8,6 +8,7 @@ import (
 	"github.com/firewarden/firewarden/conformance/validate"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // BundleOptions are what a Bundle request says outside of its body.
@@ -32,8 +33,13 @@ const (
 // see what it wrote; a GET that fails then has its OperationOutcome in the response. References to entries (by
 // fullUrl) and conditional references become local references. A batch's entries stand alone, each with its own
 // status; they too are worked off in the order delete, create, update, read.
-func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o BundleOptions) (Result, error) {
+func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o BundleOptions) (_ Result, err error) {
 	kind := bundle.Root.Str("type")
+	defer func() {
+		if err != nil { // as a whole
+			audit.Do(ctx, audit.Act{Code: "transaction"}).End(Status(err))
+		}
+	}()
 	if bundle.Type != "Bundle" || kind != "batch" && kind != "transaction" {
 		return Result{}, fhir.Errorf(fhir.KindInvalid, "Bundle.type", "the base takes a Bundle of type batch or transaction")
 	}
@@ -42,8 +48,7 @@ func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o
 			return Result{}, faults
 		}
 	}
-	c, err := s.settled(ctx, c) // all entries are of one request
-	if err != nil {
+	if c, err = s.settled(ctx, c); err != nil { // all entries are of one request
 		return Result{}, err
 	}
 	entries, err := s.entries(c, bundle, kind == "batch")
@@ -63,6 +68,7 @@ func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o
 		if e.read != nil && e.err == nil {
 			e.got, e.err = e.read(ctx)
 		}
+		e.refused(ctx)
 		if e.err != nil && Status(e.err) == http.StatusInternalServerError {
 			out.Faults = append(out.Faults, e.err)
 		}

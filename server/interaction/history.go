@@ -9,16 +9,19 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // HistoryInstance gives the versions of one instance, newest first (R4 http.html#history), as a history Bundle. It
 // knows _count, _since, _at, _sort, _summary, _elements and the _page of its own links. KindNotFound as in Read; a
 // deleted instance has a history.
-func (s *Service) HistoryInstance(ctx context.Context, c Caller, typ, id string, params []search.Pair) (Result, error) {
+func (s *Service) HistoryInstance(ctx context.Context, c Caller, typ, id string, params []search.Pair) (_ Result, err error) {
+	note := s.asked(ctx, "history-instance", typ, id, params)
+	defer answered(note, &err)
 	if err := c.grant(search.Read, typ); err != nil {
 		return Result{}, err
 	}
-	return s.history(ctx, c, typ+"/"+id+"/_history", []string{typ}, params, func(src plan.Source, a search.Access, t plan.Times, w plan.Window) (plan.Page, error) {
+	return s.history(ctx, c, note, typ+"/"+id+"/_history", []string{typ}, params, func(src plan.Source, a search.Access, t plan.Times, w plan.Window) (plan.Page, error) {
 		p, err := plan.Lower(search.GuardRead(typ, id, search.Read, a), s.Indexer)
 		if err != nil {
 			return plan.Page{}, err
@@ -32,24 +35,28 @@ func (s *Service) HistoryInstance(ctx context.Context, c Caller, typ, id string,
 }
 
 // HistoryType gives the versions of all instances of a type, newest first. It needs s.
-func (s *Service) HistoryType(ctx context.Context, c Caller, typ string, params []search.Pair) (Result, error) {
+func (s *Service) HistoryType(ctx context.Context, c Caller, typ string, params []search.Pair) (_ Result, err error) {
+	note := s.asked(ctx, "history-type", typ, "", params)
+	defer answered(note, &err)
 	if err := c.grant(search.Search, typ); err != nil {
 		return Result{}, err
 	}
-	return s.historyOf(ctx, c, typ+"/_history", []string{typ}, params)
+	return s.historyOf(ctx, c, note, typ+"/_history", []string{typ}, params)
 }
 
 // HistorySystem gives the versions of all types that the caller has s on, newest first; KindForbidden if there is none.
-func (s *Service) HistorySystem(ctx context.Context, c Caller, params []search.Pair) (Result, error) {
+func (s *Service) HistorySystem(ctx context.Context, c Caller, params []search.Pair) (_ Result, err error) {
+	note := s.asked(ctx, "history-system", "", "", params)
+	defer answered(note, &err)
 	types := c.searchable()
 	if types == nil {
 		return Result{}, errNoSearch
 	}
-	return s.historyOf(ctx, c, "_history", types, params)
+	return s.historyOf(ctx, c, note, "_history", types, params)
 }
 
-func (s *Service) historyOf(ctx context.Context, c Caller, path string, types []string, params []search.Pair) (Result, error) {
-	return s.history(ctx, c, path, types, params, func(src plan.Source, a search.Access, t plan.Times, w plan.Window) (plan.Page, error) {
+func (s *Service) historyOf(ctx context.Context, c Caller, note *audit.Doing, path string, types []string, params []search.Pair) (Result, error) {
+	return s.history(ctx, c, note, path, types, params, func(src plan.Source, a search.Access, t plan.Times, w plan.Window) (plan.Page, error) {
 		p, err := plan.Lower(search.GuardHistory(types, a), s.Indexer)
 		if err != nil {
 			return plan.Page{}, err
@@ -58,7 +65,7 @@ func (s *Service) historyOf(ctx context.Context, c Caller, path string, types []
 	})
 }
 
-func (s *Service) history(ctx context.Context, c Caller, path string, types []string, params []search.Pair,
+func (s *Service) history(ctx context.Context, c Caller, note *audit.Doing, path string, types []string, params []search.Pair,
 	get func(plan.Source, search.Access, plan.Times, plan.Window) (plan.Page, error)) (Result, error) {
 	h, err := s.past(types, params)
 	if err != nil {
@@ -77,6 +84,7 @@ func (s *Service) history(ctx context.Context, c Caller, path string, types []st
 	if err != nil {
 		return Result{}, err
 	}
+	note.Saw(page.Rows)
 	if l.total = page.Total; h.count > 0 {
 		l.turn(&page)
 		if h.page == "" && page.Next == nil {

@@ -15,13 +15,13 @@ import (
 // in the same bytes; KindDeleted: it was deleted and its last version was visible; KindForbidden: no scope names the
 // type with r. Of params only _summary and _elements count: what is answered of the resource.
 func (s *Service) Read(ctx context.Context, c Caller, typ, id string, params ...search.Pair) (Result, error) {
-	return s.read(ctx, c, typ, id, params, plan.ReadOne)
+	return s.read(ctx, c, "read", typ, id, params, plan.ReadOne)
 }
 
 // VRead gives one version (R4 http.html#vread), if that version and the current one are visible. KindDeleted where
 // the version is a deletion. Params are those of Read.
 func (s *Service) VRead(ctx context.Context, c Caller, typ, id, version string, params ...search.Pair) (Result, error) {
-	return s.read(ctx, c, typ, id, params, func(ctx context.Context, src plan.Source, p plan.Plan) (plan.Row, bool, error) {
+	return s.read(ctx, c, "vread", typ, id, params, func(ctx context.Context, src plan.Source, p plan.Plan) (plan.Row, bool, error) {
 		n, err := strconv.ParseUint(version, 10, 64)
 		if err != nil || version[0] == '0' || version[0] == '+' {
 			return plan.Row{}, false, nil // no such version
@@ -30,8 +30,10 @@ func (s *Service) VRead(ctx context.Context, c Caller, typ, id, version string, 
 	})
 }
 
-func (s *Service) read(ctx context.Context, c Caller, typ, id string, params []search.Pair,
-	get func(context.Context, plan.Source, plan.Plan) (plan.Row, bool, error)) (Result, error) {
+func (s *Service) read(ctx context.Context, c Caller, code, typ, id string, params []search.Pair,
+	get func(context.Context, plan.Source, plan.Plan) (plan.Row, bool, error)) (out Result, err error) {
+	note := s.asked(ctx, code, typ, id, params)
+	defer answered(note, &err)
 	if err := c.grant(search.Read, typ); err != nil {
 		return Result{}, err
 	}
@@ -57,6 +59,7 @@ func (s *Service) read(ctx context.Context, c Caller, typ, id string, params []s
 	case row.Deleted:
 		return Result{}, errGone
 	}
+	note.Saw([]plan.Row{row})
 	if !part.Whole() {
 		if row.Body, err = part.Append(nil, row.Body); err != nil {
 			return Result{}, err

@@ -12,6 +12,7 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // Handling is what becomes of what a search does not understand (R4 search.html#errors).
@@ -35,7 +36,9 @@ type SearchOptions struct {
 
 // Search runs a search on one type (R4 search.html): a searchset Bundle with self, first, previous and next links.
 // Params are those of the URL and of a POST body together, decoded.
-func (s *Service) Search(ctx context.Context, c Caller, typ string, params []search.Pair, o SearchOptions) (Result, error) {
+func (s *Service) Search(ctx context.Context, c Caller, typ string, params []search.Pair, o SearchOptions) (_ Result, err error) {
+	note := s.asked(ctx, "search-type", typ, "", params)
+	defer answered(note, &err)
 	if err := c.grant(search.Search, typ); err != nil {
 		return Result{}, err
 	}
@@ -43,19 +46,24 @@ func (s *Service) Search(ctx context.Context, c Caller, typ string, params []sea
 	if err != nil {
 		return Result{}, err
 	}
-	return s.search(ctx, c, typ, q)
+	return s.search(ctx, c, typ, q, note)
 }
 
 // SearchSystem runs a search on several types: those that _type names, or all. Without _sort the types come one after
 // the other, by name; with it in the order of its keys, which all of them must have. Types that the caller has no s on
 // contribute nothing; KindForbidden if there is no other.
-func (s *Service) SearchSystem(ctx context.Context, c Caller, params []search.Pair, o SearchOptions) (Result, error) {
-	return s.searchTypes(ctx, c, "", stored(r4.Resources()), params, s.options(s.lenient(o.Handling)), nil)
+func (s *Service) SearchSystem(ctx context.Context, c Caller, params []search.Pair, o SearchOptions) (_ Result, err error) {
+	note := s.asked(ctx, "search-system", "", "", params)
+	defer answered(note, &err)
+	return s.searchTypes(ctx, c, "", note, stored(r4.Resources()), params, s.options(s.lenient(o.Handling)), nil)
 }
 
 // SearchCompartment runs a search among the members of a compartment (R4 http.html#vsearch): of one type, or, with typ
 // "*", of all that can be members, as SearchSystem. It does not ask whether the compartment's own resource is there.
-func (s *Service) SearchCompartment(ctx context.Context, c Caller, compartment fhir.Reference, typ string, params []search.Pair, o SearchOptions) (Result, error) {
+func (s *Service) SearchCompartment(ctx context.Context, c Caller, compartment fhir.Reference, typ string, params []search.Pair, o SearchOptions) (_ Result, err error) {
+	note := s.asked(ctx, "search-type", typ, "", params)
+	defer answered(note, &err)
+	note.In(compartment)
 	path := compartment.String() + "/" + typ
 	members := compartments.Types(compartment.Type)
 	switch {
@@ -64,7 +72,7 @@ func (s *Service) SearchCompartment(ctx context.Context, c Caller, compartment f
 	case !fhir.ValidID(compartment.ID):
 		return Result{}, fhir.Errorf(fhir.KindInvalid, "", "%q is no id", clip(compartment.ID))
 	case typ == "*":
-		return s.searchTypes(ctx, c, path, stored(members), params, s.options(s.lenient(o.Handling)), &compartment)
+		return s.searchTypes(ctx, c, path, note, stored(members), params, s.options(s.lenient(o.Handling)), &compartment)
 	case !slices.Contains(members, typ):
 		return Result{}, fhir.Errorf(fhir.KindNotSupported, "", "%s is not in the compartment of a %s", clip(typ), compartment.Type)
 	}
@@ -75,7 +83,7 @@ func (s *Service) SearchCompartment(ctx context.Context, c Caller, compartment f
 	if err != nil {
 		return Result{}, err
 	}
-	return s.search(ctx, c, path, q.Within(compartment))
+	return s.search(ctx, c, path, q.Within(compartment), note)
 }
 
 // stored are those of the types that can be stored.
@@ -83,7 +91,7 @@ func stored(types []string) []string {
 	return slices.DeleteFunc(slices.Clone(types), func(typ string) bool { return !r4.Searchable(typ) })
 }
 
-func (s *Service) searchTypes(ctx context.Context, c Caller, path string, types []string, params []search.Pair, o search.Options, within *fhir.Reference) (Result, error) {
+func (s *Service) searchTypes(ctx context.Context, c Caller, path string, note *audit.Doing, types []string, params []search.Pair, o search.Options, within *fhir.Reference) (Result, error) {
 	granted := func(typ string) bool { return c.allowed(search.Search, typ) != search.None }
 	if !slices.ContainsFunc(types, granted) {
 		return Result{}, errNoSearch
@@ -98,11 +106,11 @@ func (s *Service) searchTypes(ctx context.Context, c Caller, path string, types 
 	if within != nil {
 		q = q.Within(*within)
 	}
-	return s.search(ctx, c, path, q)
+	return s.search(ctx, c, path, q, note)
 }
 
 // search answers a query.
-func (s *Service) search(ctx context.Context, c Caller, path string, q search.Query) (Result, error) {
+func (s *Service) search(ctx context.Context, c Caller, path string, q search.Query, note *audit.Doing) (Result, error) {
 	begun := time.Now()
 	if q.Explain != search.ExplainNot && !c.Explain {
 		return Result{}, fhir.Errorf(fhir.KindForbidden, "http._explain", "_explain is for administrators and for a sandbox")
@@ -139,6 +147,8 @@ func (s *Service) search(ctx context.Context, c Caller, path string, q search.Qu
 	if err != nil {
 		return Result{}, err
 	}
+	note.Saw(r.Rows)
+	note.Saw(r.Included)
 	l.total = r.Total
 	if q.Contained {
 		l.total, l.parts = -1, g.Contained

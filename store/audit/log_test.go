@@ -253,8 +253,12 @@ func TestVerify(t *testing.T) {
 		name  string
 		spoil func(context.Context, store.KV) error
 	}{
-		{"a batch is missing", func(ctx context.Context, kv store.KV) error { return kv.Delete(ctx, "audit", batch(3), store.AnyVersion) }},
-		{"the last batch is missing", func(ctx context.Context, kv store.KV) error { return kv.Delete(ctx, "audit", batch(5), store.AnyVersion) }},
+		{"a batch is missing", func(ctx context.Context, kv store.KV) error {
+			return kv.Delete(ctx, "audit", batch(3), store.AnyVersion)
+		}},
+		{"the last batch is missing", func(ctx context.Context, kv store.KV) error {
+			return kv.Delete(ctx, "audit", batch(5), store.AnyVersion)
+		}},
 		{"the head is missing", func(ctx context.Context, kv store.KV) error { return kv.Delete(ctx, "audit", "head", store.AnyVersion) }},
 		{"a byte of a batch", func(ctx context.Context, kv store.KV) error {
 			r, _, err := kv.Get(ctx, "audit", batch(2))

@@ -83,6 +83,21 @@ func (d *Doing) About(ids ...string) {
 	}
 }
 
+// In says that only the members of a compartment were asked for.
+func (d *Doing) In(compartment fhir.Reference) {
+	if d == nil {
+		return
+	}
+	if compartment.Type == "Patient" {
+		d.About(compartment.ID)
+	}
+	if d.Query == "" {
+		d.Query = "_in=" + compartment.String()
+	} else {
+		d.Query += "&_in=" + compartment.String()
+	}
+}
+
 // Saw notes the resources that the answer holds, whole as they are stored.
 func (d *Doing) Saw(rows []plan.Row) {
 	if d == nil {
@@ -113,7 +128,9 @@ func (t *Trail) End(status int, otherwise Act) error {
 	r.At = t.log.o.Now().UnixMicro()
 	t.mu.Lock()
 	for _, d := range t.acts {
-		r.Acts = append(r.Acts, d.Act)
+		if r.Acts = append(r.Acts, d.Act); status >= http.StatusInternalServerError { // also a panic
+			r.Acts[len(r.Acts)-1].Status = status
+		}
 	}
 	written := t.written
 	t.mu.Unlock()

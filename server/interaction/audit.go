@@ -1,0 +1,83 @@
+package interaction
+
+import (
+	"context"
+	"strings"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/store/audit"
+)
+
+// asked notes a read for the audit log: what was asked, and whom it names. What it finds is noted where it is found, and
+// writes that are carried out note themselves with their commit. To be followed by a deferred answered.
+func (s *Service) asked(ctx context.Context, code, typ, id string, params []search.Pair) *audit.Doing {
+	d := audit.Do(ctx, audit.Act{Code: code, Type: typ, ID: id})
+	if d == nil {
+		return nil
+	}
+	var query []byte
+	for _, p := range params {
+		if p.Name == "_page" {
+			continue
+		}
+		if len(query) > 0 {
+			query = append(query, '&')
+		}
+		query = append(appendQuery(query, p.Name), '=')
+		query = appendQuery(query, p.Value)
+		d.About(s.named(typ, p)...)
+	}
+	d.Query = string(query)
+	return d
+}
+
+// named are the patients that a parameter asks for by id.
+func (s *Service) named(typ string, p search.Pair) (ids []string) {
+	name, modifier, _ := strings.Cut(p.Name, ":")
+	of := ""
+	switch {
+	case typ == "Patient" && name == "_id", name == "patient" && (modifier == "" || modifier == "Patient"), name == "subject" && modifier == "Patient":
+		of = "Patient/"
+	case name != "subject" || modifier != "":
+		return nil
+	}
+	for v := range strings.SplitSeq(p.Value, ",") {
+		if !strings.Contains(v, "/") {
+			v = of + v
+		}
+		if r := fhir.ParseReference(v, s.Base); r.Local() && r.Type == "Patient" {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
+// answered notes how a read, or a write that came to nothing, ended.
+func answered(d *audit.Doing, err *error) {
+	if *err != nil {
+		d.End(Status(*err))
+	} else {
+		d.End(200)
+	}
+}
+
+// refused notes a write of a batch that came to nothing.
+func (e *entry) refused(ctx context.Context) {
+	o := e.write
+	if o == nil || e.err == nil {
+		return
+	}
+	code := "update"
+	switch {
+	case o.meta:
+		code = "$meta-add"
+	case o.letter == search.Delete:
+		code = "delete"
+	case o.letter == search.Create:
+		code = "create"
+	case o.reads:
+		code = "patch"
+	}
+	audit.Do(ctx, audit.Act{Code: code, Type: o.typ, ID: o.id, Query: o.where}).End(Status(e.err))
+}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/store/audit"
 )
@@ -29,8 +30,11 @@ func (x *exchange) act() audit.Act {
 	if x.route.op != "" {
 		code = "$" + x.route.op
 	}
-	a := audit.Act{Code: code, Type: x.typ}
-	if id := x.param("id"); x.typ != "" && fhir.ValidID(id) {
+	a := audit.Act{Code: code}
+	if typ := x.param("type"); r4.IsResource(typ) {
+		a.Type = typ
+	}
+	if id := x.param("id"); a.Type != "" && fhir.ValidID(id) {
 		a.ID = id
 	}
 	query := x.req.URI().QueryString()

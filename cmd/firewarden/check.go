@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -26,6 +27,13 @@ func newCheck(f *flag.FlagSet) runner {
 		p.noun = "instances"
 		problems, err := d.embedded.Check(ctx, p.set)
 		p.stop()
+		log := ""
+		if err == nil {
+			var broken error
+			if log, broken = d.verifyLog(ctx, m, [sha256.Size]byte{}); broken != nil {
+				problems = append(problems, broken.Error())
+			}
+		}
 		if err = errors.Join(err, d.close()); err != nil {
 			return fmt.Errorf("check %s: %w", d.folder, err)
 		}
@@ -40,7 +48,7 @@ func newCheck(f *flag.FlagSet) runner {
 		if len(problems) > 0 {
 			return fmt.Errorf("%s: %s in %s; firewarden reindex mends an index, nothing else", checked, plural(len(problems), "problem"), d.folder)
 		}
-		fmt.Fprintf(m.Stdout, "%s: no problems\n", checked)
+		fmt.Fprintf(m.Stdout, "%s: no problems\n%s\n", checked, log)
 		return nil
 	}
 }

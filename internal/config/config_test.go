@@ -109,7 +109,7 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 		{"key with a blank", flag("admin-key", "correct horse battery"), []string{"--admin-key", "blanks"}},
 		{"profiles", flag("validation", "profiles"), []string{"--validation", "not checked yet"}},
 		{"other validation", flag("validation", "none"), []string{"--validation", "off or structure"}},
-		{"audit", env("FIREWARDEN_AUDIT=all"), []string{"FIREWARDEN_AUDIT", "no audit log yet"}},
+		{"audit", env("FIREWARDEN_AUDIT=some"), []string{"FIREWARDEN_AUDIT", "all", "writes"}},
 		{"stop-timeout", flag("stop-timeout", "10"), []string{"--stop-timeout", "length of time"}},
 		{"listen on all addresses", flag("listen", ":8080"), []string{"base-url is required", "--listen"}},
 		{"listen on another address", flag("listen", "192.0.2.7:8080"), []string{"base-url is required"}},

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +53,6 @@ type Log struct {
 	full    chan struct{} // there is a batch's worth of records waiting
 
 	flushing sync.Mutex
-	swept    time.Time // when was last looked for what others have left
 }
 
 // waiting is a record that is in no batch yet. One that was written with a commit is durable already, under key.
@@ -68,7 +68,7 @@ const (
 	leftAfter    = time.Minute            // what is in no batch by then was left by a process that died
 )
 
-// Open opens the log of a store. What a process that died has left is put into the chain.
+// Open opens the log of a store.
 func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -76,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
-	l := &Log{o: o, full: make(chan struct{}, 1), swept: o.Now(), patients: newPatients(o.Indexer)}
+	l := &Log{o: o, full: make(chan struct{}, 1), patients: newPatients(o.Indexer)}
 	var err error
 	if l.codec, err = newCodec(); err != nil {
 		return nil, err
@@ -134,8 +134,9 @@ func (l *Log) add(w waiting) error {
 	return nil
 }
 
-// Run writes batches until ctx ends, and then what is left. report gets what goes wrong.
+// Run writes batches until ctx ends; what is added later a last Flush writes. report gets what goes wrong.
 func (l *Log) Run(ctx context.Context, report func(error)) {
+	swept := l.o.Now()
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
@@ -145,7 +146,12 @@ func (l *Log) Run(ctx context.Context, report func(error)) {
 		case <-tick.C:
 		case <-l.full:
 		}
-		if err := l.Flush(ctx); err != nil && ctx.Err() == nil {
+		err := l.Flush(ctx)
+		// What is there after a minute was left by a process that has died: ours has just written its own.
+		if now := l.o.Now(); err == nil && (now.Sub(swept) >= leftAfter || now.Before(swept)) {
+			swept, err = now, l.recover(ctx, now.Add(-leftAfter).UnixMicro())
+		}
+		if err != nil && ctx.Err() == nil {
 			report(err)
 		}
 	}
@@ -159,16 +165,6 @@ func (l *Log) Flush(ctx context.Context) error {
 	list := l.waiting
 	l.waiting = nil
 	l.mu.Unlock()
-	if now := l.o.Now(); now.Sub(l.swept) >= leftAfter || now.Before(l.swept) {
-		left, err := l.left(ctx, list)
-		if err != nil {
-			return l.back(list, err)
-		}
-		list, l.swept = append(list, left...), now
-	}
-	if len(list) == 0 {
-		return nil
-	}
 	// In the order of their times, so that a search from the newest to the oldest is one walk.
 	slices.SortStableFunc(list, func(a, b waiting) int { return cmp.Compare(a.At, b.At) })
 	for len(list) > 0 {
@@ -189,21 +185,18 @@ func (l *Log) back(list []waiting, err error) error {
 	return fmt.Errorf("write the audit log: %w", err)
 }
 
-// left are the records that a process has written with a commit and not put into the chain: it died.
-func (l *Log) left(ctx context.Context, own []waiting) (out []waiting, err error) {
-	before := l.o.Now().Add(-leftAfter).UnixMicro()
-	err = eachNew(ctx, l.o.Store.KV(), func(at store.Record, r Record) error {
-		if r.At < before && !slices.ContainsFunc(own, func(w waiting) bool { return w.key == at.Key }) {
-			out = append(out, waiting{r, at.Key})
-		}
-		return nil
-	})
-	return out, err
-}
+// Recover puts into the chain what a process that has ended has written with its commits and left, for a store that nobody
+// else has open.
+func (l *Log) Recover(ctx context.Context) error { return l.recover(ctx, math.MaxInt64) }
 
-// Recover puts into the chain all that a process which has ended has left; for a store that nobody else has open.
-func (l *Log) Recover(ctx context.Context) error {
-	err := eachNew(ctx, l.o.Store.KV(), func(at store.Record, r Record) error { return l.add(waiting{r, at.Key}) })
+// recover is Recover of the records before a time.
+func (l *Log) recover(ctx context.Context, before int64) error {
+	err := eachNew(ctx, l.o.Store.KV(), func(at store.Record, r Record) error {
+		if r.At >= before {
+			return nil
+		}
+		return l.add(waiting{r, at.Key})
+	})
 	if err != nil {
 		return fmt.Errorf("recover the audit log: %w", err)
 	}

@@ -9,7 +9,9 @@ import (
 
 	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/audit"
 	"github.com/firewarden/firewarden/store/storetest"
 	"pgregory.net/rapid"
 )
@@ -45,9 +47,9 @@ func testNonInterference(t *testing.T, open func() store.Store) {
 		var cache terminology.Cache // what one caller's requests read is there for the next caller's
 		with := answers(t, open(), &cache, granted, visible, hidden, order, requests, several)
 		without := answers(t, open(), &cache, granted, visible, nil, order, requests, several)
-		for i := range requests {
+		for i, request := range append(requests, "what the audit log has of all of them") {
 			if with[i] != without[i] {
-				t.Fatalf("%s: %s\nwith hidden resources: %s\nwithout: %s", granted, requests[i], with[i], without[i])
+				t.Fatalf("%s: %s\nwith hidden resources: %s\nwithout: %s", granted, request, with[i], without[i])
 			}
 		}
 	})
@@ -160,6 +162,11 @@ func answers(t *rapid.T, st store.Store, cache *terminology.Cache, granted strin
 	r.ConditionalDelete, r.Definitions = several, cache
 	var at time.Time
 	r.Now = func() time.Time { return at }
+	log, err := audit.Open(ctx, audit.Options{Store: st, Indexer: r.Indexer, Now: r.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Store = log.Store()
 	r.put(ofDoctor(patient("A"), "1"), ofDoctor(patient("B"), "2"), ofDoctor(patient("C"), "1"))
 	seen := 0
 	for _, hide := range order {
@@ -180,10 +187,33 @@ func answers(t *rapid.T, st store.Store, cache *terminology.Cache, granted strin
 		c = asUser(t, "A", granted, doctors(t, "1"))
 	}
 	out := make([]string, len(requests))
+	whole := ctx
+	defer func() { ctx = whole }()
 	for i, request := range requests {
+		trail := log.Begin(audit.Record{Request: request})
+		ctx = trail.In(whole)
 		out[i] = cursors.ReplaceAllString(answer(r, c, request), "_page=")
+		if err := trail.End(200, audit.Act{Code: "batch"}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return out
+	ctx = whole
+	return append(out, logged(r, log))
+}
+
+var eventIDs = regexp.MustCompile(`"id":"[0-9a-f]{32}"|/AuditEvent/[0-9a-f]{32}`)
+
+// logged is what the audit log holds, all of it: what a caller's requests have left there may tell nothing either of what
+// was hidden from the caller.
+func logged(r *rig, log *audit.Log) string {
+	if err := log.Flush(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	out, err := r.Search(ctx, r.root(), "AuditEvent", []search.Pair{{Name: "_count", Value: "1000"}}, SearchOptions{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return cursors.ReplaceAllString(eventIDs.ReplaceAllString(string(out.Bundle), ""), "_page=")
 }
 
 func answer(r *rig, c Caller, request string) string {

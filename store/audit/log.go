@@ -35,7 +35,7 @@ type Options struct {
 	Store   store.Store
 	Indexer *index.Indexer // the one that Store indexes with
 	Mode    Mode
-	Site    string           // the server, as an AuditEvent names it: its base URL
+	Site    string           // the server, as an AuditEvent names it; "" is the Indexer's base URL
 	Now     func() time.Time // nil is time.Now
 	Random  io.Reader        // nil is crypto/rand
 }
@@ -75,6 +75,9 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader
+	}
+	if o.Site == "" {
+		o.Site = o.Indexer.Base
 	}
 	l := &Log{o: o, full: make(chan struct{}, 1), patients: newPatients(o.Indexer)}
 	var err error

@@ -197,8 +197,10 @@ func (l *Log) agents(e *event, p pattern) []agent {
 func (l *Log) entities(e *event) []entity {
 	system := coding{hl7 + "audit-entity-type", "2", "System Object"}
 	role := func(code, display string) *coding { return &coding{hl7 + "object-role", code, display} }
-	request := entity{What: &reference{Identifier: &identifier{"", e.Request}},
-		Type: coding{System: balp + "CodeSystem/BasicAuditEntityType", Code: "XrequestId"}}
+	request := entity{Type: coding{System: balp + "CodeSystem/BasicAuditEntityType", Code: "XrequestId"}}
+	if e.Request != "" {
+		request.What = &reference{Identifier: &identifier{"", e.Request}}
+	}
 	if e.Who.Scope != "" {
 		request.Detail = append(request.Detail, detail{"scope", e.Who.Scope})
 	}

@@ -132,7 +132,7 @@ func (x *exchange) end() {
 		x.cancel()
 	}
 	if x.trail != nil {
-		if err := x.trail.End(x.res.StatusCode(), x.act()); err != nil {
+		if err := x.trail.End(x.res.StatusCode(), x.act); err != nil {
 			x.fail(err) // what is not in the log is not answered
 		}
 	}

@@ -28,6 +28,7 @@ type benchmark struct {
 	bare   *bare.Database // nil: it is in a folder
 	store  string         // what --store of the server says
 	child  *child         // nil: somebody else's server
+	audit  string         // value of the server's key audit
 }
 
 func newBench(f *flag.FlagSet) runner {
@@ -56,7 +57,7 @@ func newBench(f *flag.FlagSet) runner {
 		fmt.Fprintln(m.Stdout, machine)
 		var measured []bench.Sized
 		add := func(store string, n int, measure func(*benchmark) error) error {
-			b := &benchmark{m: m, folder: *folder}
+			b := &benchmark{m: m, folder: *folder, audit: "all"}
 			b.run = bench.Run{World: bench.NewWorld(n), Window: *window, Clients: *clients, Only: *only, Out: m.Stdout}
 			b.sized = bench.Sized{Store: store, Patients: n, Resources: b.run.World.Resources()}
 			err := measure(b)
@@ -171,7 +172,7 @@ func (b *benchmark) own(ctx context.Context) error {
 	if b.sized.Start, err = b.restart(ctx, "start to first read"); err != nil {
 		return err
 	}
-	measured := b.measure(ctx)
+	measured := errors.Join(b.measure(ctx), b.logs(ctx))
 	if err := b.child.kill(); err != nil {
 		return errors.Join(measured, err)
 	}
@@ -196,6 +197,28 @@ func (b *benchmark) load(ctx context.Context) error {
 	b.sized.Import = f
 	b.tell("import", "%s patients, %s resources in %.1f s: %s resources a second, %.0f µs of CPU each", grouped(len(b.run.World.Patients)), grouped(f.Units),
 		f.Elapsed.Seconds(), grouped(int(float64(f.Units)/f.Elapsed.Seconds())), float64(f.CPU.Microseconds()))
+	return nil
+}
+
+// logs measures what the audit log costs: the same under each value of its key.
+func (b *benchmark) logs(ctx context.Context) error {
+	defer func() { b.sized.Results = b.run.Results }()
+	if !b.run.Logs() {
+		return nil
+	}
+	fmt.Fprintln(b.m.Stdout)
+	for _, audit := range []string{"off", "writes", "all"} {
+		if err := b.child.stop(); err != nil {
+			return err
+		}
+		b.audit = audit
+		if err := b.start(ctx); err != nil {
+			return err
+		}
+		if err := b.run.Audited(ctx, audit); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -249,7 +272,7 @@ func (b *benchmark) start(ctx context.Context) error {
 		b.run.Key = rand.Text()
 	}
 	b.child, err = startChild("serve", "--store", b.store, "--listen", b.run.Addr, "--base-url", "http://"+b.run.Addr, "--admin-key", b.run.Key,
-		"--anonymous", "system/*.cruds", "--metrics-listen", "off", "--log-level", "error", "--token-limit", "1000000000/1m")
+		"--anonymous", "system/*.cruds", "--metrics-listen", "off", "--log-level", "error", "--audit", b.audit, "--token-limit", "1000000000/1m")
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,11 @@ func TestBenchOfItsOwnServer(t *testing.T) {
 	if err := os.WriteFile(readme, []byte("before\n<!-- bench: made by firewarden bench --report -->\nold\n<!-- /bench -->\nbehind\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, errs, code := program.Run(t, "bench", "--patients", "5,8", "--window", "20ms", "--only", "Q1,Q5,Q16,Q18,Q35g,T*,E4,W1,W4,W6", "--report", readme)
+	out, errs, code := program.Run(t, "bench", "--patients", "5,8", "--window", "20ms", "--only", "Q1,Q5,Q16,Q18,Q35g,T*,E4,W1,W4,W6,W9,W10", "--report", readme)
 	if code != 0 {
 		t.Fatalf("ended with %d: %s%s", code, out, errs)
 	}
-	for _, part := range []string{"cores, ", "import ", " resources a second", "disk after import and stop", "start to first read ", "| Q1 ", "| Q5 ", "| Q16 ", "| Q18 ", "| Q35g ", "| E4a ", "| T1 ", "| T2 ", "= a token adds ", "| T3 ", "| T4 ", "| T5 ", "| T6 ", "| W1 ", "| W4 ", "| W6 ",
+	for _, part := range []string{"cores, ", "import ", " resources a second", "disk after import and stop", "start to first read ", "| Q1 ", "| Q5 ", "| Q16 ", "| Q18 ", "| Q35g ", "| E4a ", "| T1 ", "| T2 ", "= a token adds ", "| T3 ", "| T4 ", "| T5 ", "| T6 ", "| W1 ", "| W4 ", "| W6 ", "| W9o ", "| W9w ", "| W9a ", "| W10a ",
 		"memory after the searches", "start to first read after kill -9", "disk at the end, compacted"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("the bench does not say %q:\n%s", part, out)

@@ -58,6 +58,27 @@ func (r *Run) Workloads(ctx context.Context) error {
 	return nil
 }
 
+// Logs says whether it is asked what the audit log costs.
+func (r *Run) Logs() bool { return r.wanted("W9") || r.wanted("W10") }
+
+// Audited measures reads and creates on a server with that value of the key audit.
+func (r *Run) Audited(ctx context.Context, audit string) error {
+	for _, l := range []struct {
+		id, name string
+		op       operation
+	}{{"W9", "read by id", r.read}, {"W10", "create, durable", r.create}} {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.wanted(l.id) {
+			x := Result{ID: l.id + audit[:1], Name: l.name + ", audit " + audit, Clients: 16}
+			x.Figure, x.Err = r.measure(ctx, x.Clients, l.op)
+			r.record(x)
+		}
+	}
+	return nil
+}
+
 func (r *Run) read(c *Client, rng *rand.Rand) (int, error) {
 	res, err := c.Get("/fhir/Patient/" + PatientID(rng.IntN(len(r.World.Patients))))
 	return 1, status(res, err, 200)

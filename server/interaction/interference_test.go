@@ -193,7 +193,7 @@ func answers(t *rapid.T, st store.Store, cache *terminology.Cache, granted strin
 		trail := log.Begin(audit.Record{Request: request})
 		ctx = trail.In(whole)
 		out[i] = cursors.ReplaceAllString(answer(r, c, request), "_page=")
-		if err := trail.End(200, audit.Act{Code: "batch"}); err != nil {
+		if err := trail.End(200, func() audit.Act { return audit.Act{Code: "batch"} }); err != nil {
 			t.Fatal(err)
 		}
 	}

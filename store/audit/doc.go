@@ -41,5 +41,5 @@
 //	do := audit.Do(ctx, audit.Act{Code: "read", Type: "Observation", ID: "9"})
 //	do.Saw(rows)
 //	do.End(200)
-//	err = trail.End(200, audit.Act{})                   // in the next batch
+//	err = trail.End(200, nil)                           // in the next batch
 package audit

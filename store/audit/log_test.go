@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +18,8 @@ import (
 	"github.com/firewarden/firewarden/store"
 	"github.com/firewarden/firewarden/store/audit"
 	"github.com/firewarden/firewarden/store/embedded"
+	"github.com/firewarden/firewarden/store/mongo"
+	"github.com/firewarden/firewarden/store/mongo/mongotest"
 	"github.com/firewarden/firewarden/store/storetest"
 )
 
@@ -24,6 +28,13 @@ var engines = map[string]func(*testing.T) store.Store{
 	"memory": func(*testing.T) store.Store { return storetest.NewMemory() },
 	"embedded": func(t *testing.T) store.Store {
 		s, err := embedded.Open(embedded.Options{Memory: true, Mode: "serve", Indexer: &index.Indexer{Base: storetest.Base}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	},
+	"mongodb": func(t *testing.T) store.Store {
+		s, err := mongo.Open(t.Context(), mongo.Options{URI: mongotest.Database(t), Mode: "test", Indexer: &index.Indexer{Base: storetest.Base}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +77,7 @@ func access(t *testing.T, l *audit.Log, who audit.Who, a audit.Act, status int, 
 	do := audit.Do(trail.In(t.Context()), a)
 	do.Saw(rows)
 	do.End(status)
-	if err := trail.End(status, audit.Act{}); err != nil {
+	if err := trail.End(status, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -214,7 +225,7 @@ func TestWritesAreLoggedWithTheirCommit(t *testing.T) {
 			if err := write(ctx, l, "o1"); err == nil {
 				t.Fatal("a second first version is accepted")
 			}
-			if err := trail.End(201, audit.Act{Code: "update"}); err != nil {
+			if err := trail.End(201, func() audit.Act { return audit.Act{Code: "update"} }); err != nil {
 				t.Fatal(err)
 			}
 			// The process dies here: nothing is flushed. The next one finds the record.
@@ -233,6 +244,52 @@ func TestWritesAreLoggedWithTheirCommit(t *testing.T) {
 		})
 	}
 }
+
+// TestSeveralProcesses: logs on one store make one chain, which has every record once.
+func TestSeveralProcesses(t *testing.T) {
+	for name, engine := range engines {
+		t.Run(name, func(t *testing.T) {
+			st := engine(t)
+			defer st.Close()
+			const processes, requests = 3, 20
+			var group sync.WaitGroup
+			for n := range processes {
+				l := open(t, st)
+				group.Go(func() {
+					for i := range requests {
+						trail := l.Begin(audit.Record{Request: fmt.Sprintf("r%d-%d", n, i)})
+						if err := trail.End(200, func() audit.Act { return audit.Act{Code: "read", Type: "Patient", ID: "p"} }); err != nil {
+							t.Error(err)
+						}
+						if i%3 == 0 {
+							if err := l.Flush(t.Context()); err != nil {
+								t.Error(err)
+							}
+						}
+					}
+					if err := l.Flush(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			p, err := audit.Verify(t.Context(), st.KV(), [sha256.Size]byte{}, nil)
+			if err != nil || p.Records != processes*requests {
+				t.Errorf("%+v %v", p, err)
+			}
+			requested := map[string]bool{}
+			page := find(t, open(t, st).Store(), plan.All{}, plan.Window{Limit: 1000})
+			for _, r := range page.Rows {
+				requested[requestOf.FindString(string(r.Body))] = true
+			}
+			if len(page.Rows) != processes*requests || len(requested) != processes*requests {
+				t.Errorf("%d events of %d requests, want %d", len(page.Rows), len(requested), processes*requests)
+			}
+		})
+	}
+}
+
+var requestOf = regexp.MustCompile(`"r\d-\d+"`)
 
 func TestVerify(t *testing.T) {
 	fill := func(t *testing.T) (store.Store, audit.Proof) {

@@ -118,9 +118,9 @@ func (d *Doing) End(status int) {
 	}
 }
 
-// End ends the trail: what was read, or refused, is to be written within a second. otherwise is what the request was where
-// no interaction has begun: it was refused before. ErrFull: the request may not be answered.
-func (t *Trail) End(status int, otherwise Act) error {
+// End ends the trail: what was read, or refused, is to be written within a second. otherwise says what the request was
+// where no interaction has begun: it was refused before. ErrFull: the request may not be answered.
+func (t *Trail) End(status int, otherwise func() Act) error {
 	if t == nil {
 		return nil
 	}
@@ -135,11 +135,14 @@ func (t *Trail) End(status int, otherwise Act) error {
 	written := t.written
 	t.mu.Unlock()
 	if len(r.Acts) == 0 {
-		if written || t.log.o.Mode == Writes && !otherwise.Writes() {
+		if written {
 			return nil
 		}
-		otherwise.Status = status
-		r.Acts = []Act{otherwise}
+		a := otherwise()
+		if a.Status = status; t.log.o.Mode == Writes && !a.Writes() {
+			return nil
+		}
+		r.Acts = []Act{a}
 	}
 	return t.log.add(waiting{Record: r})
 }

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
-	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
@@ -29,13 +27,14 @@ func batchKey(n uint64) string { return fmt.Sprintf("%016x", n) }
 // head is the end of the chain.
 type head struct {
 	batches uint64
-	at      int64 // of the last record
+	events  uint64 // of all batches
+	at      int64  // of the last record
 	sum     [sha256.Size]byte
 	version uint64 // of the record of KV
 }
 
 func (h *head) append() []byte {
-	b := binary.AppendVarint(binary.AppendUvarint(nil, h.batches), h.at)
+	b := binary.AppendVarint(binary.AppendUvarint(binary.AppendUvarint(nil, h.batches), h.events), h.at)
 	return append(b, h.sum[:]...)
 }
 
@@ -46,7 +45,7 @@ func readHead(ctx context.Context, kv store.KV) (h head, err error) {
 		return head{}, err
 	}
 	d := reader{b: r.Value}
-	h.batches, h.at, h.version = d.uvarint(), d.varint(), r.Version
+	h.batches, h.events, h.at, h.version = d.uvarint(), d.uvarint(), d.varint(), r.Version
 	if copy(h.sum[:], d.bytes(sha256.Size)); d.fault != nil || len(d.b) > 0 {
 		return head{}, fmt.Errorf("the head: %w", errBytes)
 	}
@@ -54,12 +53,14 @@ func readHead(ctx context.Context, kv store.KV) (h head, err error) {
 }
 
 // batch is what of a batch lies before its records. As it is stored: a byte for the format, the sum of the batch before,
-// how many records, the times of the first and of the last one, and a filter of the patients; then a zstd frame.
+// how many records and events, the times of the first and of the last one, and a filter of the words of the events; then a
+// zstd frame.
 type batch struct {
 	before   [sha256.Size]byte
 	records  int
+	events   uint64
 	from, to int64
-	patients []uint64 // sorted hashes of those that any event of the batch names
+	words    filter
 	frame    []byte
 }
 
@@ -81,47 +82,23 @@ func newCodec() (c codec, err error) {
 	return c, nil
 }
 
-// batch makes the batch of the records behind one with the sum before.
-func (c codec) batch(before [sha256.Size]byte, records []Record) []byte {
-	dst := append([]byte{format}, before[:]...)
-	dst = binary.AppendUvarint(dst, uint64(len(records)))
-	dst = binary.AppendVarint(binary.AppendVarint(dst, records[0].At), records[len(records)-1].At)
+// batch makes the batch of the records behind one with the sum before, and says how many events it has.
+func (c codec) batch(before [sha256.Size]byte, records []Record) (value []byte, events uint64) {
 	var raw []byte
-	var patients []uint64
+	words := map[uint64]bool{}
 	for i := range records {
 		raw = records[i].append(raw)
-		patients = records[i].patients(patients)
-	}
-	slices.Sort(patients)
-	patients = slices.Compact(patients)
-	dst = binary.AppendUvarint(dst, uint64(len(patients)))
-	for _, p := range patients {
-		dst = binary.BigEndian.AppendUint64(dst, p)
-	}
-	return c.enc.EncodeAll(raw, dst)
-}
-
-// patients appends the hashes of all patients that an event of the record refers to.
-func (r *Record) patients(out []uint64) []uint64 {
-	if id, ok := patient(r.Who.Subject); ok {
-		out = append(out, hash(id))
-	}
-	for i := range r.Acts {
-		a := &r.Acts[i]
-		if a.Type == "Patient" && a.ID != "" {
-			out = append(out, hash(a.ID))
-		}
-		for _, p := range a.Patients {
-			out = append(out, hash(p))
+		for _, e := range records[i].events(place{}) {
+			events++
+			e.words(func(w string) bool { words[hash(w)] = true; return true })
 		}
 	}
-	return out
-}
-
-func hash(id string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(id))
-	return h.Sum64()
+	value = append([]byte{format}, before[:]...)
+	value = binary.AppendUvarint(binary.AppendUvarint(value, uint64(len(records))), events)
+	value = binary.AppendVarint(binary.AppendVarint(value, records[0].At), records[len(records)-1].At)
+	f := newFilter(words)
+	value = append(binary.AppendUvarint(value, uint64(len(f))), f...)
+	return c.enc.EncodeAll(raw, value), events
 }
 
 // sum is what the next batch holds of this one.
@@ -139,24 +116,11 @@ func readBatch(value []byte) (b batch, err error) {
 		return b, fmt.Errorf("a format that this version does not know: %w", errBytes)
 	}
 	copy(b.before[:], d.bytes(sha256.Size))
-	b.records = int(d.uvarint())
+	b.records, b.events = int(d.uvarint()), d.uvarint()
 	b.from, b.to = d.varint(), d.varint()
-	b.patients = make([]uint64, d.count())
-	for i := range b.patients {
-		if p := d.bytes(8); p != nil {
-			b.patients[i] = binary.BigEndian.Uint64(p)
-		}
-	}
+	b.words = d.bytes(d.count())
 	b.frame = d.b
 	return b, d.fault
-}
-
-// has says whether an event of the batch may name one of the patients.
-func (b *batch) has(patients []string) bool {
-	return slices.ContainsFunc(patients, func(id string) bool {
-		_, ok := slices.BinarySearch(b.patients, hash(id))
-		return ok
-	})
 }
 
 // records reads the records of a batch.
@@ -198,7 +162,7 @@ func Verify(ctx context.Context, kv store.KV, since [sha256.Size]byte, progress 
 		return p, err
 	}
 	met := since == [sha256.Size]byte{}
-	at := int64(0)
+	at, events := int64(0), uint64(0)
 	for n := uint64(1); n <= h.batches; n++ {
 		r, ok, err := kv.Get(ctx, bucket, batchKey(n))
 		if err != nil {
@@ -225,6 +189,7 @@ func Verify(ctx context.Context, kv store.KV, since [sha256.Size]byte, progress 
 			at = records[i].At
 		}
 		p.Records += len(records)
+		events += b.events
 		p.Batches, p.Sum = n, sum(n, r.Value)
 		met = met || p.Sum == since
 		if progress != nil {
@@ -232,7 +197,7 @@ func Verify(ctx context.Context, kv store.KV, since [sha256.Size]byte, progress 
 		}
 	}
 	switch {
-	case p.Sum != h.sum:
+	case p.Sum != h.sum || events != h.events || at != h.at:
 		return p, fmt.Errorf("the last batch of the audit log, %d, is not the one that its head names", h.batches)
 	case !met:
 		return p, fmt.Errorf("no batch of the audit log has the sum %x: what was there has been replaced", since)

@@ -11,7 +11,7 @@
 // What a write leaves in the log is part of its commit (store.Commit.Records): either both are durable or none. It lies
 // beside the chain until the next batch is written, under a key of its own, so that writers do not wait for each other's
 // sums; what a process that dies has left there the next one puts into the chain. What a read leaves is durable within a
-// second, and nothing is answered where too much waits (ErrFull). Several processes on a store append to one chain: whoever
+// second, and where too much waits a request is not answered before that is written. Several processes on a store append to one chain: whoever
 // comes second reads the head again.
 //
 // # How it is read
@@ -21,8 +21,8 @@
 // guard that every plan has, in search, _include, _has and chains; they have one version, and no other history. The other
 // ways were to write each event as a resource, which costs more than most reads that it would tell of and ten times the
 // room, or to index them later, behind which a busy log would stay for ever. A search walks the log from its newest event,
-// which is the order in which nearly everybody asks; it skips batches by time and by patient (each has a filter of its
-// patients), and is too-costly where it would look at more than mostEvents one by one.
+// which is the order in which nearly everybody asks; it skips batches by time and by a filter of what
+// is in them (patient, agent, resource, token, kind of interaction, outcome), and is too-costly where it would look at more than mostEvents one by one.
 //
 // An act about several patients is an event for each of them, and one that is about nobody and holds what was asked: a
 // patient is shown who has looked without being shown anybody else (access.md D4, Only). The patients of an act are those

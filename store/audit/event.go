@@ -77,12 +77,23 @@ func (r *Record) events(p place) (out []event) {
 	return out
 }
 
-// names says whether the event may refer to one of the patients.
-func (e *event) names(patients []string) bool {
-	subject, _ := patient(e.Who.Subject)
-	return slices.ContainsFunc(patients, func(id string) bool {
-		return id == e.patient || id == subject || e.act.Type == "Patient" && e.act.ID == id
-	})
+// words calls f with the texts by which the event can be asked for, as the terms of its index have them, until f is false:
+// what it refers to, who asked, by which token, what for and what came of it. A search for one of those is not in an event
+// without the word.
+func (e *event) words(f func(string) bool) bool {
+	reference := func(typ, id string) bool { return id == "" || f(typ+"/"+id) && f(id) }
+	text := func(prefix, s string) bool { return s == "" || f(prefix+s) }
+	typ, id := "", e.Who.Subject
+	if i := strings.LastIndexByte(id, '/'); i >= 0 {
+		typ, id = id[:i], id[i+1:]
+	}
+	return f(subtype(e.act.Code)) && f(outcome(e.act.Status)) && reference(e.act.Type, e.act.ID) && reference("Patient", e.patient) && reference(typ, id) &&
+		text("", e.Who.User) && text("", e.Who.Client) && text(jwtID, e.Who.Token)
+}
+
+// has says whether the event has one of the words.
+func (e *event) has(words []string) bool {
+	return !e.words(func(w string) bool { return !slices.Contains(words, w) })
 }
 
 // patient is the id of a reference to a Patient.

@@ -64,7 +64,8 @@ type waiting struct {
 const (
 	batchRecords = 1024                   // records of a batch
 	flushEvery   = 500 * time.Millisecond // so that what was read is durable within a second
-	mostWaiting  = 64 * batchRecords      // above it nothing is answered any more
+	mostWaiting  = 64 * batchRecords      // above it requests wait until some are written
+	mostWait     = 10 * time.Second       // and are not answered if that takes longer
 	leftAfter    = time.Minute            // what is in no batch by then was left by a process that died
 )
 
@@ -117,16 +118,21 @@ func (l *Log) openIDs(ctx context.Context) error {
 	}
 }
 
-// ErrFull says that the log cannot be written and that nothing may be answered until it can.
-var ErrFull = &fhir.Error{Kind: fhir.KindTransient, Diagnostics: "the audit log cannot be written at the moment; try again"}
-
-// add takes a record that a flush makes durable.
+// add takes a record that a flush makes durable. Where too many wait it waits for one: requests come no faster than their
+// records are written.
 func (l *Log) add(w waiting) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.waiting) >= mostWaiting && w.key == "" {
-		return ErrFull
+	full := len(l.waiting) >= mostWaiting && w.key == ""
+	l.mu.Unlock()
+	if full {
+		ctx, cancel := context.WithTimeout(context.Background(), mostWait)
+		defer cancel()
+		if err := l.Flush(ctx); err != nil {
+			return &fhir.Error{Kind: fhir.KindTransient, Diagnostics: "the audit log cannot be written at the moment; try again", Err: err}
+		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.waiting = append(l.waiting, w)
 	if len(l.waiting)%batchRecords == 0 {
 		select {
@@ -230,8 +236,9 @@ func (l *Log) link(ctx context.Context, list []waiting) error {
 					put(bucketNew, w.key, nil, store.AnyVersion)
 				}
 			}
-			value := l.codec.batch(h.sum, records)
+			value, events := l.codec.batch(h.sum, records)
 			h.batches++
+			h.events += events
 			h.sum = sum(h.batches, value)
 			put(bucket, batchKey(h.batches), value, 0)
 		}

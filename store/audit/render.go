@@ -129,15 +129,14 @@ func (l *Log) render(e *event, id string) ([]byte, error) {
 		ResourceType: "AuditEvent", ID: id,
 		Meta:     meta{VersionID: "1", LastUpdated: at},
 		Type:     coding{hl7 + "audit-event-type", "rest", "RESTful Operation"},
-		Subtype:  []coding{{restful, e.act.Code, e.act.Code}},
+		Subtype:  []coding{{restful, subtype(e.act.Code), subtype(e.act.Code)}},
 		Action:   p.action,
 		Recorded: at,
 		Outcome:  outcome(e.act.Status),
 		Source:   observer{l.o.Site, reference{Display: "Firewarden"}, []coding{{hl7 + "security-source-type", "4", "Application Server"}}},
 	}
-	if name, ok := strings.CutPrefix(e.act.Code, "$"); ok {
-		r.Subtype[0] = coding{restful, "operation", "operation"}
-		r.OutcomeDesc = "$" + name + ": "
+	if strings.HasPrefix(e.act.Code, "$") {
+		r.OutcomeDesc = e.act.Code + ": "
 	}
 	if e.Before > 0 {
 		r.Period = &period{instant(e.At - e.Before), instant(e.At - e.Before)}
@@ -225,6 +224,14 @@ func (l *Log) entities(e *event) []entity {
 		out = append(out, q)
 	}
 	return out
+}
+
+// subtype is the code of restful-interaction.
+func subtype(code string) string {
+	if strings.HasPrefix(code, "$") {
+		return "operation"
+	}
+	return code
 }
 
 // outcome is the code of audit-event-outcome for a status.

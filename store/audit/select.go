@@ -121,21 +121,15 @@ func (m *merge) stored(ctx context.Context) ([]item, error) {
 	return out, nil
 }
 
-// logged are the events of the log. Where they are too many to be counted the total is not told.
+// logged are the events of the log.
 func (m *merge) logged(ctx context.Context) (out []item, err error) {
 	w, ok := m.window(logSide)
 	if m.w.Total {
-		walk := m.s.walk(m.b)
-		n := 0
-		err := walk.run(ctx, nil, false, false, func(*event, *plan.Row) error { n++; return nil })
-		switch {
-		case errors.Is(err, errCostly) && m.w.Limit > 0:
-			m.page.Total = -1
-		case err != nil:
+		n, err := m.s.count(ctx, m.b)
+		if err != nil {
 			return nil, err
-		default:
-			m.page.Total = max(m.page.Total, 0) + n
 		}
+		m.page.Total = max(m.page.Total, 0) + n
 	}
 	if !ok || w.Limit <= 0 {
 		return nil, nil
@@ -145,6 +139,16 @@ func (m *merge) logged(ctx context.Context) (out []item, err error) {
 		return m.inTime(ctx, w, key.Desc == w.Back)
 	}
 	return m.sorted(ctx, w)
+}
+
+// count is the number of events that b finds.
+func (s *snapshot) count(ctx context.Context, b plan.Bound) (n int, err error) {
+	if b.Node() == (plan.All{}) {
+		h, err := s.end(ctx)
+		return int(h.events), err
+	}
+	err = s.walk(b).run(ctx, nil, false, false, func(*event, *plan.Row) error { n++; return nil })
+	return n, err
 }
 
 // inTime are events in the order of the log: of its places.

@@ -7,10 +7,13 @@ import (
 	"time"
 
 	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/conformance/validate"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
 	"github.com/firewarden/firewarden/store/audit"
+	"github.com/firewarden/firewarden/store/storetest"
 )
 
 // TestPages: the events of the log and those that clients have written are one list, in every order and direction, whose
@@ -98,6 +101,96 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFilters: what a search skips without looking at it would not have been found. Every term of every event is asked for,
+// alone and with others, and must find the events that have it.
+func TestFilters(t *testing.T) {
+	st := engines["memory"](t)
+	l := open(t, st)
+	whos := []audit.Who{ann, {Client: "nightly", Scope: "system/*.rs", Token: "g.2"}, {User: "pat", Subject: "Patient/p1", Client: "chart"},
+		{User: "out", Subject: "https://elsewhere/fhir/Practitioner/x", Issuer: "https://elsewhere", Client: "c"}, {Client: "anonymous"}, {}}
+	codes := []string{"read", "vread", "search-type", "search-system", "create", "update", "patch", "delete", "history-instance", "$meta", "transaction"}
+	for i, code := range codes {
+		for j, who := range whos {
+			a := audit.Act{Code: code, Type: "Observation", ID: fmt.Sprint("o", i), Version: uint64(j), Query: "patient=p1,p2"}
+			switch j {
+			case 1:
+				a.Type, a.ID = "Patient", "p2"
+			case 2:
+				a.Type, a.ID = "", ""
+			}
+			var rows []plan.Row
+			for k := range (i + j) % 4 {
+				rows = append(rows, observation("o", fmt.Sprintf(`"subject":{"reference":"Patient/p%d"}`, k)))
+			}
+			access(t, l, who, a, []int{200, 304, 401, 403, 404, 503}[(i+j)%6], rows...)
+			if (i+j)%3 == 0 {
+				flush(t, l)
+			}
+		}
+	}
+	flush(t, l)
+	x := &index.Indexer{Base: storetest.Base}
+	all := find(t, l.Store(), plan.All{}, plan.Window{Limit: 10_000, Total: true})
+	if all.Total != len(all.Rows) || len(all.Rows) < 60 {
+		t.Fatalf("%d of %d events", len(all.Rows), all.Total)
+	}
+	entries := make([]index.Entries, len(all.Rows))
+	var nodes []plan.Node
+	seen := map[index.Term]bool{}
+	for i := range all.Rows {
+		res, err := fhir.Parse(all.Rows[i].Body, fhir.DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if faults := validate.Structure(res); len(faults) > 0 {
+			t.Errorf("%v\n%s", faults, all.Rows[i].Body)
+		}
+		entries[i] = x.Entries(res)
+		for _, term := range entries[i].Terms {
+			if !seen[term] && term.Form != index.FormWord && term.Form != index.FormGram {
+				seen[term] = true
+				nodes = append(nodes, plan.Term(term))
+			}
+		}
+		if i%10 == 0 {
+			for _, r := range entries[i].Ranges {
+				nodes = append(nodes, plan.Range{Num: r.Num, Unit: r.Unit, Low: plan.Span{Min: r.Low}}, plan.Range{Num: r.Num, Unit: r.Unit, Low: plan.Span{Max: r.Low}},
+					plan.Range{Num: r.Num, Unit: r.Unit, High: plan.Span{Max: r.High, MaxOpen: true}})
+			}
+		}
+	}
+	for i := 0; i < len(nodes) && len(nodes) < 800; i += 2 {
+		a, b := nodes[i], nodes[(i*7+3)%len(nodes)]
+		nodes = append(nodes, plan.And{a, b}, plan.Or{a, b}, plan.And{a, plan.Not{X: b}}, plan.Verify{X: plan.Or{a, plan.And{b, a}}, By: func(*plan.Row) (bool, error) { return true, nil }})
+	}
+	for k, n := range nodes {
+		want := 0
+		for i := range all.Rows {
+			if ok, err := plan.Holds(n, &entries[i], &all.Rows[i]); err != nil {
+				t.Fatal(err)
+			} else if ok {
+				want++
+			}
+		}
+		page := find(t, l.Store(), n, plan.Window{Limit: 10_000, Total: k%8 == 0})
+		if len(page.Rows) != want || k%8 == 0 && page.Total != want {
+			t.Errorf("%+v finds %d (%d), want %d", n, len(page.Rows), page.Total, want)
+		}
+	}
+	for _, code := range []string{"_tag", "_security", "agent-name", "agent-role", "entity-name"} {
+		p := r4.Lookup("AuditEvent", code)
+		if p == nil {
+			p = r4.Lookup("", code)
+		}
+		for term := range seen {
+			if term.Num == p.Num {
+				t.Errorf("an event has a value of %s, which a search takes for granted that it has not", code)
+			}
+		}
+	}
+	t.Logf("%d questions about %d events", len(nodes), len(all.Rows))
 }
 
 func ids(rows []plan.Row) (out []string) {

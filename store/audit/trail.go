@@ -119,7 +119,8 @@ func (d *Doing) End(status int) {
 }
 
 // End ends the trail: what was read, or refused, is to be written within a second. otherwise says what the request was
-// where no interaction has begun: it was refused before. ErrFull: the request may not be answered.
+// where no interaction has begun: it was refused before. An error: the log cannot be written, and the
+// request may not be answered.
 func (t *Trail) End(status int, otherwise func() Act) error {
 	if t == nil {
 		return nil

@@ -31,15 +31,33 @@ type walk struct {
 
 // need is what a condition asks of every match, as far as it can be told without rendering one.
 type need struct {
-	patients []string  // one of them is named; nil: any
-	ids      []string  // it is one of these; nil: any
-	from, to index.Key // the date
+	never    bool
+	words    [][]string // of each of these lists it has a word
+	ids      []string   // it is one of these; nil: any
+	from, to index.Key  // the date
 }
 
+// Parameters by what a term of theirs says of an event: whether the text is one of its words, and those of which an event
+// never has a value.
 var (
-	dateNum = r4.Lookup("AuditEvent", "date").Num
-	idNum   = r4.Lookup("", "_id").Num
+	dateNum, updatedNum, idNum = num("date"), num("_lastUpdated"), num("_id")
+	worded                     = nums("patient", "agent", "altid", "entity", "policy", "subtype", "outcome")
+	never                      = nums("_tag", "_security", "_source", "agent-name", "agent-role", "entity-name")
 )
+
+func num(code string) uint16 {
+	if p := r4.Lookup("AuditEvent", code); p != nil {
+		return p.Num
+	}
+	return r4.Lookup("", code).Num
+}
+
+func nums(codes ...string) (out []uint16) {
+	for _, code := range codes {
+		out = append(out, num(code))
+	}
+	return out
+}
 
 // needs reads what a node asks of every match.
 func needs(n plan.Node) (out need) {
@@ -48,18 +66,19 @@ func needs(n plan.Node) (out need) {
 		return needsTerms([]index.Term{index.Term(n)})
 	case plan.Terms:
 		return needsTerms(n)
+	case plan.Prefix:
+		out.never = slices.Contains(never, n.Num)
 	case plan.Verify:
 		return needs(n.X)
 	case plan.Range:
-		if n.Num == dateNum {
+		if n.Num == dateNum || n.Num == updatedNum {
 			out.from, out.to = n.Low.Min, n.Low.Max
 		}
 	case plan.And:
 		for _, x := range n {
 			m := needs(x)
-			if m.patients != nil && (out.patients == nil || len(m.patients) < len(out.patients)) {
-				out.patients = m.patients
-			}
+			out.never = out.never || m.never
+			out.words = append(out.words, m.words...)
 			if m.ids != nil && (out.ids == nil || len(m.ids) < len(out.ids)) {
 				out.ids = m.ids
 			}
@@ -69,34 +88,47 @@ func needs(n plan.Node) (out need) {
 			}
 		}
 	case plan.Or:
-		for i, x := range n {
+		var any []string
+		out.never = true
+		for _, x := range n {
 			m := needs(x)
-			if m.patients == nil {
+			if m.never {
+				continue
+			}
+			if out.never = false; len(m.words) == 0 {
 				return need{}
 			}
-			if i == 0 {
-				out.patients = []string{}
-			}
-			out.patients = append(out.patients, m.patients...)
+			any = append(any, m.words[0]...)
 		}
+		if !out.never {
+			out.words = [][]string{any}
+		}
+	case plan.None:
+		out.never = true
 	}
 	return out
 }
 
+// needsTerms is what one of several terms of one parameter and form asks.
 func needsTerms(terms []index.Term) (out need) {
+	var texts []string
 	for _, t := range terms {
-		id, ok := patient(t.Text)
-		switch {
-		case t.Num == idNum && t.Form == index.FormCode:
-			out.ids = append(out.ids, t.Text)
-			continue
-		case ok && (t.Form == index.FormReference || t.Form == index.FormIn || t.Form == index.FormOnly):
-			out.patients = append(out.patients, id)
-			continue
-		}
-		return need{}
+		texts = append(texts, t.Text)
+	}
+	t := terms[0]
+	switch whole := t.Form == index.FormReference || t.Form == index.FormID || t.Form == index.FormCode || t.Form == index.FormURI; {
+	case t.Num == idNum && t.Form == index.FormCode:
+		out.ids = texts
+	case slices.Contains(never, t.Num), t.Num == index.NumLink, t.Num == index.NumContained:
+		out.never = true
+	case t.Form == index.FormIn && allPatients(texts), t.Form == index.FormOnly, slices.Contains(worded, t.Num) && whole:
+		out.words = [][]string{texts}
 	}
 	return out
+}
+
+func allPatients(texts []string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { _, ok := patient(s); return !ok })
 }
 
 // errEnough ends a walk.
@@ -106,7 +138,7 @@ var errEnough = fmt.Errorf("enough")
 // with it. errEnough of f ends it.
 func (w *walk) run(ctx context.Context, from *place, at, back bool, f func(*event, *plan.Row) error) error {
 	h, err := w.s.end(ctx)
-	if err != nil {
+	if err != nil || w.need.never {
 		return err
 	}
 	if w.need.ids != nil {
@@ -132,7 +164,7 @@ func (w *walk) run(ctx context.Context, from *place, at, back bool, f func(*even
 		}
 		if past := w.need.misses(&b); past < 0 && !back || past > 0 && back {
 			return nil // all that follow are further away
-		} else if past != 0 || w.need.patients != nil && !b.has(w.need.patients) {
+		} else if past != 0 || !w.need.may(b.words.has) {
 			continue
 		}
 		records, err := w.s.log.codec.records(&b)
@@ -144,6 +176,11 @@ func (w *walk) run(ctx context.Context, from *place, at, back bool, f func(*even
 		}
 	}
 	return nil
+}
+
+// may says whether there is a word of each list.
+func (n *need) may(has func([]string) bool) bool {
+	return !slices.ContainsFunc(n.words, func(list []string) bool { return !has(list) })
 }
 
 // misses says whether all of a batch is older (-1) or newer (1) than what is asked for.
@@ -188,7 +225,7 @@ func (w *walk) batch(ctx context.Context, n uint64, records []Record, from *plac
 
 // look calls f if the event holds.
 func (w *walk) look(e *event, f func(*event, *plan.Row) error) error {
-	if w.need.patients != nil && !e.names(w.need.patients) {
+	if !w.need.may(e.has) {
 		return nil
 	}
 	if w.left--; w.left < 0 {

@@ -107,6 +107,95 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// TestAuditOfEveryWay: each way to read or to write leaves the event that BALP has for it, with the patient whom it is about.
+func TestAuditOfEveryWay(t *testing.T) {
+	r := start(t, "sandbox")
+	doctor := r.mint("--scope", "user/*.cruds", "--user", "practitioner")
+	r.token = doctor
+	condition := func(id, patient string) string {
+		return `{"resourceType":"Condition","id":"` + id + `","subject":{"reference":"Patient/` + patient + `"}}`
+	}
+	created := `{"resourceType":"Condition","subject":{"reference":"Patient/patient-001"}}`
+	entry := func(method, url, body string) string {
+		if body != "" {
+			body = `"resource":` + body + `,`
+		}
+		return `{` + body + `"request":{"method":"` + method + `","url":"` + url + `"}}`
+	}
+	bundle := func(kind string, entries ...string) string {
+		return `{"resourceType":"Bundle","type":"` + kind + `","entry":[` + strings.Join(entries, ",") + `]}`
+	}
+	var c struct{ ID string }
+	_, body := r.do("POST", "/fhir/Condition", created)
+	if err := json.Unmarshal(body, &c); err != nil || c.ID == "" {
+		t.Fatalf("create: %s", body)
+	}
+	for _, x := range []struct {
+		method, path, body, media string
+		status                    int
+		find                      string // what finds its event, among those of patient-001 or, if it says so, of another
+		profile                   string
+	}{
+		{"GET", "/fhir/Condition/" + c.ID, "", "", 200, "subtype=read&entity=Condition/" + c.ID, "PatientRead"},
+		{"GET", "/fhir/Condition/" + c.ID + "/_history/1", "", "", 200, "subtype=vread", "PatientRead"},
+		{"GET", "/fhir/Condition/" + c.ID + "/_history", "", "", 200, "subtype=history-instance", "PatientQuery"},
+		{"GET", "/fhir/Condition/" + c.ID + "/$meta", "", "", 200, "subtype=read&date=ge2000&_count=1", "PatientRead"},
+		{"GET", "/fhir/Condition?patient=patient-001", "", "", 200, "subtype=search-type&_count=1000", "PatientQuery"},
+		{"GET", "/fhir/Patient/patient-001/Condition", "", "", 200, "subtype=search-type&_count=1000", "PatientQuery"},
+		{"GET", "/fhir?_type=Condition&_id=" + c.ID, "", "", 200, "subtype=search-system", "PatientQuery"},
+		{"GET", "/fhir/Condition/_history?_count=1", "", "", 200, "subtype=history-type", "PatientQuery"},
+		{"PUT", "/fhir/Condition/" + c.ID, condition(c.ID, "patient-001"), "", 200, "subtype=update", "PatientUpdate"},
+		{"PATCH", "/fhir/Condition/" + c.ID, `[{"op":"add","path":"/language","value":"en"}]`, "application/json-patch+json", 200, "subtype=patch", "PatientUpdate"},
+		{"PUT", "/fhir/Condition/" + c.ID, condition(c.ID, "patient-002"), "", 200, "subtype=update&_count=1", "PatientUpdate"}, // was theirs before
+		{"PUT", "/fhir/Condition/" + c.ID, condition(c.ID, "patient-001"), "", 200, "subtype=update&_count=1", "PatientUpdate"},
+		{"POST", "/fhir", bundle("batch", entry("GET", "Condition/"+c.ID, ""), entry("PUT", "Patient/patient-001", `{"resourceType":"Patient","id":"other"}`)), "", 200, "subtype=update&outcome=4&entity=Patient/patient-001", ""},
+		{"POST", "/fhir", bundle("transaction", entry("POST", "Condition", created)), "", 200, "subtype=create&_count=1", "PatientCreate"},
+		{"DELETE", "/fhir/Condition?_id=" + c.ID, "", "", 204, "subtype=delete", "PatientDelete"},
+		{"GET", "/fhir/Condition/" + c.ID, "", "", 410, "subtype=read&outcome=4&entity=Condition/" + c.ID, ""},
+	} {
+		media := x.media
+		if media == "" {
+			media = "application/fhir+json"
+		}
+		res, answer := r.do(x.method, x.path, x.body, "Content-Type", media)
+		if res.StatusCode != x.status {
+			t.Errorf("%s %s: %s: %s", x.method, x.path, res.Status, answer)
+			continue
+		}
+		query := "/fhir/AuditEvent?" + x.find
+		if x.status != 410 {
+			query += "&entity=Patient/patient-001"
+		}
+		var page struct {
+			Entry []struct {
+				Resource struct {
+					Meta   struct{ Profile []string }
+					Entity []struct{ What struct{ Identifier struct{ Value string } } }
+				}
+			}
+		}
+		id := res.Header.Get("X-Request-Id")
+		found := false
+		for deadline := time.Now().Add(5 * time.Second); !found && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			if err := json.Unmarshal(r.get(query), &page); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page.Entry {
+				if e.Resource.Entity[0].What.Identifier.Value != id {
+					continue
+				}
+				found = true
+				if profile := strings.Join(e.Resource.Meta.Profile, " "); !strings.HasSuffix(profile, "IHE.BasicAudit."+x.profile) && profile != x.profile {
+					t.Errorf("%s %s: profile %q, want %q", x.method, x.path, profile, x.profile)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s %s: no event of the request by %s", x.method, x.path, query)
+		}
+	}
+}
+
 var sumOf = regexp.MustCompile(`sum is ([0-9a-f]{64})`)
 
 func TestAuditVerify(t *testing.T) {

@@ -61,7 +61,7 @@ func (p patients) of(out []string, typ, id string, body []byte) []string {
 	switch {
 	case typ == "Patient":
 		return one(out, id)
-	case !ok || !bytes.Contains(body, []byte("Patient/")):
+	case !ok || !bytes.Contains(body, []byte("Patient/")) && bytes.IndexByte(body, '\\') < 0:
 		return out
 	case l.top != nil:
 		if found, ok := p.scan(out, body, l.top); ok {
@@ -103,6 +103,9 @@ func (p patients) scan(out []string, body []byte, elements []string) ([]string, 
 			return nil, false
 		}
 		name := body[i+1 : end-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			return nil, false
+		}
 		from := end + 1
 		if i = value(body, from); i > len(body) {
 			return nil, false

@@ -88,7 +88,6 @@ func (m *Memory) Commit(ctx context.Context, c store.Commit) error {
 		}
 		seen[at] = true
 	}
-	m.KV() // gives it the clock
 	if _, err := m.kv.apply(c.Records); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ type need struct {
 // never has a value.
 var (
 	dateNum, updatedNum, idNum = num("date"), num("_lastUpdated"), num("_id")
-	worded                     = nums("patient", "agent", "altid", "entity", "policy", "subtype", "outcome")
+	worded                     = nums("patient", "agent", "altid", "entity", "policy", "subtype", "action", "outcome")
 	never                      = nums("_tag", "_security", "_source", "agent-name", "agent-role", "entity-name")
 )
 

@@ -67,7 +67,7 @@ func openData(ctx context.Context, m *Main, c *config.Config, base, mode string)
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
-	d.log, err = audit.Open(ctx, audit.Options{Store: d.store, Indexer: x, Mode: auditModes[c.Audit], Site: strings.TrimSuffix(x.Base, "/fhir"), Now: m.Now, Random: m.Random})
+	d.log, err = audit.Open(ctx, audit.Options{Store: d.store, Indexer: x, Mode: auditModes[c.Audit], Group: d.embedded == nil, Site: strings.TrimSuffix(x.Base, "/fhir"), Now: m.Now, Random: m.Random})
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}

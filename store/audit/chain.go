@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -129,12 +128,8 @@ func (c codec) records(b *batch) ([]Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unpack a batch: %w", err)
 	}
-	d := reader{b: raw}
-	var out []Record
-	for len(d.b) > 0 && d.fault == nil {
-		out = append(out, d.record())
-	}
-	if d.fault != nil || len(out) != b.records {
+	out, err := readRecords(raw)
+	if err != nil || len(out) != b.records {
 		return nil, fmt.Errorf("a batch of %d records: %w", b.records, errBytes)
 	}
 	return out, nil
@@ -210,26 +205,28 @@ func Verify(ctx context.Context, kv store.KV, since [sha256.Size]byte, progress 
 	if len(beyond) > 0 && len(beyond[0].Key) == len(batchKey(0)) {
 		return p, fmt.Errorf("the audit log goes on behind its head: the head is an old one")
 	}
-	return p, eachNew(ctx, kv, func(store.Record, Record) error {
-		p.Unlinked++
+	return p, eachNew(ctx, kv, func(_ string, records []Record) error {
+		p.Unlinked += len(records)
 		return nil
 	})
 }
 
-// eachNew calls f for the records that are in no batch yet, in the order of their times.
-func eachNew(ctx context.Context, kv store.KV, f func(store.Record, Record) error) error {
+// eachNew calls f for the records that are in no batch yet, those of a commit together, in the order of their times.
+func eachNew(ctx context.Context, kv store.KV, f func(key string, records []Record) error) error {
 	for after := ""; ; {
 		list, err := kv.List(ctx, bucketNew, "", after, 100)
 		if err != nil {
 			return err
 		}
 		for _, r := range list {
-			d := reader{b: bytes.Clone(r.Value)}
-			record := d.record()
-			if d.fault != nil {
-				return fmt.Errorf("the record %s, which is in no batch: %w", r.Key, d.fault)
+			records, err := readRecords(r.Value)
+			if err == nil && len(records) == 0 {
+				err = errBytes
 			}
-			if err := f(r, record); err != nil {
+			if err != nil {
+				return fmt.Errorf("the record %s, which is in no batch: %w", r.Key, err)
+			}
+			if err := f(r.Key, records); err != nil {
 				return err
 			}
 			after = r.Key

@@ -35,6 +35,7 @@ type Options struct {
 	Store   store.Store
 	Indexer *index.Indexer // the one that Store indexes with
 	Mode    Mode
+	Group   bool             // creates that meet share a commit and a record: for a Store of which each commit costs much
 	Site    string           // the server, as an AuditEvent names it; "" is the Indexer's base URL
 	Now     func() time.Time // nil is time.Now
 	Random  io.Reader        // nil is crypto/rand
@@ -47,6 +48,7 @@ type Log struct {
 	ids   cipher.Block // makes ids of places
 
 	patients patients
+	groups   groups
 
 	mu      sync.Mutex
 	waiting []waiting
@@ -55,10 +57,22 @@ type Log struct {
 	flushing sync.Mutex
 }
 
-// waiting is a record that is in no batch yet. One that was written with a commit is durable already, under key.
+// waiting is a record that is in no batch yet. One that was written with a commit is durable already: key is where, and is
+// said of the last one there.
 type waiting struct {
 	Record
-	key string
+	durable bool
+	key     string
+}
+
+// inOne are records that were written with a commit, in the order of their times.
+func inOne(records []Record, key string) []waiting {
+	out := make([]waiting, len(records))
+	for i, r := range records {
+		out[i] = waiting{Record: r, durable: true}
+	}
+	out[len(out)-1].key = key
+	return out
 }
 
 const (
@@ -118,11 +132,11 @@ func (l *Log) openIDs(ctx context.Context) error {
 	}
 }
 
-// add takes a record that a flush makes durable. Where too many wait it waits for one: requests come no faster than their
+// add takes records that a flush makes durable. Where too many wait it waits for one: requests come no faster than their
 // records are written.
-func (l *Log) add(w waiting) error {
+func (l *Log) add(list ...waiting) error {
 	l.mu.Lock()
-	full := len(l.waiting) >= mostWaiting && w.key == ""
+	full := len(l.waiting) >= mostWaiting && !list[0].durable
 	l.mu.Unlock()
 	if full {
 		ctx, cancel := context.WithTimeout(context.Background(), mostWait)
@@ -133,8 +147,9 @@ func (l *Log) add(w waiting) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting = append(l.waiting, w)
-	if len(l.waiting)%batchRecords == 0 {
+	before := len(l.waiting)
+	l.waiting = append(l.waiting, list...)
+	if before/batchRecords < len(l.waiting)/batchRecords {
 		select {
 		case l.full <- struct{}{}:
 		default:
@@ -200,11 +215,11 @@ func (l *Log) Recover(ctx context.Context) error { return l.recover(ctx, math.Ma
 
 // recover is Recover of the records before a time.
 func (l *Log) recover(ctx context.Context, before int64) error {
-	err := eachNew(ctx, l.o.Store.KV(), func(at store.Record, r Record) error {
-		if r.At >= before {
+	err := eachNew(ctx, l.o.Store.KV(), func(key string, records []Record) error {
+		if records[0].At >= before {
 			return nil
 		}
-		return l.add(waiting{r, at.Key})
+		return l.add(inOne(records, key)...)
 	})
 	if err != nil {
 		return fmt.Errorf("recover the audit log: %w", err)

@@ -46,18 +46,29 @@ func (o over) Commit(ctx context.Context, c store.Commit) error {
 		return o.Store.Commit(ctx, c)
 	}
 	r := t.record(&c)
-	key, err := o.log.newKey(r.At)
+	if o.log.o.Group && joins(&c) {
+		if done, err := o.log.groups.commit(ctx, o, &c, r); done {
+			return t.wrote(err)
+		}
+	}
+	return t.wrote(o.commit(ctx, c, []Record{r}))
+}
+
+// commit commits c with the records of what it writes, in the order of their times.
+func (o over) commit(ctx context.Context, c store.Commit, records []Record) error {
+	key, err := o.log.newKey(records[0].At)
 	if err != nil {
 		return err
 	}
-	c.Records = append(c.Records, store.Put{Record: store.Record{Bucket: bucketNew, Key: key, Value: r.append(nil)}, IfVersion: store.AnyVersion})
+	var value []byte
+	for i := range records {
+		value = records[i].append(value)
+	}
+	c.Records = append(c.Records, store.Put{Record: store.Record{Bucket: bucketNew, Key: key, Value: value}, IfVersion: store.AnyVersion})
 	if err := o.Store.Commit(ctx, c); err != nil {
 		return err // if it was carried out nevertheless, the record is found when it was left for a minute
 	}
-	t.mu.Lock()
-	t.written = true
-	t.mu.Unlock()
-	return o.log.add(waiting{r, key})
+	return o.log.add(inOne(records, key)...)
 }
 
 // view is what conditions are evaluated on.

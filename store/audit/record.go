@@ -80,6 +80,15 @@ type reader struct {
 	fault error
 }
 
+// readRecords reads records that stand one after the other.
+func readRecords(b []byte) (out []Record, err error) {
+	d := reader{b: b}
+	for len(d.b) > 0 && d.fault == nil {
+		out = append(out, d.record())
+	}
+	return out, d.fault
+}
+
 func (d *reader) record() (r Record) {
 	r.At, r.Before = d.varint(), d.varint()
 	for _, s := range [...]*string{&r.Request, &r.Address, &r.Who.User, &r.Who.Subject, &r.Who.Issuer, &r.Who.Client, &r.Who.Token, &r.Who.Patient, &r.Who.Scope} {

@@ -148,6 +148,16 @@ func (t *Trail) End(status int, otherwise func() Act) error {
 	return t.log.add(waiting{Record: r})
 }
 
+// wrote notes that a commit was carried out, which is in the log by itself.
+func (t *Trail) wrote(err error) error {
+	if err == nil {
+		t.mu.Lock()
+		t.written = true
+		t.mu.Unlock()
+	}
+	return err
+}
+
 // record is the record of a commit: what it writes.
 func (t *Trail) record(c *store.Commit) Record {
 	r := t.request

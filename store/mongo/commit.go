@@ -244,12 +244,7 @@ func (w *commit) apply(ctx context.Context, session *mongo.Session) error {
 	if err := w.replace(ctx); err != nil {
 		return err
 	}
-	for _, c := range w.records {
-		if err := c.write(ctx, &w.s.kv); err != nil {
-			return fmt.Errorf("the record %s/%s: %w", c.Bucket, c.Key, err)
-		}
-	}
-	return nil
+	return w.s.kv.writeAll(ctx, w.records)
 }
 
 // takeLocks writes to the documents of locks: of two transactions that do so MongoDB undoes one.

@@ -177,6 +177,25 @@ func (c *put) write(ctx context.Context, kv *kv) error {
 	return nil
 }
 
+// writeAll makes changes within the session of ctx: what is removed at any version in one command.
+func (kv *kv) writeAll(ctx context.Context, all []*put) error {
+	var gone []bson.D
+	for _, c := range all {
+		if c.Delete && c.IfVersion == store.AnyVersion {
+			gone = append(gone, c.id)
+		} else if err := c.write(ctx, kv); err != nil {
+			return fmt.Errorf("the record %s/%s: %w", c.Bucket, c.Key, err)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if _, err := kv.s.records.DeleteMany(ctx, field("_id", field("$in", gone))); err != nil {
+		return fmt.Errorf("remove %d records: %w", len(gone), err)
+	}
+	return nil
+}
+
 // there says whether there is a live record of the name.
 func (c *put) there(ctx context.Context, kv *kv) (bool, error) {
 	return found(kv.s.records.FindOne(ctx, bson.D{{Key: "_id", Value: c.id}, kv.live(true)}).Err())

@@ -74,6 +74,24 @@ func TestAudit(t *testing.T) {
 	}
 	r.logged("/fhir/AuditEvent?patient=patient-001&date=lt3000", 0)
 
+	// What asks for all types does not ask for the log, whose events are more than all else; what names them does.
+	all := as(doctor)
+	for path, some := range map[string]bool{
+		"/fhir/Patient/patient-001/*?_count=1000":                   false,
+		"/fhir?_lastUpdated=ge2000&_sort=-_lastUpdated&_count=1000": false,
+		"/fhir/Patient?_id=patient-001&_revinclude=*":               false,
+		"/fhir/$meta":                    false,
+		"/fhir/AuditEvent/$meta":         false,
+		"/fhir?_type=AuditEvent,Patient": true,
+		"/fhir/Patient?_id=patient-001&_revinclude=AuditEvent:entity":              true,
+		"/fhir/Patient?_id=patient-001&_revinclude=*&_revinclude=AuditEvent:agent": true,
+		"/fhir/Patient/patient-001/AuditEvent":                                     true,
+	} {
+		if body := all.get(path); strings.Contains(string(body), "IHE.BasicAudit") != some {
+			t.Errorf("%s: events of the log: want %v: %.300s", path, some, body)
+		}
+	}
+
 	// By id, in one version, and never written.
 	var event struct{ ID string }
 	if err := json.Unmarshal(events[0], &event); err != nil {
@@ -170,7 +188,9 @@ func TestAuditOfEveryWay(t *testing.T) {
 			Entry []struct {
 				Resource struct {
 					Meta   struct{ Profile []string }
-					Entity []struct{ What struct{ Identifier struct{ Value string } } }
+					Entity []struct {
+						What struct{ Identifier struct{ Value string } }
+					}
 				}
 			}
 		}

@@ -140,7 +140,7 @@ func (in *including) followCanonical(inc *include, ref fhir.Reference) error {
 		err := in.addAll(of.typ, verify(and([]Node{Term(url), of.node}), func(r *Row) (bool, error) {
 			res, err := parsed(r)
 			return err == nil && index.Names(ref.URL, res), err
-		}))
+		}), true)
 		if err != nil || in.full() {
 			return err
 		}
@@ -148,11 +148,11 @@ func (in *including) followCanonical(inc *include, ref fhir.Reference) error {
 	return nil
 }
 
-// addAll adds what a node finds, as far as there is room.
-func (in *including) addAll(typ string, n Node) error {
+// addAll adds what a node finds, or what of it is stored, as far as there is room.
+func (in *including) addAll(typ string, n Node, stored bool) error {
 	of := Plan{typ: typ, node: n}
 	_, err := of.joined(in.ctx, in.src, func(b Bound) (page Page, err error) {
-		for w := (Window{Limit: MaxInclude + 1}); !in.full(); {
+		for w := (Window{Limit: MaxInclude + 1, Stored: stored}); !in.full(); {
 			if page, err = in.src.Select(in.ctx, b, w); err != nil {
 				return page, err
 			}
@@ -200,12 +200,17 @@ func (in *including) reverse(rows []Row, list []include) error {
 			if n == (None{}) {
 				continue
 			}
-			if err := in.addAll(of.typ, and([]Node{n, of.node})); err != nil {
+			if err := in.addAll(of.typ, and([]Node{n, of.node}), !askedFor(of.typ, list)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// askedFor says whether a reverse include of the list names the type, so that it asks also for what is not stored.
+func askedFor(source string, list []include) bool {
+	return slices.ContainsFunc(list, func(inc include) bool { return inc.reverse && inc.Source == source })
 }
 
 // referring is what refers to one of the rows, of type source, by the reverse includes of the list.

@@ -80,6 +80,8 @@ type Window struct {
 	Total bool      // count all matches
 	Bare  bool      // only Type and ID of the rows are needed: an engine may leave out the rest
 	Place bool      // Page.Places is needed; there are keys in Sort
+
+	Stored bool // only what is stored: nothing that a source makes when it is asked, as the events of store/audit
 }
 
 // SortKey is one key of the order: of several values of a resource the one that comes first in the order asked for;

@@ -52,7 +52,7 @@ type types struct {
 
 // selected reads one type; where it has been read to its end already, only its total.
 func (t *types) selected(m *Plan, at side, limit int) (Page, error) {
-	w := Window{Limit: limit, Total: t.w.Total, Back: t.w.Back, Bare: t.w.Bare, Sort: m.order()}
+	w := Window{Limit: limit, Total: t.w.Total, Back: t.w.Back, Bare: t.w.Bare, Stored: t.w.Stored, Sort: m.order()}
 	w.Place = len(w.Sort) > 0
 	switch {
 	case at.kind == begin && t.w.Back, at.kind == end && !t.w.Back:

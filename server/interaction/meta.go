@@ -169,7 +169,8 @@ func identity(n *fhir.Node) string {
 }
 
 // MetaOf gives the profiles, security labels and tags that are in use, as Result.Parameters: of a type, or, where typ is
-// "", of all types that the caller has s on. Like a search it sees what s shows. It reads what has labels, so it is
+// "", of all types that the caller has s on. Like a search it sees what s shows, but of the audit log it tells nothing: all
+// of its events have the labels that they are made with. It reads what has labels, so it is
 // too-costly where that is much (Limits.Labels).
 func (s *Service) MetaOf(ctx context.Context, c Caller, typ string) (Result, error) {
 	types := []string{typ}
@@ -226,7 +227,7 @@ func (s *Service) collect(ctx context.Context, src plan.Source, c Caller, typ st
 	if err != nil {
 		return err
 	}
-	for w := (plan.Window{Limit: 1000}); ; {
+	for w := (plan.Window{Limit: 1000, Stored: true}); ; {
 		page, err := plan.Run(ctx, src, p, w)
 		if err != nil {
 			return err

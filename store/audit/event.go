@@ -87,7 +87,7 @@ func (e *event) words(f func(string) bool) bool {
 	if i := strings.LastIndexByte(id, '/'); i >= 0 {
 		typ, id = id[:i], id[i+1:]
 	}
-	return f(subtype(e.act.Code)) && f(patternOf(e.act.Code).action) && f(outcome(e.act.Status)) && reference(e.act.Type, e.act.ID) && reference("Patient", e.patient) && reference(typ, id) &&
+	return f(eventType) && f(subtype(e.act.Code)) && f(patternOf(e.act.Code).action) && f(outcome(e.act.Status)) && reference(e.act.Type, e.act.ID) && reference("Patient", e.patient) && reference(typ, id) &&
 		text("", e.Who.User) && text("", e.Who.Client) && text(jwtID, e.Who.Token)
 }
 

@@ -21,6 +21,7 @@ const (
 	source      = "110153"
 	target      = "110152"
 	application = "110150"
+	eventType   = "rest"
 )
 
 // The shape of an AuditEvent, as far as events need it.
@@ -128,7 +129,7 @@ func (l *Log) render(e *event, id string) ([]byte, error) {
 	r := resource{
 		ResourceType: "AuditEvent", ID: id,
 		Meta:     meta{VersionID: "1", LastUpdated: at},
-		Type:     coding{hl7 + "audit-event-type", "rest", "RESTful Operation"},
+		Type:     coding{hl7 + "audit-event-type", eventType, "RESTful Operation"},
 		Subtype:  []coding{{restful, subtype(e.act.Code), subtype(e.act.Code)}},
 		Action:   p.action,
 		Recorded: at,

@@ -16,7 +16,7 @@ import (
 // Select implements plan.Source. Of AuditEvents it joins those of the log and those that clients have written, in the
 // order of the window.
 func (s *snapshot) Select(ctx context.Context, b plan.Bound, w plan.Window) (plan.Page, error) {
-	if b.Type() != "AuditEvent" {
+	if b.Type() != "AuditEvent" || w.Stored {
 		return s.Snapshot.Select(ctx, b, w)
 	}
 	m := merge{s: s, b: b, w: w, page: plan.Page{Total: -1}}

@@ -40,9 +40,10 @@ type need struct {
 // Parameters by what a term of theirs says of an event: whether the text is one of its words, and those of which an event
 // never has a value.
 var (
-	dateNum, updatedNum, idNum = num("date"), num("_lastUpdated"), num("_id")
-	worded                     = nums("patient", "agent", "altid", "entity", "policy", "subtype", "action", "outcome")
-	never                      = nums("_tag", "_security", "_source", "agent-name", "agent-role", "entity-name")
+	dateNum, updatedNum, idNum, agentNum = num("date"), num("_lastUpdated"), num("_id"), num("agent")
+
+	worded = nums("patient", "agent", "altid", "entity", "policy", "type", "subtype", "action", "outcome")
+	never  = nums("_tag", "_security", "_source", "agent-name", "agent-role", "entity-name")
 )
 
 func num(code string) uint16 {
@@ -121,7 +122,7 @@ func needsTerms(terms []index.Term) (out need) {
 		out.ids = texts
 	case slices.Contains(never, t.Num), t.Num == index.NumLink, t.Num == index.NumContained:
 		out.never = true
-	case t.Form == index.FormIn && allPatients(texts), t.Form == index.FormOnly, slices.Contains(worded, t.Num) && whole:
+	case t.Form == index.FormIn && allPatients(texts), t.Form == index.FormOnly, slices.Contains(worded, t.Num) && whole, t.Num == agentNum && t.Form == index.FormIdentCode:
 		out.words = [][]string{texts}
 	}
 	return out

@@ -63,6 +63,7 @@ var routes = map[string]string{
 	"records find by _id,v":               oneShard,
 	"records update one":                  oneShard,
 	"records delete one":                  oneShard,
+	"records delete many by _id":          fewShards, // of the audit log, whose batches take their place
 	"records find a range by _id,expires": allShards, // by a prefix of keys
 
 	"locks insert":                            first,

@@ -168,7 +168,7 @@ func TestFilters(t *testing.T) {
 	for k, n := range nodes {
 		want := 0
 		for i := range all.Rows {
-			if ok, err := plan.Holds(n, &entries[i], &all.Rows[i]); err != nil {
+			if ok, err := plan.Contains(n, &entries[i], &all.Rows[i]); err != nil {
 				t.Fatal(err)
 			} else if ok {
 				want++

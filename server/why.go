@@ -136,19 +136,16 @@ func (x *exchange) apiAnswer(status int, v any) error {
 
 // notTheirs is why there is no such caller, for administrators.
 func notTheirs(err error) error {
-	var faults fhir.Errors
 	var oauth *auth.Error
 	switch {
 	case errors.Is(err, auth.ErrToken):
 		return fhir.Errorf(fhir.KindNotFound, "", "the token opens nothing: it is expired, revoked, or not one of this server")
 	case errors.Is(err, auth.ErrAbsent):
 		return fhir.Errorf(fhir.KindNotFound, "", "%s", err)
-	case errors.As(err, &faults):
-		return faults
 	case errors.As(err, &oauth):
 		return fhir.Errorf(fhir.KindInvalid, "", "%s", oauth.Text)
 	}
-	return fhir.Errorf(fhir.KindInvalid, "", "%s", err)
+	return fhir.Errorf(fhir.KindInvalid, "", "%s", fhir.DiagnosticsOf(err))
 }
 
 // apiError answers with {"error": …}, as all of /api does; the server's own faults are answered as everywhere.
@@ -157,17 +154,5 @@ func (x *exchange) apiError(err error) error {
 		return err
 	}
 	x.fault = err
-	return x.apiAnswer(interaction.Status(err), map[string]string{"error": told(err)})
-}
-
-// told is what an error tells the client.
-func told(err error) string {
-	var one *fhir.Error
-	var several fhir.Errors
-	if errors.As(err, &one) {
-		return one.Diagnostics
-	} else if errors.As(err, &several) {
-		return several[0].Diagnostics
-	}
-	return err.Error()
+	return x.apiAnswer(interaction.Status(err), map[string]string{"error": fhir.DiagnosticsOf(err)})
 }

@@ -82,7 +82,7 @@ func (s *Server) askWhy(r *http.Request, page *ui.Why) error {
 	}
 	caller, err := s.o.Auth.CallerOf(r.Context(), whose)
 	if err != nil {
-		page.Errors[""] = told(notTheirs(err))
+		page.Errors[""] = fhir.DiagnosticsOf(notTheirs(err))
 		return nil
 	}
 	answer, err := s.explain(r, caller, strings.Fields(f("ref")))
@@ -90,7 +90,7 @@ func (s *Server) askWhy(r *http.Request, page *ui.Why) error {
 	case fhir.KindOf(err) == fhir.KindException && err != nil:
 		return err
 	case err != nil:
-		page.Errors["ref"] = told(err)
+		page.Errors["ref"] = fhir.DiagnosticsOf(err)
 	}
 	page.Answers = answer.Answers
 	return nil

@@ -129,6 +129,19 @@ func (es Errors) Error() string {
 	return fmt.Sprintf("%s (and %d more)", es[0].Error(), len(es)-1)
 }
 
+// DiagnosticsOf is what an error tells the client: the Diagnostics of the first Error in err's chain, the text of any other.
+func DiagnosticsOf(err error) string {
+	var e *Error
+	var es Errors
+	switch {
+	case errors.As(err, &e):
+		return e.Diagnostics
+	case errors.As(err, &es) && len(es) > 0:
+		return es[0].Diagnostics
+	}
+	return err.Error()
+}
+
 // KindOf is the kind of the first Error in err's chain, KindException if there is none.
 func KindOf(err error) Kind {
 	var e *Error

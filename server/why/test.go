@@ -107,12 +107,21 @@ func (e *explanation) test(x search.Expr) (t Test, err error) {
 			t.Has = []string{"other Patients"}
 		}
 	case search.Every:
+		t.name = "what refers by " + parameter(x.P) + " to nothing but what is seen"
 		if t.Has, err = e.seen(x.P); t.Holds {
-			t.Link = x.P.Code
+			t.Link = parameter(x.P)
+		}
+	case search.Has:
+		t.name = "what a " + x.Source + " that is seen refers to"
+		if t.Holds {
+			t.Link = x.Source + ":" + parameter(x.P)
 		}
 	}
 	return t, err
 }
+
+// parameter is the code of a search parameter, of those of the server itself without the marks that they have.
+func parameter(p *r4.SearchParameter) string { return strings.Trim(p.Code, "()") }
 
 // members are the references by which the resource is in compartments of Patients, as in subject=Patient/1, and the
 // parameter of the one that is wanted.

@@ -2,7 +2,6 @@ package why
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -229,18 +228,9 @@ func reason(l *Letter, s scope.Shares, through bool, row plan.Row, refusal error
 	case !holds(l.Client):
 		return "the client's policy does not reach it: " + l.Client.fault()
 	case through: // by what content must be beside that
-		return said(refusal)
+		return fhir.DiagnosticsOf(refusal)
 	case named != "":
 		return named
 	}
 	return fmt.Sprintf("no scope names %s with the letter %s", row.Type, l.Letter)
-}
-
-// said is what an error tells the client.
-func said(err error) string {
-	var e *fhir.Error
-	if errors.As(err, &e) {
-		return e.Diagnostics
-	}
-	return err.Error()
 }

@@ -61,7 +61,9 @@
 // Conditions are searched again inside. MongoDB's snapshots alone would let two commits with the same condition both
 // find nothing and both write: so a commit whose condition looks at a type that it also writes counts up that type's
 // document in locks, and one of the two is undone and looks again. What this leaves open is what needs two commits
-// with conditions on types that they do not write themselves, each on what the other one writes.
+// with conditions on types that they do not write themselves, each on what the other one writes. To close it, a commit with
+// conditions would count up all types that it looks at or writes; but Bundles with conditional references then wait for
+// each other, whatever patient they are of: 300 of five resources, eight at a time, took one server 7 s instead of 2.
 // Commits of one process wait for each other in a queue instead of undoing each other.
 //
 // Every document carries the random number of its commit (c). If the answer to a commit is lost it is looked up by that

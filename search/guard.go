@@ -147,8 +147,9 @@ func GuardCondition(q Query, a Access) Guarded {
 	return Guarded{typ: q.Type, where: And{Type(q.Type), guard(where, a), may}, allowed: may}
 }
 
-// GuardDefinition is a definition that a modifier of a search reads: r or s is enough.
-func GuardDefinition(typ string, where Expr, a Access) Guarded {
+// GuardSeen is what a request looks at beside what it asks for, by r or s: a definition that a modifier reads, a Binary
+// that new content shows.
+func GuardSeen(typ string, where Expr, a Access) Guarded {
 	may := Expr(Or{allowed(a, Read, typ), allowed(a, Search, typ)})
 	return Guarded{typ: typ, where: And{Type(typ), where, may}, allowed: may}
 }

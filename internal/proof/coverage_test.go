@@ -34,7 +34,7 @@ func (t tally) String() string {
 }
 
 // enough is how many requests say something of what finds nothing, often how many with a feature.
-const enough, often = 2000, 30
+const enough, often = 2000, 100
 
 // judge fails where something is drawn that never finds anything.
 func (t tally) judge(tb testing.TB) {

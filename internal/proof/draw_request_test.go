@@ -95,6 +95,8 @@ func (d drawing) value(typ, code, kind string) string {
 		return d.one("a", "Ab", "abc", "b")
 	case "uri":
 		return d.one("http://p/", "http://v/") + d.one("1", "2")
+	case "instant":
+		return d.one("", "ge", "lt", "gt", "le", "ne") + "2026-01-01T00:00:" + d.one("03", "06", "12", "20") + "Z"
 	case "date":
 		return d.one("", "ge", "lt", "gt", "le", "ne") + d.one("2020", "2021", "2020-01-01", "2020-02-02", "2021-01-02")
 	}
@@ -107,62 +109,122 @@ func (d drawing) value(typ, code, kind string) string {
 	return target + "/" + d.id(target)
 }
 
-// special draws a parameter that proof/model does not know.
+// special draws a parameter that looks at more than the values of one element.
 func (d drawing) special(typ string) (name, value string) {
-	switch d.upTo(11) {
-	case 0:
-		code, value := d.condition(typ, 0)
-		for strings.Contains(code, ":") || strings.Contains(value, ",") || strings.Contains(value, "|") || len(value) > 1 && value[1] < 'z' && value[1] >= 'a' {
-			code, value = "_id", "1"
-		}
-		return "_filter", d.one("%s eq %s", "not (%s eq %s)", "_tag eq a or (%s eq %s)", "_id ne 1 and %s ne %s", "%s eq %s or _security pr true") + "\x00" + code + "\x00" + value
-	case 1:
-		return "_list", d.id("List")
-	case 2:
-		return "_text", d.one("alpha", "beta", "gamma")
+	switch d.upTo(9) {
+	case 0, 1, 2:
+		return "_filter", d.filter(typ, 2)
 	case 3:
-		return "_content", d.one("alpha", "beta", "gamma", "Ab", "AAAA")
+		return "_list", d.id("List")
 	case 4:
-		return "_lastUpdated", d.one("ge", "lt", "gt") + "2026-01-01T00:00:" + d.one("03", "06", "12") + "Z"
-	case 5:
-		for _, code := range []string{"category", "code", "class"} {
-			if model.Codes(typ)[code] == "token" {
-				return code + ":" + d.one("in", "not-in"), d.one("http://v/1", "http://v/2", "ValueSet/1", "ValueSet/2")
+		return d.one("_text", "_content"), d.one("alpha", "beta", "gamma", "al*", "gamma alpha", "1", "Ab", "ab*")
+	case 5, 6:
+		if code := d.coded(typ); code != "" {
+			return code + ":" + d.one("in", "not-in"), d.one("http://v/1", "http://v/2", "ValueSet/1", "ValueSet/2")
+		}
+		if to := d.along(2, typ); len(to) > 0 {
+			if e := pick(d, to); d.coded(e[0]) != "" {
+				return "_has:" + e[0] + ":" + e[1] + ":" + d.coded(e[0]) + ":" + d.one("in", "not-in"), d.one("http://v/1", "ValueSet/1")
 			}
 		}
-	case 6:
+	case 7:
+		if code := d.coded(typ); code != "" {
+			return code + ":" + d.one("above", "below"), "http://s|" + d.one("a", "b", "c")
+		}
+	case 8:
 		if e := d.along(0, typ); len(e) > 0 {
 			return e[0][1] + ":identifier", d.one("1", "2", "http://s|1")
 		}
-	case 7:
-		if typ == "Location" || typ == "Organization" {
+	case 9:
+		switch typ {
+		case "Location", "Organization":
 			return "partof:" + d.one("above", "below"), typ + "/" + d.id(typ)
-		}
-		if typ == "Encounter" {
+		case "Encounter", "Device":
 			return "location:" + d.one("above", "below"), "Location/" + d.id("Location")
 		}
-	case 8:
+	}
+	return "_list", d.id("List")
+}
+
+// coded is a parameter of a type whose values have code systems; "" if there is none.
+func (d drawing) coded(typ string) string {
+	for _, code := range []string{"category", "code", "class"} {
+		if model.Codes(typ)[code] == "token" {
+			return code
+		}
+	}
+	return ""
+}
+
+// filter draws a _filter; depth is how many parts it may have.
+func (d drawing) filter(typ string, depth int) string {
+	if depth > 0 {
+		switch d.upTo(7) {
+		case 4:
+			return "not (" + d.filter(typ, depth-1) + ")"
+		case 5:
+			return d.filter(typ, depth-1) + " and " + d.filter(typ, 0)
+		case 6:
+			return d.filter(typ, depth-1) + " or " + d.filter(typ, 0)
+		case 7:
+			return "(" + d.filter(typ, depth-1) + ") or (" + d.filter(typ, 0) + ")"
+		}
+	}
+	path := ""
+	switch d.upTo(5) {
+	case 4:
+		if from := d.along(0, typ); len(from) > 0 {
+			e := pick(d, from)
+			path, typ = e[1]+":"+e[2]+".", e[2]
+		}
+	case 5:
+		if to := d.along(2, typ); len(to) > 0 {
+			e := pick(d, to)
+			path, typ = "_has:"+e[0]+":"+e[1]+":", e[0]
+		}
+	}
+	codes := model.Codes(typ)
+	code := pick(d, slices.Sorted(maps.Keys(codes)))
+	if d.oneIn(5) && codes[code] != "id" {
+		return path + code + " pr " + d.one("true", "false")
+	}
+	op := d.one("eq", "ne")
+	value := d.value(typ, code, codes[code])
+	switch codes[code] {
+	case "reference":
+		op = "re"
+	case "string":
+		op = d.one("eq", "ne", "co", "sw")
+	case "date", "instant":
+		op, value = d.one("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"), strings.TrimLeft(value, "abcdefghijklmnopqrstuvwxyz")
+	}
+	return path + code + " " + op + " " + strings.TrimPrefix(value, "|")
+}
+
+// odd draws a parameter that proof/model does not know.
+func (d drawing) odd(typ string) (name, value string) {
+	switch d.upTo(4) {
+	case 0:
 		if typ == "Observation" {
 			return "subject", "Patient/" + d.id("Patient") + "," + d.id("Patient")
 		}
-	case 9:
+	case 1:
 		if to := d.along(2, typ); len(to) > 0 {
 			e := pick(d, to)
 			return "_has:" + e[0] + ":" + e[1] + ":_text", "alpha"
 		}
-	case 10:
-		return d.one("category:text", "code:text", "family:exact", "family:contains", "nothing", "_id:exact", "_query"), "b"
+	case 2:
+		return "_contained", d.one("true", "both")
+	case 3:
+		return d.one("_text", "_content"), d.one(`"alpha gamma"`, "not alpha", "alpha or beta", "AAAA")
 	}
-	return "_tag", "a"
+	return d.one("category:text", "code:text", "family:exact", "family:contains", "nothing", "_id:exact", "_query"), "b"
 }
 
-// joined writes parameters as a URL does. A _filter was drawn in parts: what to put where.
+// joined writes parameters as a URL does.
 func joined(pairs [][2]string) string {
 	var out []string
 	for _, p := range pairs {
-		if parts := strings.Split(p[1], "\x00"); len(parts) == 3 {
-			p[1] = fmt.Sprintf(parts[0], parts[1], parts[2])
-		}
 		out = append(out, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
 	}
 	return strings.Join(out, "&")
@@ -220,9 +282,12 @@ func (d drawing) query(typ string, plain bool) [][2]string {
 	var out [][2]string
 	add := func(name, value string) { out = append(out, [2]string{name, value}) }
 	for range max(0, d.upTo(4)-2) {
-		if !plain && d.oneIn(4) {
+		switch {
+		case !plain && d.oneIn(8):
+			add(d.odd(typ))
+		case d.oneIn(3):
 			add(d.special(typ))
-		} else {
+		default:
 			add(d.condition(typ, 2))
 		}
 	}
@@ -242,13 +307,15 @@ func (d drawing) query(typ string, plain bool) [][2]string {
 	if d.oneIn(8) {
 		add("_summary", d.one("count", "count", "true", "text", "data", "false"))
 	}
-	if !plain {
-		switch d.upTo(15) {
-		case 13:
-			add("_elements", d.one("subject", "identifier,status", "meta"))
-		case 14:
+	switch d.upTo(15) {
+	case 13:
+		add("_elements", d.one("subject", "identifier,status", "meta"))
+	case 14:
+		if !plain {
 			add("_maxresults", d.one("1", "2"))
-		case 15:
+		}
+	case 15:
+		if !plain {
 			total = "estimate"
 		}
 	}
@@ -366,10 +433,10 @@ func (d drawing) read(plain bool) Request {
 		if d.oneIn(4) {
 			pairs = append(pairs, [2]string{"_since", "2026-01-01T00:00:" + d.one("03", "06", "12") + "Z"})
 		}
-		if !plain && d.oneIn(4) {
+		if d.oneIn(4) {
 			pairs = append(pairs, [2]string{"_at", d.one("", "ge", "lt") + "2026-01-01T00:00:" + d.one("03", "06", "12") + "Z"})
 		}
-		if !plain && d.oneIn(4) {
+		if d.oneIn(4) {
 			pairs = append(pairs, [2]string{"_sort", d.one("_lastUpdated", "-_lastUpdated")})
 		}
 		return pairs
@@ -380,7 +447,7 @@ func (d drawing) read(plain bool) Request {
 		switch {
 		case plain:
 		case d.oneIn(5):
-			r.Header = map[string]string{"If-None-Match": `W/"` + d.one("1", "2") + `"`}
+			r.Header = map[string]string{"If-None-Match": `W/"` + d.one("1", "2", "3") + `"`}
 		case d.oneIn(5):
 			r.Header = map[string]string{"If-Modified-Since": "Thu, 01 Jan 2026 00:00:" + d.one("03", "06", "12") + " GMT"}
 		case d.oneIn(5):
@@ -409,10 +476,6 @@ func (d drawing) read(plain bool) Request {
 	case 8:
 		with("", d.systemQuery(plain))
 	case 9:
-		if plain {
-			with("/"+typ, d.query(typ, plain))
-			break
-		}
 		with(d.one("/"+typ+"/"+id+"/$meta", "/"+typ+"/$meta", "/$meta", "/"+typ+"/"+id+"/_history/1/$meta"), nil)
 	case 10:
 		r = Request{Method: http.MethodPost, Path: "/" + typ + "/_search", Body: joined(d.query(typ, plain)), Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}
@@ -448,9 +511,7 @@ func (d drawing) systemQuery(plain bool) (out [][2]string) {
 		case 2:
 			out = append(out, [2]string{"_security:missing", d.one("true", "false")})
 		case 3:
-			if !plain {
-				out = append(out, [2]string{d.one("_content", "_list"), d.one("1", "alpha")})
-			}
+			out = append(out, [2]string{d.one("_content", "_list"), d.one("1", "alpha")})
 		}
 	}
 	if d.oneIn(3) {

@@ -41,7 +41,7 @@ func (d drawing) oneIn(n int) bool { return d.upTo(n-1) == n-1 }
 
 // types are those of a world, some of them more often.
 var types = strings.Fields(`Observation Observation Observation Observation Encounter Encounter Patient Patient Condition Group Provenance Provenance
-	DocumentReference DocumentReference Binary Binary DiagnosticReport Schedule AuditEvent List CareTeam RelatedPerson Device Task Organization Practitioner Location ValueSet Slot`)
+	DocumentReference DocumentReference Binary Binary DiagnosticReport Schedule AuditEvent List CareTeam RelatedPerson Device Task Organization Practitioner Location ValueSet ValueSet CodeSystem Slot`)
 
 func (d drawing) typ() string {
 	switch d.upTo(11) {
@@ -164,7 +164,7 @@ func list(items ...any) []any { return items }
 // resource draws the content of a resource.
 func (d drawing) resource(typ, id string) json.RawMessage {
 	o := object{"resourceType": typ, "id": id}
-	if typ != "Binary" && typ != "Provenance" && typ != "ValueSet" {
+	if typ != "Binary" && typ != "Provenance" && typ != "ValueSet" && typ != "CodeSystem" {
 		d.may(o, "identifier", func() any { return list(d.identifier()) })
 	}
 	switch typ {
@@ -272,7 +272,20 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 		d.may(o, "partOf", func() any { return d.ref("Location") })
 	case "ValueSet":
 		o["status"], o["url"] = d.one("active", "draft"), "http://v/"+d.one("1", "2")
-		o["compose"] = object{"include": list(object{"system": "http://s", "concept": list(object{"code": d.one("a", "a", "b", "c")})})}
+		include := object{"system": "http://s", "concept": list(object{"code": d.one("a", "a", "b", "c")})}
+		switch d.upTo(5) {
+		case 4:
+			include = object{"system": "http://s"}
+		case 5:
+			include = object{"valueSet": list("http://v/" + d.one("1", "2"))}
+		}
+		o["compose"] = object{"include": list(include)}
+	case "CodeSystem":
+		o["status"], o["url"], o["content"] = d.one("active", "draft"), "http://s", "complete"
+		o["concept"] = list(object{"code": "a", "concept": list(object{"code": d.one("b", "c")})})
+		if d.oneIn(2) {
+			o["concept"] = list(object{"code": "c", "concept": list(object{"code": "a", "concept": list(object{"code": "b"})})})
+		}
 	case "Schedule":
 		o["actor"] = list(d.ref("Patient", "Practitioner"))
 		if d.oneIn(3) {
@@ -337,6 +350,7 @@ var constraints = map[string][]string{
 	"DocumentReference": {"category=a", "category:missing=false"},
 	"Organization":      {"active=true"},
 	"ValueSet":          {"status=active"},
+	"CodeSystem":        {"status=active"},
 	"Task":              {"status=completed"},
 	"List":              {"code=a"},
 }

@@ -77,7 +77,7 @@ func (d *definitions) canonical(typ, url, version string) (*terminology.Definiti
 
 // definition is the latest definition that the caller may read; nil if there is none.
 func (d *definitions) definition(typ string, where search.Expr) (*terminology.Definition, error) {
-	p, err := Lower(search.GuardDefinition(typ, where, d.access), d.index)
+	p, err := Lower(search.GuardSeen(typ, where, d.access), d.index)
 	if err != nil {
 		return nil, err
 	}

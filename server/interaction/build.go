@@ -16,7 +16,7 @@ import (
 
 // build makes the new version and checks that the caller may leave it so.
 func (s *Service) build(ctx context.Context, src plan.Source, c Caller, o *op, at time.Time, edits []fhir.Edit) error {
-	o.result, o.next = Result{}, nil
+	o.result, o.next, o.claims = Result{}, nil, nil
 	switch {
 	case o.letter == search.Delete:
 		o.delete(at)
@@ -93,17 +93,18 @@ func (s *Service) attachable(ctx context.Context, src plan.Source, c Caller, o *
 		if !r.Local() || before[r.String()] || o.beside[r.String()] {
 			continue
 		}
-		seen := false
-		for _, i := range []search.Interaction{search.Read, search.Search} {
-			row, found, err := s.instance(ctx, src, c, i, r.Type, r.ID)
-			if err != nil {
-				return err
-			}
-			seen = seen || found && !row.Deleted
+		p, err := plan.Lower(search.GuardSeen(r.Type, search.ID(r.ID), c.Access), s.Indexer)
+		if err != nil {
+			return err
 		}
-		if !seen {
+		page, err := plan.Run(ctx, src, p, plan.Window{Limit: 1, Bare: true})
+		if err != nil {
+			return err
+		}
+		if len(page.Rows) == 0 {
 			return errAttached
 		}
+		o.claims = append(o.claims, plan.NewCondition(p, []string{r.ID})) // until the commit
 	}
 	return nil
 }

@@ -127,6 +127,7 @@ func (x *change) prepare(ctx context.Context, src plan.Source) (store.Commit, er
 	for _, o := range x.ops {
 		if o.write {
 			commit.Writes = append(commit.Writes, o.next...)
+			commit.Conditions = append(commit.Conditions, o.claims...)
 		} else if o.twin != nil && o.found == nil {
 			o.result = Result{Row: o.twin.result.Row, Readable: o.twin.result.Readable}
 		}

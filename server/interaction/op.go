@@ -50,6 +50,7 @@ type op struct {
 	beside map[string]bool // Binaries that the same change writes
 
 	// Of build.
+	claims []plan.Condition // what the caller sees of what the content shows
 	next   []store.Write
 	result Result
 }

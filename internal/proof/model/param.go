@@ -44,6 +44,7 @@ var params = map[string]map[string]param{
 	"Practitioner": {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "family": {"string", "", []string{"name.family"}}},
 	"Location":     {"identifier": {"token", "", []string{"identifier"}}, "partof": {"reference", "", []string{"partOf"}}},
 	"ValueSet":     {"url": {"uri", "", []string{"url"}}, "status": {"token", "", []string{"status"}}},
+	"CodeSystem":   {"url": {"uri", "", []string{"url"}}, "status": {"token", "", []string{"status"}}},
 	"Binary":       {},
 	"Schedule":     {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "actor": {"reference", "", []string{"actor"}}},
 	"DiagnosticReport": {"identifier": {"token", "", []string{"identifier"}}, "code": {"token", "", []string{"code"}}, "status": {"token", "", []string{"status"}},
@@ -56,7 +57,7 @@ var params = map[string]map[string]param{
 // common are the parameters of every type.
 var common = map[string]param{
 	"_id": {"id", "", []string{"id"}}, "_tag": {"token", "", []string{"meta.tag"}}, "_security": {"token", "", []string{"meta.security"}},
-	"_profile": {"uri", "", []string{"meta.profile"}},
+	"_profile": {"uri", "", []string{"meta.profile"}}, "_lastUpdated": {"instant", "", nil},
 }
 
 // Types are the types that the model knows.
@@ -125,6 +126,8 @@ func (m *Model) has(v *Version, p param, modifier, list string) bool {
 			found = found || slices.ContainsFunc(m.holds(v, p), func(r reference) bool {
 				return r.local() && r.id == id && (typ == "" || r.typ == typ)
 			})
+		case "instant":
+			found = found || !v.At.IsZero() && dated(v.At.UTC().Format(time.RFC3339), value)
 		case "date":
 			found = found || slices.ContainsFunc(m.held(v, p), func(x any) bool { return dated(text(x), value) })
 		}
@@ -137,6 +140,11 @@ func (m *Model) held(v *Version, p param) (out []any) {
 	switch p.kind {
 	case "id":
 		return []any{v.ID}
+	case "instant":
+		if v.At.IsZero() { // contained
+			return nil
+		}
+		return []any{v.At}
 	case "reference":
 		for _, r := range m.holds(v, p) {
 			out = append(out, r)
@@ -196,6 +204,9 @@ func codings(v *Version, paths []string) (out []coding) {
 
 // span is the time that a date, a month or a year takes.
 func span(s string) (from, to time.Time) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, t.Add(time.Second)
+	}
 	for _, f := range []struct {
 		layout              string
 		years, months, days int

@@ -122,6 +122,9 @@ func (a *access) search(types []string, query string, in func(*Version) bool) (o
 	}
 	slices.Sort(types)
 	f, known := a.query(types, query, in)
+	if f.Bad {
+		return Answer{Status: http.StatusBadRequest}, true
+	}
 	return Answer{Status: http.StatusOK, Found: &f}, known
 }
 

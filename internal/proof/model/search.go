@@ -12,6 +12,8 @@ type Found struct {
 	Total  int
 	Only   bool // _summary=count
 	Told   bool // the total was asked for
+	Bad    bool // it is refused
+	Part   bool // only a part of each match is asked for
 
 	a        *access
 	includes []inclusion
@@ -33,47 +35,86 @@ func (a *access) whole(typ string) bool {
 // matches says whether v has what a parameter asks for, chains and _has among them; known is false if the model does not
 // know the parameter.
 func (a *access) matches(v *Version, name, value string) (ok, known bool) {
+	switch name {
+	case "_list":
+		return a.listed(v, value), true
+	case "_text", "_content":
+		return v.says(name, value), true
+	case "_filter":
+		return a.filter(v, value)
+	}
 	if rest, is := strings.CutPrefix(name, "_has:"); is {
 		parts := strings.SplitN(rest, ":", 3)
-		p, known := lookup(parts[0], parts[1])
-		if !known || len(parts) < 3 {
+		if len(parts) < 3 {
 			return false, false
 		}
-		known = true
-		for _, source := range a.Current(parts[0]) {
-			names := slices.ContainsFunc(a.holds(source, p), func(r reference) bool { return r.local() && r.typ == v.Type && r.id == v.ID })
-			inside, k := a.matches(source, parts[2], value)
-			known = known && k
-			ok = ok || names && inside && a.allowed('s', source, everyHeight)
-		}
-		return ok, known
+		return a.reverse(v, parts[0], parts[1], func(source *Version) (bool, bool) { return a.matches(source, parts[2], value) })
 	}
 	head, rest, chained := strings.Cut(name, ".")
-	if !chained {
-		code, modifier, _ := strings.Cut(name, ":")
-		p, known := lookup(v.Type, code)
-		return known && a.has(v, p, modifier, value), known
+	code, modifier, _ := strings.Cut(head, ":")
+	if chained {
+		alone := !strings.Contains(rest, ".") && !strings.HasPrefix(rest, "_has:")
+		return a.chain(v, code, modifier, alone, func(to *Version) (bool, bool) { return a.matches(to, rest, value) })
 	}
-	code, target, _ := strings.Cut(head, ":")
+	p, known := lookup(v.Type, code)
+	switch {
+	case !known:
+		return false, false
+	case slices.Contains(strings.Fields("in not-in above below identifier"), modifier):
+		return a.among(v, p, modifier, value)
+	}
+	return a.has(v, p, modifier, value), true
+}
+
+// reverse says whether some resource that refers to v is so.
+func (a *access) reverse(v *Version, typ, code string, is func(*Version) (bool, bool)) (ok, known bool) {
+	p, known := lookup(typ, code)
+	if !known {
+		return false, false
+	}
+	for _, source := range a.Current(typ) {
+		names := slices.ContainsFunc(a.holds(source, p), func(r reference) bool { return r.local() && r.typ == v.Type && r.id == v.ID })
+		inside, k := is(source)
+		known = known && k
+		ok = ok || names && inside && a.allowed('s', source, everyHeight)
+	}
+	return ok, known
+}
+
+// chain says whether some resource that v refers to is so, of the contained ones, too.
+func (a *access) chain(v *Version, code, target string, contained bool, is func(*Version) (bool, bool)) (ok, known bool) {
 	p, known := lookup(v.Type, code)
 	if !known {
 		return false, false
 	}
 	for _, r := range a.holds(v, p) {
 		if to := a.Now(r.typ, r.id); r.local() && r.typ == target && to != nil {
-			inside, k := a.matches(to, rest, value)
+			inside, k := is(to)
 			known = known && k
 			ok = ok || inside && a.allowed('s', to, everyHeight)
 		}
-		if strings.HasPrefix(r.text, "#") && r.typ == target && !strings.Contains(rest, ".") && !strings.HasPrefix(rest, "_has:") && a.whole(target) {
+		if strings.HasPrefix(r.text, "#") && r.typ == target && contained && a.whole(target) {
 			for _, c := range v.at("contained") {
-				inside, k := a.matches(&Version{Type: target, ID: text(c.(map[string]any)["id"]), JSON: c.(map[string]any)}, rest, value)
+				inside, k := is(&Version{Type: target, ID: text(c.(map[string]any)["id"]), JSON: c.(map[string]any)})
 				known = known && k
 				ok = ok || inside
 			}
 		}
 	}
 	return ok, known
+}
+
+// undefined says whether a parameter names a value set or a code that the caller sees no definition of: the search is
+// refused, whatever it would find.
+func (a *access) undefined(name, value string) bool {
+	modifier := name[strings.LastIndexByte(name, ':')+1:]
+	if !slices.Contains(strings.Fields("in not-in above below"), modifier) || modifier != "in" && modifier != "not-in" && !strings.Contains(value, "|") {
+		return false
+	}
+	return slices.ContainsFunc(strings.Split(value, ","), func(value string) bool {
+		_, there := a.codes(modifier, value)
+		return !there
+	})
 }
 
 // query finds the current resources of the types that satisfy a query, in its order, of those that are in; nil: all.
@@ -86,11 +127,14 @@ func (a *access) query(types []string, query string, is func(*Version) bool) (f 
 		switch name, _, _ := strings.Cut(p[0], ":"); name {
 		case "_sort":
 			order = strings.Split(p[1], ",")
-		case "_count", "_type":
+		case "_count", "_type", "_pretty":
+		case "_elements":
+			f.Part = true
 		case "_total":
 			f.Told = p[1] == "accurate"
 		case "_summary":
 			f.Only = p[1] == "count"
+			f.Part = f.Part || p[1] != "false"
 		case "_include", "_revinclude":
 			i := inclusion{reverse: name == "_revinclude", iterate: strings.HasSuffix(p[0], ":iterate")}
 			parts := append(strings.Split(p[1], ":"), "*", "*")
@@ -106,9 +150,12 @@ func (a *access) query(types []string, query string, is func(*Version) bool) (f 
 			f.includes = append(f.includes, i)
 		default:
 			where = append(where, p)
+			f.Bad = f.Bad || a.undefined(p[0], p[1])
 		}
 	}
-	known = true
+	if known = true; f.Bad {
+		return f, true
+	}
 	var found []*Version
 	for _, typ := range types {
 		for _, v := range a.Current(typ) {

@@ -57,7 +57,7 @@ func (a *access) find(typ, where string) (found []*Version, known bool) {
 	for _, g := range f.Groups {
 		found = append(found, g...)
 	}
-	return found, known
+	return found, known && !f.Bad
 }
 
 // instance is the current version of an instance, perhaps a deletion, if the letter reaches it.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +37,9 @@ type Caller struct {
 // ErrToken is every access token that opens nothing, whatever is wrong with it.
 var ErrToken error = errorf(invalidToken, "the access token is not valid")
 
+// opensNothing is ErrToken with what is wrong, for the log.
+func opensNothing(why string) error { return fmt.Errorf("%w: %s", ErrToken, why) }
+
 // Bearer finds on whose behalf an access token speaks, one of ours or of an outside issuer that is trusted. A token whose
 // grant was revoked, whose client or user is gone, opens nothing with the next request; a change of the client's
 // registration, the user's policy or a search parameter that a scope is constrained by counts as soon. What another
@@ -57,11 +61,11 @@ func (s *Server) bearerOf(ctx context.Context, token string) (*bearer, *Caller, 
 		s.bearers.put(key, b)
 	}
 	if s.o.Now().Unix() >= b.claims.Expires {
-		return nil, nil, ErrToken
+		return nil, nil, opensNothing("it has expired")
 	}
 	if b.outside == nil {
 		if signed, err := s.ring.Has(ctx, b.key); err != nil || !signed { // the key may be withdrawn
-			return nil, nil, cmp.Or(err, ErrToken)
+			return nil, nil, cmp.Or(err, opensNothing("the key that signed it is withdrawn"))
 		}
 	}
 	caller, err := s.compile(ctx, b)
@@ -86,7 +90,7 @@ func (s *Server) verify(ctx context.Context, token string, c *tokenClaims) (key 
 		return "", err
 	}
 	if c.Issuer != s.o.Base || !slices.Contains(c.Audience, s.fhir) {
-		return "", ErrToken
+		return "", opensNothing("it is of another server, or for another one")
 	}
 	return key, nil
 }
@@ -185,7 +189,7 @@ func (s *Server) find(ctx context.Context, b *bearer) (*compiled, error) {
 		return nil, err
 	}
 	if !ok || g.Client != b.claims.Client {
-		return nil, ErrToken
+		return nil, opensNothing("its grant has ended or was revoked")
 	}
 	out.from = append(out.from, origin{s.grants.bucket, b.grant, version})
 	if err := s.compose(ctx, out, &g, b.claims.Scope, b.claims.Expires); err != nil {
@@ -202,7 +206,7 @@ func (s *Server) compose(ctx context.Context, out *compiled, g *Grant, scopes st
 		return err
 	}
 	if !ok {
-		return ErrToken
+		return opensNothing("its client is gone")
 	}
 	out.from = append(out.from, origin{s.clients.bucket, g.Client, version})
 	subject := ""
@@ -213,7 +217,7 @@ func (s *Server) compose(ctx context.Context, out *compiled, g *Grant, scopes st
 			return err
 		}
 		if !ok || u.Subject != g.Subject {
-			return ErrToken
+			return opensNothing("its user is gone")
 		}
 		out.from = append(out.from, origin{s.users.bucket, g.User, version})
 		if within.User, err = out.bind(ctx, s, u.Policy, u.reference()); err != nil {
@@ -222,24 +226,16 @@ func (s *Server) compose(ctx context.Context, out *compiled, g *Grant, scopes st
 		within.Administrator = u.Administrator
 		subject = u.reference().String()
 	}
-	granted, _ := scope.Parse(scopes)
+	granted, refused := scope.Parse(scopes)
+	within.Refused = refused
 	if ceiling, declared := s.ceilingOf(&c, g); declared {
 		granted, _ = granted.Narrow(ceiling)
 	}
 	granted = s.meaning(granted, within.User != nil)
 	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: s.access(granted, within, c.ID), Client: c.ID, User: g.User, Subject: subject, Scope: granted.String(), Scopes: granted, Launch: g.Launch, Expires: expires,
+	out.caller = Caller{Access: granted.Access(within), Client: c.ID, User: g.User, Subject: subject, Scope: granted.String(), Scopes: granted, Launch: g.Launch, Expires: expires,
 		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
 	return nil
-}
-
-// access compiles what was granted to a client, and tells the log what of it opens nothing.
-func (s *Server) access(granted scope.Set, within scope.Context, client string) search.Access {
-	access := granted.Access(within)
-	for _, fault := range access.Faults() {
-		s.o.Logger.Warn("what was granted opens nothing now", "client", client, "reason", fault.Error())
-	}
-	return access
 }
 
 // meaning adds what scopes mean beyond their words.

@@ -48,7 +48,7 @@ type TypeExplanation struct {
 // Explain says what an access token may see.
 func (s *Server) Explain(ctx context.Context, token string) (Explanation, error) {
 	b, caller, err := s.bearerOf(ctx, token)
-	if err == ErrToken {
+	if errors.Is(err, ErrToken) {
 		return Explanation{}, nil
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -43,7 +44,7 @@ func (s *Server) introspection(ctx context.Context, c *Client, token string) (ma
 		}
 		return s.describeAccess(ctx, caller, b.claims)
 	}
-	if err != ErrToken {
+	if !errors.Is(err, ErrToken) {
 		return nil, err
 	}
 	t, _, ok, err := s.refresh.get(ctx, digest(token))

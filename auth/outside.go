@@ -52,7 +52,7 @@ func (s *Server) admitOutside(ctx context.Context, token string) (*bearer, error
 			s.o.Logger.Warn("a token of an outside issuer cannot be validated", "issuer", i.Config.Issuer, "reason", err.Error())
 		}
 	}
-	return nil, ErrToken
+	return nil, opensNothing("neither this server nor an issuer that it trusts has given it")
 }
 
 // findOutside makes the caller of an outside token: its scopes as far as the configuration lets the issuer open data,
@@ -60,7 +60,7 @@ func (s *Server) admitOutside(ctx context.Context, token string) (*bearer, error
 // this server has opens nothing: which one the issuer meant when it granted nobody can say.
 func (s *Server) findOutside(ctx context.Context, b *bearer) (*compiled, error) {
 	out, o := &compiled{params: s.params()}, b.outside
-	granted, _ := scope.Parse(o.Scope)
+	granted, refused := scope.Parse(o.Scope)
 	most, _ := scope.Parse(o.issuer.Tokens.Scope)
 	granted, _ = granted.Narrow(most)
 	if s.o.OldScopesOnly {
@@ -72,7 +72,7 @@ func (s *Server) findOutside(ctx context.Context, b *bearer) (*compiled, error) 
 		}
 		granted = old
 	}
-	within := scope.Context{Patient: o.Patient, Params: out.params}
+	within := scope.Context{Patient: o.Patient, Params: out.params, Refused: refused}
 	if policy, bound := o.issuer.PolicyOf(o.Roles); bound {
 		var err error
 		if within.User, err = out.bind(ctx, s, policy, o.FHIRUser); err != nil {
@@ -81,7 +81,7 @@ func (s *Server) findOutside(ctx context.Context, b *bearer) (*compiled, error) 
 	}
 	granted = s.meaning(granted, within.User != nil)
 	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: s.access(granted, within, o.Client), Issuer: o.issuer.Config.Issuer, Client: o.Client, User: o.Identity.Subject, Subject: o.FHIRUser.String(), Scope: granted.String(), Scopes: granted, Launch: launch.Context{Patient: o.Patient},
+	out.caller = Caller{Access: granted.Access(within), Issuer: o.issuer.Config.Issuer, Client: o.Client, User: o.Identity.Subject, Subject: o.FHIRUser.String(), Scope: granted.String(), Scopes: granted, Launch: launch.Context{Patient: o.Patient},
 		Expires: b.claims.Expires, Identity: strings.Join([]string{"outside", o.issuer.Config.Issuer, o.Client, o.Subject, o.Patient, o.FHIRUser.String(), granted.String()}, "\n")}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,18 +102,20 @@ func (s *Server) RemovePolicy(ctx context.Context, name string) error {
 // bound is what a policy opens to who is that resource, and the version of the policy's record. Of a policy that is not
 // there nothing is open, of one that cannot be evaluated neither. Its rules are answered with each request.
 func (s *Server) bound(ctx context.Context, policy string, who fhir.Reference) (scope.Bound, uint64, error) {
-	p, _, err := s.policies.find(ctx, policy)
+	p, there, err := s.policies.find(ctx, policy)
 	if err != nil {
 		return nil, 0, fmt.Errorf("find a policy: %w", err)
 	}
-	var b scope.Bound = scope.Unavailable{}
-	if p.err == nil {
-		b, p.err = p.role.For(who)
+	switch b, why := p.role.For(who); {
+	case !there:
+		return scope.Unavailable{Why: fmt.Errorf("there is no policy %q", policy)}, 0, nil
+	case p.err != nil:
+		return scope.Unavailable{Why: fmt.Errorf("policy %s: %w", policy, p.err)}, p.version, nil
+	case why != nil:
+		return scope.Unavailable{Why: fmt.Errorf("policy %s of a %s: %w", policy, cmp.Or(who.Type, "user who is no resource"), why)}, p.version, nil
+	default:
+		return b, p.version, nil
 	}
-	if p.err != nil {
-		s.o.Logger.Warn("a policy opens nothing", "policy", policy, "kind of user", who.Type, "reason", p.err.Error())
-	}
-	return b, p.version, nil
 }
 
 // pickable is what the user may choose from: all that the user may see.

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"errors"
 	"net/url"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestRecheck(t *testing.T) {
 	accepts := func(s *auth.Server, token string) bool {
 		t.Helper()
 		_, err := s.Bearer(ctx, token)
-		if err != nil && err != auth.ErrToken {
+		if err != nil && !errors.Is(err, auth.ErrToken) {
 			t.Error(err)
 		}
 		return err == nil

@@ -105,7 +105,7 @@ func open(t *testing.T, change ...func(*auth.Options)) *site {
 	if w.auth, err = auth.New(ctx, o); err != nil {
 		t.Fatal(err)
 	}
-	s := server.New(server.Options{Service: service, Auth: w.auth, AdminKey: adminKey, Sandbox: o.Sandbox, Version: "test", Now: w.now})
+	s := server.New(server.Options{Service: service, Auth: w.auth, AdminKey: adminKey, Sandbox: o.Sandbox, Version: "test", Now: w.now, Logger: o.Logger})
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	t.Cleanup(func() {

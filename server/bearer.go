@@ -26,12 +26,12 @@ func (x *exchange) authenticate() error {
 	header := x.req.Header.PeekBytes(hAuthorization)
 	if len(header) == 0 && x.s.o.Anonymous != nil {
 		x.caller = interaction.Caller{Access: x.s.o.Anonymous, Grant: "anonymous", Explain: x.s.o.Sandbox}
-		x.trail.By(audit.Who{Client: "anonymous"})
+		x.by(audit.Who{Client: "anonymous"})
 		return nil
 	}
 	if x.holdsKey() {
 		x.caller = interaction.Caller{Access: administrator{}, Grant: "administrator", Explain: true}
-		x.trail.By(audit.Who{Client: "administrator"})
+		x.by(audit.Who{Client: "administrator"})
 		return nil
 	}
 	scheme, token := next(header, ' ')
@@ -41,14 +41,20 @@ func (x *exchange) authenticate() error {
 	caller, err := x.s.o.Auth.Bearer(context.Background(), string(bytes.TrimSpace(token)))
 	switch {
 	case errors.Is(err, auth.ErrToken):
-		return errLogin()
+		return &fhir.Error{Kind: fhir.KindLogin, Diagnostics: noToken, Err: err}
 	case err != nil:
 		return fmt.Errorf("check an access token: %w", err)
 	}
 	x.caller = interaction.Caller{Access: caller.Access, Grant: caller.Identity}
-	x.trail.By(audit.Who{User: caller.User, Subject: caller.Subject, Issuer: caller.Issuer, Client: caller.Client, Token: caller.Token,
+	x.by(audit.Who{User: caller.User, Subject: caller.Subject, Issuer: caller.Issuer, Client: caller.Client, Token: caller.Token,
 		Patient: caller.Launch.Patient, Scope: caller.Scope})
 	return nil
+}
+
+// by remembers who asks, for both logs.
+func (x *exchange) by(who audit.Who) {
+	x.who = who
+	x.trail.By(who)
 }
 
 // holdsKey says whether the request has the administrator's key.
@@ -62,4 +68,6 @@ func (x *exchange) holdsKey() bool {
 	return subtle.ConstantTimeCompare(sum[:], x.s.key[:]) == 1
 }
 
-func errLogin() error { return fhir.Errorf(fhir.KindLogin, "", "a valid access token is needed") }
+const noToken = "a valid access token is needed"
+
+func errLogin() error { return fhir.Errorf(fhir.KindLogin, "", noToken) }

@@ -32,6 +32,8 @@ type exchange struct {
 	begun  time.Time
 	id     string // request id
 	caller interaction.Caller
+	who    audit.Who
+	faults []error      // what of the caller's access opens nothing, and why: for the log
 	trail  *audit.Trail // of a request that is an access
 	typ    string       // resource type of the path
 	pretty bool
@@ -93,6 +95,8 @@ func (x *exchange) prepare() error {
 		if err := x.authenticate(); err != nil {
 			return err
 		}
+		x.notice(x.caller.Access)
+		x.caller.Settled = x.notice
 	}
 	if err := x.negotiate(); err != nil && (x.route.codes != "" || x.route.op != "") {
 		return err
@@ -152,32 +156,32 @@ func (x *exchange) end() {
 // are of patients.
 func (x *exchange) log(status int, took time.Duration) {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	switch {
+	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
+	case len(x.faults) > 0:
+		level = slog.LevelWarn
 	}
 	ctx := context.Background()
 	if !x.s.o.Logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := [...]slog.Attr{
+	attrs := append(make([]slog.Attr, 0, 12),
 		slog.String("method", x.route.method),
 		slog.String("route", x.route.label),
 		slog.String("type", x.typ),
 		slog.Int("status", status),
 		slog.Duration("took", took),
 		slog.String("request", x.id),
-		{},
-	}
-	n := len(attrs) - 1
+	)
 	if x.fault != nil {
 		if level == slog.LevelError {
-			attrs[n] = slog.String("error", x.fault.Error())
+			attrs = append(attrs, slog.String("error", x.fault.Error()))
 		} else { // a client's fault may quote the client
-			attrs[n] = slog.String("error", fhir.KindOf(x.fault).Code())
+			attrs = append(attrs, slog.String("error", fhir.KindOf(x.fault).Code()))
 		}
-		n++
 	}
-	x.s.o.Logger.LogAttrs(ctx, level, "request", attrs[:n]...)
+	x.s.o.Logger.LogAttrs(ctx, level, "request", x.denial(attrs)...)
 }
 
 // requestID is the client's X-Request-Id where it is harmless: up to 64 letters, digits, - _ and dots.

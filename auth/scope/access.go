@@ -1,6 +1,10 @@
 package scope
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+
 	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -23,6 +27,8 @@ type Context struct {
 	// has been changed since denies.
 	Params  *parameters.Set
 	Granted uint64
+	// Refused are the scopes of the grant that could not be read. They open nothing, and Faults tell them.
+	Refused fhir.Errors
 }
 
 // Access is what a set of scopes allows in a context. It does not change and may be used by several goroutines.
@@ -43,7 +49,7 @@ type asked struct {
 // Access compiles the set. Scopes stay whole: what is allowed is the union, scope by scope, of what is in its reach
 // and satisfies its constraint; a scope whose reach or constraint cannot be evaluated adds nothing.
 func (s Set) Access(ctx Context) *Access {
-	a := &Access{set: s, ctx: ctx}
+	a := &Access{set: s, ctx: ctx, faults: s.without(ctx)}
 	if !s.open() && !openRule(ctx.User) && !openRule(ctx.Client) {
 		return a
 	}
@@ -61,8 +67,31 @@ func (s Set) Access(ctx Context) *Access {
 	return a
 }
 
-// Faults say which scopes and policies cannot be evaluated with the search parameters that there are, and why: for the log.
+// Faults say which scopes and policies open nothing because they cannot be evaluated, and why: for the log.
 func (a *Access) Faults() []error { return a.faults }
+
+// without says what cannot be evaluated for want of a context.
+func (s Set) without(ctx Context) (faults []error) {
+	for _, err := range ctx.Refused {
+		faults = append(faults, err)
+	}
+	for _, d := range s.data {
+		switch {
+		case d.Level == Patient && ctx.Patient == "":
+			faults = append(faults, fmt.Errorf("scope %s opens nothing: no patient is in context", d.text))
+		case d.Level == User && ctx.User == nil:
+			faults = append(faults, fmt.Errorf("scope %s opens nothing: there is no user with a policy", d.text))
+		}
+	}
+	for _, b := range []Bound{ctx.User, ctx.Client} {
+		if u, ok := b.(Unavailable); ok {
+			faults = append(faults, fmt.Errorf("the policy opens nothing: %w", cmp.Or(u.Why, errUnavailable)))
+		}
+	}
+	return faults
+}
+
+var errUnavailable = errors.New("it cannot be evaluated")
 
 var _ search.Access = (*Access)(nil)
 

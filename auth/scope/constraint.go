@@ -28,8 +28,8 @@ type (
 		// say it, those of the moment (Set.Available). Until then it denies.
 		expr search.Expr
 	}
-	// Unavailable is a constraint, or a policy, that cannot be evaluated; it denies.
-	Unavailable struct{}
+	// Unavailable is a constraint, or a policy, that cannot be evaluated; it denies. Why is for the log.
+	Unavailable struct{ Why error }
 )
 
 func (Unconstrained) constraint() {}

@@ -136,7 +136,7 @@ func (r Role) For(user fhir.Reference) (b Bound, err error) {
 	}
 	patients, err := r.patients(user)
 	if err != nil {
-		return Unavailable{}, err
+		return Unavailable{err}, err
 	}
 	if rule, ok := patients.(Rule); ok {
 		rule.since = r.since

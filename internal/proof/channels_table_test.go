@@ -149,6 +149,7 @@ var elsewhere = map[string]string{
 	"the log":                           "server/health_test.go TestOneLineARequestWithoutPatients",
 	"all pairs of compartments":         "server/interaction/compartment_test.go TestCompartmentPairs",
 	"all types (D7)":                    "server/interaction/compartment_test.go TestAllTypes",
+	"what cannot be evaluated":          "server/denial_test.go TestDeniedAndLogged",
 	"every include of the definitions":  "internal/proof/channels_edges_test.go TestEveryEdge",
 	"constraints by every parameter":    "server/interaction/constraint_test.go TestS2_18_EveryConstraint",
 	"random requests and random worlds": "internal/proof/worlds_test.go TestTwoWorlds",

@@ -85,7 +85,11 @@ func (c Caller) updateCreates(typ string) bool {
 // settle is the caller with the access as it is on src.
 func (s *Service) settle(ctx context.Context, src plan.Source, c Caller) (Caller, error) {
 	var err error
-	c.Access, err = plan.Settle(ctx, src, c.Access, s.Indexer)
+	r, ok := c.Access.(plan.Ruled)
+	ok = ok && !r.Settled()
+	if c.Access, err = plan.Settle(ctx, src, c.Access, s.Indexer); ok && err == nil && c.Settled != nil {
+		c.Settled(c.Access)
+	}
 	return c, err
 }
 

@@ -71,6 +71,8 @@ type Caller struct {
 	Grant  string // identity of the grant: a cursor works only for the grant that it was made for
 	// Explain: the caller may ask how a search was answered, which tells the sizes of what was read.
 	Explain bool
+	// Settled is told the access as it is on the request's snapshot, where it depends on that; nil: nobody asks.
+	Settled func(search.Access)
 }
 
 // Effect is how an interaction succeeded.

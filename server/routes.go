@@ -100,7 +100,7 @@ type Route struct {
 // Routes are the paths of every server in the order in which they are looked up. What is below the mounts of the
 // authorization server is its own matter.
 func Routes() []Route {
-	out := []Route{{Path: parametersPath, Method: get}, {Path: apiMount}}
+	out := []Route{{Path: parametersPath, Method: get}, {Path: whyMount}, {Path: apiMount}}
 	for _, path := range authMounts {
 		out = append(out, Route{Path: path})
 	}

@@ -137,10 +137,11 @@ func (q *query) page(page *plan.Page, w plan.Window) error {
 // are what they are until f returns.
 func (q *query) each(o *ordering, filter bson.D, sort bson.D, limit int, bare bool, f func(bson.Raw, *plan.Row) (bool, error)) error {
 	bare = bare && (q.exact || !q.bodies)
-	if !q.exact {
-		limit = 0
+	batch := limit
+	if !q.exact && limit > 0 { // some do not pass the test; the database's own second batch is 16 MB
+		limit, batch = 0, 4*limit+100
 	}
-	cursor, err := q.open(o, filter, sort, limit, bare)
+	cursor, err := q.open(o, filter, sort, limit, batch, bare)
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,8 @@ func (q *query) each(o *ordering, filter bson.D, sort bson.D, limit int, bare bo
 // whole are the fields of a row.
 var whole = bson.D{{Key: fieldVersion, Value: 1}, {Key: fieldAt, Value: 1}, {Key: fieldMethod, Value: 1}, {Key: fieldBody, Value: 1}}
 
-func (q *query) open(o *ordering, filter bson.D, sort bson.D, limit int, bare bool) (*mongo.Cursor, error) {
+// open asks for documents; 0 is no limit, and batches as the database makes them.
+func (q *query) open(o *ordering, filter bson.D, sort bson.D, limit, batch int, bare bool) (*mongo.Cursor, error) {
 	fields := bson.D{{Key: "_id", Value: 1}}
 	if !bare {
 		fields = append(fields, whole...)
@@ -197,7 +199,9 @@ func (q *query) open(o *ordering, filter bson.D, sort bson.D, limit int, bare bo
 		}
 		if limit > 0 {
 			opts.SetLimit(int64(limit))
-			opts.SetBatchSize(int32(min(limit, 10_000)))
+		}
+		if batch > 0 {
+			opts.SetBatchSize(int32(min(batch, 10_000)))
 		}
 		return q.src.s.resources.Find(ctx, filter, opts)
 	}
@@ -215,6 +219,9 @@ func (q *query) open(o *ordering, filter bson.D, sort bson.D, limit int, bare bo
 	opts := options.Aggregate()
 	if hint != "" {
 		opts.SetHint(hint)
+	}
+	if batch > 0 {
+		opts.SetBatchSize(int32(min(batch, 10_000)))
 	}
 	return q.src.s.resources.Aggregate(ctx, pipeline, opts)
 }

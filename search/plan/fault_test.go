@@ -21,57 +21,65 @@ type broken struct {
 	fails int // the call that fails, from 1; 0: none
 }
 
-func (b *broken) call() error {
+func (b *broken) call(ctx context.Context) error {
 	if b.calls++; b.calls == b.fails {
 		return errBroken
+	}
+	if ctx == nil || ctx.Value(requested{}) == nil {
+		return errors.New("the context is not that of the request")
 	}
 	return nil
 }
 
+// requested is in the context of a request.
+type requested struct{}
+
+var asked = context.WithValue(context.Background(), requested{}, true)
+
 func (b *broken) Read(ctx context.Context, k plan.Key) (plan.Row, bool, error) {
-	if err := b.call(); err != nil {
+	if err := b.call(ctx); err != nil {
 		return plan.Row{}, false, err
 	}
 	return b.log.Read(ctx, k)
 }
 
 func (b *broken) Version(ctx context.Context, k plan.Key, n uint64) (plan.Row, bool, error) {
-	if err := b.call(); err != nil {
+	if err := b.call(ctx); err != nil {
 		return plan.Row{}, false, err
 	}
 	return b.log.Version(ctx, k, n)
 }
 
 func (b *broken) Versions(ctx context.Context, k plan.Key, w plan.Window) (plan.Page, error) {
-	if err := b.call(); err != nil {
+	if err := b.call(ctx); err != nil {
 		return plan.Page{}, err
 	}
 	return b.log.Versions(ctx, k, w)
 }
 
 func (b *broken) Select(ctx context.Context, bound plan.Bound, w plan.Window) (plan.Page, error) {
-	if err := b.call(); err != nil {
+	if err := b.call(ctx); err != nil {
 		return plan.Page{}, err
 	}
 	return b.log.Select(ctx, bound, w)
 }
 
 func (b *broken) Targets(ctx context.Context, bound plan.Bound, p *r4.SearchParameter, max int) ([]fhir.Reference, bool, error) {
-	if err := b.call(); err != nil {
+	if err := b.call(ctx); err != nil {
 		return nil, false, err
 	}
 	return b.log.Targets(ctx, bound, p, max)
 }
 
-func (b *broken) Changes(_ context.Context, c plan.Changes, w plan.Window) (plan.Page, error) {
-	if err := b.call(); err != nil {
+func (b *broken) Changes(ctx context.Context, c plan.Changes, w plan.Window) (plan.Page, error) {
+	if err := b.call(ctx); err != nil {
 		return plan.Page{}, err
 	}
 	return b.page(w, func(r *plan.Row) (bool, error) { return c.Keep(b, r) })
 }
 
 func (b *broken) Params(ctx context.Context) (*parameters.Set, error) {
-	if err := b.call(); err != nil {
+	if err := b.call(ctx); err != nil {
 		return nil, err
 	}
 	return b.log.Params(ctx)
@@ -111,7 +119,7 @@ func TestFaultsEndRequests(t *testing.T) {
 	guarded := func(typ, query string) plan.Plan { return lowered(t, search.Guard(where(typ, query), access)) }
 	searched := func(typ, query string, w plan.Window, few int) func(plan.Source) (bool, error) {
 		return func(src plan.Source) (bool, error) {
-			r, err := plan.Run(ctx, src, plan.ForTest(t).Joins(guarded(typ, query), few), w)
+			r, err := plan.Run(asked, src, plan.ForTest(t).Joins(guarded(typ, query), few), w)
 			return len(r.Rows) > 0 && (w.Sort == nil || len(r.Included) > 0), err
 		}
 	}
@@ -120,7 +128,7 @@ func TestFaultsEndRequests(t *testing.T) {
 	asks := map[string]func(plan.Source) (bool, error){
 		"search": searched("Patient", "", page, 0),
 		"count": func(src plan.Source) (bool, error) {
-			n, err := plan.Count(ctx, src, guarded("Patient", ""))
+			n, err := plan.Count(asked, src, guarded("Patient", ""))
 			return n > 0, err
 		},
 		"chain":               searched("Encounter", "subject:Patient.gender=male", page, 0),
@@ -140,47 +148,47 @@ func TestFaultsEndRequests(t *testing.T) {
 		"linked, proven":      searched("Provenance", "", page, 0),
 		"linked, included":    searched("Observation", "_revinclude=Provenance:target", page, 0),
 		"read": func(src plan.Source) (bool, error) {
-			_, found, err := plan.ReadOne(ctx, src, read("Patient", "1"))
+			_, found, err := plan.ReadOne(asked, src, read("Patient", "1"))
 			return found, err
 		},
 		"read of a deletion": func(src plan.Source) (bool, error) {
-			_, found, err := plan.ReadOne(ctx, src, read("Patient", "5"))
+			_, found, err := plan.ReadOne(asked, src, read("Patient", "5"))
 			return found, err
 		},
 		"read of what is linked": func(src plan.Source) (bool, error) {
-			_, found, err := plan.ReadOne(ctx, src, read("Binary", "b"))
+			_, found, err := plan.ReadOne(asked, src, read("Binary", "b"))
 			return found, err
 		},
 		"read by a context": func(src plan.Source) (bool, error) {
-			_, found, err := plan.ReadOne(ctx, src, read("Binary", "a"))
+			_, found, err := plan.ReadOne(asked, src, read("Binary", "a"))
 			return found, err
 		},
 		"read of provenance": func(src plan.Source) (bool, error) {
-			_, found, err := plan.ReadOne(ctx, src, read("Provenance", "p"))
+			_, found, err := plan.ReadOne(asked, src, read("Provenance", "p"))
 			return found, err
 		},
 		"admitted content": func(src plan.Source) (bool, error) {
-			return plan.Admits(ctx, src, read("Binary", "b"), parsed(&plan.Row{Body: []byte(`{"resourceType":"Binary","id":"b","contentType":"text/plain"}`)}))
+			return plan.Admits(asked, src, read("Binary", "b"), parsed(&plan.Row{Body: []byte(`{"resourceType":"Binary","id":"b","contentType":"text/plain"}`)}))
 		},
 		"version": func(src plan.Source) (bool, error) {
-			_, found, err := plan.Version(ctx, src, read("Patient", "7"), 1)
+			_, found, err := plan.Version(asked, src, read("Patient", "7"), 1)
 			return found, err
 		},
 		"history of one": func(src plan.Source) (bool, error) {
-			p, found, err := plan.Versions(ctx, src, read("Patient", "7"), plan.Times{}, plan.Window{Limit: 2, Total: true})
+			p, found, err := plan.Versions(asked, src, read("Patient", "7"), plan.Times{}, plan.Window{Limit: 2, Total: true})
 			return found && len(p.Rows) > 0, err
 		},
 		"history at a time": func(src plan.Source) (bool, error) {
-			p, found, err := plan.Versions(ctx, src, read("Patient", "7"), plan.Times{From: 1, To: 1000}, plan.Window{Limit: 9})
+			p, found, err := plan.Versions(asked, src, read("Patient", "7"), plan.Times{From: 1, To: 1000}, plan.Window{Limit: 9})
 			return found && len(p.Rows) > 0, err
 		},
 		"history": func(src plan.Source) (bool, error) {
 			g := search.GuardHistory([]string{"Patient", "Observation", "Binary"}, access)
-			p, err := plan.History(ctx, src, lowered(t, g), plan.Times{}, plan.Window{Limit: 50, Total: true})
+			p, err := plan.History(asked, src, lowered(t, g), plan.Times{}, plan.Window{Limit: 50, Total: true})
 			return len(p.Rows) > 0, err
 		},
 		"condition": func(src plan.Source) (bool, error) {
-			return plan.NewCondition(guarded("Encounter", "subject:Patient.gender=male&_id=e"), []string{"e"}).Holds(ctx, src)
+			return plan.NewCondition(guarded("Encounter", "subject:Patient.gender=male&_id=e"), []string{"e"}).Holds(asked, src)
 		},
 		"value set":     resolved("Observation", "code:in=urn:v", access),
 		"value set, id": resolved("Observation", "code:in=ValueSet/v", access),
@@ -205,7 +213,7 @@ func TestFaultsEndRequests(t *testing.T) {
 
 func resolved(typ, query string, a search.Access) func(plan.Source) (bool, error) {
 	return func(src plan.Source) (bool, error) {
-		q, err := plan.Resolve(ctx, src, where(typ, query), a, nil, nil)
+		q, err := plan.Resolve(asked, src, where(typ, query), a, nil, nil)
 		return q.Where != nil && !q.Open(), err
 	}
 }

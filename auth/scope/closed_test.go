@@ -109,3 +109,27 @@ func TestWith(t *testing.T) {
 		}
 	}
 }
+
+// Where nothing may be deleted the letter d opens nothing, and all others open what they do elsewhere.
+func TestNoDelete(t *testing.T) {
+	for _, scopes := range []string{"system/*.cruds", "patient/*.cruds", "user/Observation.cruds?category=a", "system/*.d"} {
+		ctx := Context{Patient: "1", User: Policy{Everyone{}, All}, Administrator: true}
+		free := parse(t, scopes).Access(ctx)
+		ctx.NoDelete = true
+		kept := parse(t, scopes).Access(ctx)
+		for _, typ := range r4.Resources() {
+			for i := search.Create; i <= search.Search; i++ {
+				want, content := free.Allowed(i, typ), free.Content(i, typ)
+				if i == search.Delete {
+					want, content = search.None, search.None
+				}
+				if got := kept.Allowed(i, typ); got.String() != want.String() {
+					t.Errorf("%s, %s.%c: %s, want %s", scopes, typ, order[i], got, want)
+				}
+				if got := kept.Content(i, typ); got.String() != content.String() {
+					t.Errorf("%s, content of %s.%c: %s, want %s", scopes, typ, order[i], got, content)
+				}
+			}
+		}
+	}
+}

@@ -50,9 +50,9 @@ func parseWhere(typ, query string) (Where, error) {
 	open := false
 	for part := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(part, "=")
-		name, err1 := url.PathUnescape(name)
-		value, err2 := url.PathUnescape(value)
-		if err1 != nil || err2 != nil || name == "" || value == "" {
+		name, _ = url.PathUnescape(name) // "" if the encoding is broken
+		value, _ = url.PathUnescape(value)
+		if name == "" || value == "" {
 			return Where{}, errors.New("its constraint is not name=value")
 		}
 		w.terms = append(w.terms, term{name, alternatives(value)})

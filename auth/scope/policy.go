@@ -118,7 +118,7 @@ func contentWithin(b Bound, i search.Interaction, typ string) search.Expr {
 	e := within(b, i, typ)
 	p, ok := b.(Policy)
 	panel, paneled := p.Patients.(Panel)
-	if !ok || !paneled || e == search.All || e == search.None {
+	if !ok || !paneled || e == search.None {
 		return e
 	}
 	return search.And{e, search.SoleAny{P: subjectParam(typ), Panel: panel.Panel}}

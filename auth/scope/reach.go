@@ -31,7 +31,7 @@ func (a *Access) contentReach(l Level, i search.Interaction, typ string) search.
 	switch {
 	case e == search.Linked{}: // new content is linked later
 		return search.All
-	case l != Patient || e == search.None || e == search.All:
+	case e == search.None || e == search.All:
 		return e
 	}
 	if compartments.ClassOf(typ) == compartments.Subject {

@@ -124,9 +124,8 @@ func (v Verify) over(n Node) Node {
 	return v
 }
 
-// terms is the resources that have one of the terms, which are all of one Num and Form.
+// terms is the resources that have one of the terms, which are all of one Num and Form. It keeps the list.
 func terms(list []index.Term) Node {
-	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b index.Term) int { return strings.Compare(a.Text, b.Text) })
 	list = slices.Compact(list)
 	switch len(list) {

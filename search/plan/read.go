@@ -132,9 +132,7 @@ func Versions(ctx context.Context, src Source, p Plan, t Times, w Window) (page 
 				return page, true, nil
 			}
 			page.Rows = append(page.Rows, more.Rows[i])
-			if len(page.Rows) == w.Limit {
-				w.After = more.Next
-			}
+			w.After = more.Next
 		}
 		if more.Next == nil {
 			return page, true, nil
@@ -211,8 +209,8 @@ func NewCondition(p Plan, found []string) Condition {
 		if err != nil {
 			return false, err
 		}
-		if len(found) >= 2 || len(page.Rows) >= 2 {
-			return len(found) >= 2 && len(page.Rows) >= 2, nil
+		if len(found) >= 2 && len(page.Rows) >= 2 {
+			return true, nil
 		}
 		return len(found) == len(page.Rows) && (len(found) == 0 || found[0] == page.Rows[0].ID), nil
 	}}

@@ -9,7 +9,7 @@
 // packages above it, until one fails.
 //
 //	go run ./internal/mutants             runs what results.jsonl does not have yet, and appends to it
-//	go run ./internal/mutants -again      runs what has survived, too
+//	go run ./internal/mutants -again      runs what has survived again
 //	go run ./internal/mutants -table      the counts by kind and by operator, from results.jsonl, without running
 //	go run ./internal/mutants -id 3f2a…   one mutant: the change, and what the tests say of it
 //

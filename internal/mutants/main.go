@@ -28,7 +28,7 @@ func main() {
 	flag.StringVar(&o.id, "id", "", "only this mutant; prints what the tests say")
 	flag.IntVar(&o.sample, "sample", 0, "only so many changes, those with the lowest ids (they are hashes); 0: all")
 	flag.IntVar(&o.processes, "p", 1, "how many run at a time")
-	flag.BoolVar(&o.again, "again", false, "run those that survived again")
+	flag.BoolVar(&o.again, "again", false, "run those that have survived, and only them")
 	flag.BoolVar(&o.deep, "deep", false, "ask the slow tests of storetest, the engine and internal/proof, too")
 	flag.BoolVar(&o.table, "table", false, "print the counts of the results and run nothing")
 	flag.BoolVar(&o.list, "list", false, "print the changes, compiling or not, and run nothing")
@@ -88,7 +88,7 @@ func (o options) run() error {
 		switch {
 		case o.id == "" && equivalent:
 			results[m.ID] = Result{m, "equivalent", why, 0}
-		case o.id != "" || !ok || known.Outcome == "equivalent" || o.again && known.Outcome == "survived":
+		case o.id != "" || o.again && known.Outcome == "survived" || !o.again && (!ok || known.Outcome == "equivalent"):
 			todo = append(todo, m)
 		}
 	}

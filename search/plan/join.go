@@ -42,6 +42,7 @@ const (
 	fewOthers   = 64    // times as many of other types
 	fewSources  = 4     // times as many resources that are referred to
 	asksEach    = 4     // candidates that are asked for each that was listed, before more are
+	listsEach   = 3     // of other types that are listed for each candidate: its body tells what it refers to
 	moreTargets = 8     // times as much with each try
 	mostTargets = 8_192 // with a list of so many, candidates are asked to the end
 )
@@ -159,7 +160,10 @@ func (j joining) ref(n ref) (Node, error) {
 	case canonical:
 		return nil, tooCostly("the chain by %s finds more than %d resources of type %s", n.p.Code, MaxJoin, n.target)
 	}
-	t := targets{test: test{joining: j, listed: most}, of: b, known: make(map[string]bool, len(page.Rows))}
+	t := targets{test: test{joining: j, listed: most, asks: asksEach * most}, of: b, known: make(map[string]bool, len(page.Rows))}
+	if n.target != "Patient" {
+		t.asks = most / listsEach
+	}
 	for i := range page.Rows {
 		t.known[page.Rows[i].ID] = true
 	}
@@ -183,7 +187,7 @@ func (j joining) back(n back) (Node, error) {
 		return None{}, nil
 	}
 	most := min(j.most*fewSources, mostTargets)
-	s := sources{test: test{joining: j, listed: most}, back: n, of: b}
+	s := sources{test: test{joining: j, listed: most, asks: asksEach * most}, back: n, of: b}
 	if named(n.p, n.typ) {
 		return Verify{X: All{}, By: s.leads}, nil // their bodies say what names them; there are never many of such types
 	}
@@ -206,12 +210,12 @@ func (j joining) back(n back) (Node, error) {
 // test counts the candidates that a try asks.
 type test struct {
 	joining
-	listed, asked int
+	listed, asked, asks int
 }
 
 // count counts one; it ends the try if a longer list would have cost less.
 func (t *test) count() error {
-	if t.asked++; t.asked > asksEach*t.listed && t.listed < mostTargets {
+	if t.asked++; t.asked > t.asks && t.listed < mostTargets {
 		return errAsked
 	}
 	return nil

@@ -82,9 +82,9 @@ func fault(what string, err error) error {
 func (s *Store) settle(ctx context.Context, what string, try func(context.Context) error, done func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
-	unsure := false
+	unsure, begun := false, time.Now()
 	for attempt := 0; ; attempt++ {
-		held, err := s.lease.wait(ctx)
+		held, err := s.lease.wait(ctx, begun)
 		if err != nil {
 			return err
 		}

@@ -85,12 +85,13 @@ func (l *lease) valid() *hold {
 	return h
 }
 
-// wait waits until there is a lease: as long as the store is patient, then it is fhir.KindTransient.
-func (l *lease) wait(ctx context.Context) (*hold, error) {
+// wait waits until there is a lease, as long after something was begun as the store is patient; then it is
+// fhir.KindTransient.
+func (l *lease) wait(ctx context.Context, begun time.Time) (*hold, error) {
 	if h := l.valid(); h != nil {
 		return h, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	ctx, cancel := context.WithDeadline(ctx, begun.Add(l.patience))
 	defer cancel()
 	for {
 		l.mu.Lock()
@@ -204,8 +205,8 @@ func (l *lease) grant(by bson.ObjectID, until time.Time) {
 
 // fresh runs f, which reads, in a session that sees what was acknowledged before it began, to whomever.
 func (s *Store) fresh(ctx context.Context, f func(context.Context) error) error {
-	for {
-		held, err := s.lease.wait(ctx)
+	for begun := time.Now(); ; {
+		held, err := s.lease.wait(ctx, begun)
 		if err != nil {
 			return err
 		}

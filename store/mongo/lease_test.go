@@ -66,7 +66,7 @@ func election(n byte) bson.ObjectID { return bson.ObjectID{n} }
 func waited(t *testing.T, l *lease) (time.Duration, byte) {
 	t.Helper()
 	began := time.Now()
-	h, err := l.wait(t.Context())
+	h, err := l.wait(t.Context(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestLeaseEndsWithTheMajority(t *testing.T) {
 			t.Error("it does not end")
 		}
 		l.patience = time.Second
-		if _, err := l.wait(t.Context()); fhir.KindOf(err) != fhir.KindTransient {
+		if _, err := l.wait(t.Context(), time.Now()); fhir.KindOf(err) != fhir.KindTransient {
 			t.Errorf("without a lease: %v", err)
 		}
 		e.elect(1)
@@ -127,7 +127,7 @@ func TestLeaseWaitsForOthers(t *testing.T) {
 		e := &electorate{primary: 1, said: map[string]byte{}}
 		a, b := e.process(t, "a"), e.process(t, "b")
 		waited(t, a)
-		held, _ := b.wait(t.Context())
+		held, _ := b.wait(t.Context(), time.Now())
 		e.elect(2)
 		a.saw(election(2))
 		if a.valid() != nil {

@@ -46,7 +46,7 @@ func (s *Store) attend(ctx context.Context) error {
 		defer close(p.done)
 		s.lease.run(running)
 	}()
-	_, err = s.lease.wait(ctx)
+	_, err = s.lease.wait(ctx, time.Now())
 	return err
 }
 

@@ -22,6 +22,7 @@ type source struct {
 	s        *Store
 	session  *mongo.Session
 	indexing *indexing // in use when the source was made
+	begun    time.Time // when it was asked for
 	held     *hold     // the lease that the snapshot began with
 	fixed    bool      // the snapshot is one that is late enough
 }
@@ -31,7 +32,7 @@ type snapshot struct{ source }
 
 // Snapshot implements store.Store. The time of the snapshot is that of the first read.
 func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
-	src := source{s: s, indexing: s.indexing.Load()}
+	src := source{s: s, begun: time.Now(), indexing: s.indexing.Load()}
 	if err := src.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 }
 
 func (src *source) begin(ctx context.Context) (err error) {
-	if src.held, err = src.s.lease.wait(ctx); err != nil {
+	if src.held, err = src.s.lease.wait(ctx, src.begun); err != nil {
 		return err
 	}
 	session, err := src.s.client.StartSession(options.Session().SetSnapshot(true))

@@ -111,7 +111,11 @@ func (d drawing) value(typ, code, kind string) string {
 
 // special draws a parameter that looks at more than the values of one element.
 func (d drawing) special(typ string) (name, value string) {
-	switch d.upTo(9) {
+	n := d.upTo(9)
+	if slices.Contains(d.pool, "ValueSet") && d.oneIn(2) {
+		n = 5 + d.upTo(2)
+	}
+	switch n {
 	case 0, 1, 2:
 		return "_filter", d.filter(typ, 2)
 	case 3:
@@ -537,9 +541,17 @@ func (d drawing) bundle(plain bool) Request {
 	var entries []any
 	kind := d.one("batch", "transaction", "transaction")
 	phases := map[string]bool{}
-	for i := range 1 + d.upTo(3) {
+	n := 1 + d.upTo(3)
+	if kind == "transaction" && d.oneIn(4) {
+		n = 3
+	}
+	moves := n == 3 && d.oneIn(2) && kind == "transaction"
+	for i := range n {
 		r := d.read(plain)
-		if !d.oneIn(3) {
+		switch {
+		case moves:
+			r = d.moved([]string{"Binary", "DocumentReference", "Provenance"}[i])
+		case !d.oneIn(3):
 			r = d.write()
 		}
 		request := object{"method": r.Method, "url": strings.TrimPrefix(r.Path, "/")}
@@ -552,7 +564,7 @@ func (d drawing) bundle(plain bool) Request {
 		case r.Method == http.MethodPatch && r.Header["Content-Type"] == jsonPatch:
 			e["resource"] = object{"resourceType": "Binary", "contentType": jsonPatch, "data": []byte(r.Body)}
 		case r.Body != "":
-			e["resource"] = json.RawMessage(d.linked(r.Body))
+			e["resource"] = json.RawMessage(d.linked(r.Body, n))
 		}
 		phases[phase(r)] = r.Method != http.MethodGet
 		for header, name := range map[string]string{"If-None-Exist": "ifNoneExist", "If-Match": "ifMatch", "If-None-Match": "ifNoneMatch"} {
@@ -581,21 +593,34 @@ func (d drawing) bundle(plain bool) Request {
 func identity(i int) string { return fmt.Sprintf("urn:uuid:6a0c1d7e-0000-4000-8000-%012d", i) }
 
 // linked makes a reference of a resource in a Bundle one to an entry, or a conditional one.
-func (d drawing) linked(body string) string {
+func (d drawing) linked(body string, n int) string {
 	if d.oneIn(2) {
 		return body
 	}
 	typ := d.one("Patient", "Patient", "Observation", "Encounter", "Binary", "Practitioner")
 	to := typ + "?" + d.one("identifier=1", "identifier=2", "_id=1", "_id=A", "_tag=a&_id=1", "general-practitioner:missing=true&_id=A")
-	if d.oneIn(3) {
-		to = identity(d.upTo(3))
+	if d.oneIn(2) {
+		to = identity(d.upTo(n - 1))
 	}
-	for _, name := range []string{"A", "B", "1", "2"} {
-		if with := strings.Replace(body, `"`+typ+`/`+name+`"`, `"`+to+`"`, 1); with != body {
-			return with
+	for _, typ := range []string{typ, "Binary", "Observation", "Patient"} {
+		for _, name := range []string{"A", "B", "1", "2"} {
+			if with := strings.Replace(body, `"`+typ+`/`+name+`"`, `"`+to+`"`, 1); with != body {
+				return with
+			}
 		}
 	}
 	return body
+}
+
+// moved draws a write of a resource that is seen through others, or that shows them: in one transaction they move together.
+func (d drawing) moved(typ string) Request {
+	id := d.id(typ)
+	r := Request{Method: http.MethodPut, Path: "/" + typ + "/" + id, Header: map[string]string{}}
+	if d.oneIn(3) {
+		r.Method, r.Path = http.MethodPost, "/"+typ
+	}
+	r.Body = string(d.resource(typ, id))
+	return r
 }
 
 // phase is when an entry of a Bundle is done: deletes, creates, updates, reads.

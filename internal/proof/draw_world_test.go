@@ -76,7 +76,13 @@ func (d drawing) pooled(t model.Token) []string {
 	case "related":
 		pool = append(pool, "RelatedPerson")
 	}
-	for range 3 {
+	switch d.upTo(5) {
+	case 4:
+		pool = append(pool, "ValueSet", "ValueSet", "ValueSet", "CodeSystem")
+	case 5:
+		pool = append(pool, "Binary", "Binary", "DocumentReference", "DocumentReference", "Provenance", "Provenance")
+	}
+	for range 2 {
 		pool = append(pool, pick(d, types))
 	}
 	for _, e := range edges { // one more type that refers to one of these, or is referred to
@@ -315,7 +321,7 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 			o["meta"] = meta
 		}
 	}
-	if typ != "Binary" && d.oneIn(4) {
+	if typ != "Binary" && d.oneIn(3) {
 		o["text"] = object{"status": "generated", "div": `<div xmlns="http://www.w3.org/1999/xhtml">` + d.one("alpha", "beta", "alpha gamma") + `</div>`}
 	}
 	b, err := json.Marshal(o)

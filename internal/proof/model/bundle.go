@@ -172,6 +172,9 @@ func (a *access) resolve(w *write) (status int, known bool) {
 				walk(item)
 			}
 		case map[string]any:
+			if to := w.entry.others[text(x["url"])]; to != "" {
+				x["url"] = to
+			}
 			reference := text(x["reference"])
 			typ, where, conditional := strings.Cut(reference, "?")
 			switch to := w.entry.others[reference]; {

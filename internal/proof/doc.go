@@ -6,7 +6,11 @@
 //	               byte for byte. What the token may see says proof/model, not the server.
 //	TestOracle     what proof/model answers, which shares no code with the server, is what the server answers.
 //
-// They take a few seconds. For as long as one likes, with a fresh seed that is printed:
+// In a part of the cases several tokens ask in turns, with each other's cursors, while somebody else writes: resources
+// move from one patient to another, and what policies look at changes.
+//
+// They take a few seconds. For as long as one likes, both at the same time, with a fresh seed that is printed. At the end
+// they say how often each feature was asked for and how often that found something, and fail if one never does:
 //
 //	FIREWARDEN_PROOF=4m go test ./internal/proof -run 'TestTwoWorlds|TestOracle' -v -timeout 0
 //	FIREWARDEN_PROOF=4m FIREWARDEN_PROOF_SEED=17 go test …      the same cases again

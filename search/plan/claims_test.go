@@ -150,7 +150,7 @@ func TestLowerRefusesInside(t *testing.T) {
 		"chain":       search.Guard(search.Query{Type: "Observation", Where: where("Observation", "subject:Patient.gender=male").Where}, mistaken("Patient")),
 		"reverse":     search.Guard(search.Query{Type: "Patient", Where: where("Patient", "_has:Observation:subject:status=final").Where}, mistaken("Observation")),
 		"read":        search.GuardRead("Patient", "1", search.Read, mistaken("Patient")),
-		"definitions": search.GuardDefinition("ValueSet", search.ID("1"), mistaken("ValueSet")),
+		"definitions": search.GuardSeen("ValueSet", search.ID("1"), mistaken("ValueSet")),
 	} {
 		if p, err := plan.Lower(g, nil); err == nil {
 			t.Errorf("%s is lowered to\n%s", name, plan.Explain(p))

@@ -63,6 +63,7 @@ const errPassword = "The user name or the password is wrong."
 func (s *Server) signIn(ctx context.Context, r *http.Request, name, typed string) (u User, text string, err error) {
 	address := addressOf(r)
 	if !s.limits.address.allows("login "+address) || !s.limits.user.take(name) || !s.limits.login.take(name+"\n"+address) {
+		noteLogin(ctx, u, http.StatusTooManyRequests)
 		return u, "Too many attempts: wait some minutes and try again.", nil
 	}
 	u, _, ok, err := s.users.find(ctx, name)
@@ -79,6 +80,10 @@ func (s *Server) signIn(ctx context.Context, r *http.Request, name, typed string
 	}
 	if !right {
 		s.limits.address.take("login " + address)
+		if !ok {
+			u = User{}
+		}
+		noteLogin(ctx, u, http.StatusUnauthorized)
 		return u, errPassword, nil
 	}
 	s.limits.user.forget(name)
@@ -94,12 +99,14 @@ func (s *Server) enter(ctx context.Context, w http.ResponseWriter, u User) (Visi
 		return v, fmt.Errorf("keep a login: %w", err)
 	}
 	s.setCookie(w, "login", cookie, v.Login.Ends)
+	noteLogin(ctx, u, http.StatusOK)
 	return v, nil
 }
 
 // leave ends a login; what rests on it ends with it.
 func (s *Server) leave(ctx context.Context, w http.ResponseWriter, v Visitor) error {
 	s.setCookie(w, "login", "", time.Unix(1, 0))
+	noteLogout(ctx, v)
 	return s.logins.remove(ctx, v.key, store.AnyVersion)
 }
 

@@ -74,12 +74,14 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, errorf(slowDown, "too many requests: try again later"))
 		return
 	}
+	claimed := s.claimedClient(r) // before the form is read
 	if _, err := readForm(r); err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	answer, err := s.exchange(r.Context(), r)
 	if err != nil {
+		s.noteRefused(r.Context(), claimed, r.PostForm.Get("grant_type"), oauth(err).status())
 		s.fail(w, r, err)
 		return
 	}
@@ -125,6 +127,7 @@ func (s *Server) exchange(ctx context.Context, r *http.Request) (map[string]any,
 	if err != nil {
 		return nil, err
 	}
+	s.noteToken(ctx, form.Get("grant_type"), &req.Session.(*session).grant, strings.Join(req.GrantedScope, " "), res.GetAccessToken())
 	answer := res.ToMap()
 	answer["token_type"] = "Bearer"
 	answer["expires_in"] = int64(s.life(c, se.grant.Subject == "") / time.Second)

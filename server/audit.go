@@ -2,6 +2,8 @@ package server
 
 import (
 	"net"
+	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -9,9 +11,10 @@ import (
 	"github.com/firewarden/firewarden/store/audit"
 )
 
-// audited begins the trail of a request that is an interaction or an operation.
+// audited begins the trail of a request that is an interaction or an operation, of an administrator or for the
+// authorization server.
 func (x *exchange) audited() *audit.Trail {
-	if x.s.o.Audit == nil || x.route.codes == "" && x.route.op == "" {
+	if x.s.o.Audit == nil || x.route.codes == "" && x.route.op == "" && !x.route.mounted() {
 		return nil
 	}
 	address := x.client()
@@ -26,6 +29,9 @@ const mostQuery = 4 << 10
 
 // act is the request as its route knows it: for the log of what was refused before an interaction began.
 func (x *exchange) act() audit.Act {
+	if x.route.mounted() {
+		return x.administration()
+	}
 	code, _, _ := strings.Cut(x.route.codes, " ")
 	if x.route.op != "" {
 		code = "$" + x.route.op
@@ -39,5 +45,24 @@ func (x *exchange) act() audit.Act {
 	}
 	query := x.req.URI().QueryString()
 	a.Query = string(query[:min(len(query), mostQuery)])
+	return a
+}
+
+// mounted says whether the route is one of the authorization server or of administrators.
+func (r *route) mounted() bool {
+	return strings.HasPrefix(r.path, apiPrefix) || slices.Contains(authMounts, r.path)
+}
+
+// administration is a request of an administrator. Those for the authorization server say themselves what they were.
+func (x *exchange) administration() audit.Act {
+	if !strings.HasPrefix(x.route.path, apiPrefix) {
+		return audit.Act{}
+	}
+	a := audit.Act{Code: audit.Change}
+	if x.route.method == http.MethodGet || x.route.method == http.MethodHead {
+		a.Code = audit.Look
+	}
+	address := x.req.RequestURI()
+	a.Query = x.route.method + " " + string(address[:min(len(address), mostQuery)])
 	return a
 }

@@ -8,14 +8,16 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // authMounts are where the authorization server answers, as Fiber writes it.
 var authMounts = []string{"/auth/*", "/.well-known/*", "/fhir/.well-known/*"}
 
 const (
-	apiMount = "/api/*"
-	maxAuth  = 256 << 10 // bytes of a body for the authorization server
+	apiPrefix = "/api/"
+	apiMount  = apiPrefix + "*"
+	maxAuth   = 256 << 10 // bytes of a body for the authorization server
 )
 
 // mount gives Fiber the paths of the authorization server, which answers every method itself.
@@ -40,11 +42,26 @@ func (x *exchange) administer(api http.Handler) error {
 	if err != nil {
 		return err
 	}
-	if !x.holdsKey() && !x.s.o.Auth.Administrator(r) {
+	if !x.isAdministrator(r) {
 		return errLogin()
 	}
 	x.hand(api, r)
 	return nil
+}
+
+// isAdministrator says whether an administrator asks, and the audit log who it is.
+func (x *exchange) isAdministrator(r *http.Request) bool {
+	if x.holdsKey() {
+		x.trail.By(audit.Who{Client: "administrator"})
+		return true
+	}
+	if !x.s.o.Auth.Administrator(r) {
+		return false
+	}
+	if v, ok, err := x.s.o.Auth.Visitor(r); err == nil && ok {
+		x.trail.By(audit.Who{User: v.User.Name})
+	}
+	return true
 }
 
 // pass hands the request to a handler of net/http.

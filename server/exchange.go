@@ -90,8 +90,8 @@ func (x *exchange) prepare() error {
 	if hidesSlash(x.req.URI()) {
 		return x.unknownPath()
 	}
+	x.trail = x.audited()
 	if !x.route.open {
-		x.trail = x.audited()
 		if err := x.authenticate(); err != nil {
 			return err
 		}

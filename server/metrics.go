@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // metrics are what the server counts. No label holds anything of a request but its method and its route.
@@ -40,6 +42,18 @@ func newMetrics(r *prometheus.Registry) metrics {
 	}
 	r.MustRegister(m.inFlight, m.requests, m.duration)
 	return m
+}
+
+// ofLog counts what the audit log does.
+func (m *metrics) ofLog(l *audit.Log) {
+	of := func(f func(audit.Figures) float64) func() float64 { return func() float64 { return f(l.Figures()) } }
+	m.registry.MustRegister(
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "firewarden_audit_records_total", Help: "Records written to the audit log."},
+			of(func(f audit.Figures) float64 { return float64(f.Records) })),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "firewarden_audit_batches_total", Help: "Batches of them, each a link of the chain."},
+			of(func(f audit.Figures) float64 { return float64(f.Batches) })),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "firewarden_audit_records_waiting", Help: "Records that are in no batch yet."},
+			of(func(f audit.Figures) float64 { return float64(f.Waiting) })))
 }
 
 // Metrics is the Prometheus text, for a listener that patients' clients do not reach.

@@ -108,6 +108,9 @@ func New(o Options) *Server {
 		o.NewRequestID = randomID
 	}
 	s := &Server{o: o, key: sha256.Sum256([]byte(o.AdminKey)), metrics: newMetrics(o.Metrics)}
+	if o.Audit != nil {
+		s.metrics.ofLog(o.Audit)
+	}
 	s.exchanges.New = func() any { return new(exchange) }
 	table := routes()
 	date := o.Date

@@ -43,7 +43,7 @@ func (x *exchange) why() error {
 		return err
 	}
 	x.setBytes(hCacheControl, vNoStore)
-	administrator := x.holdsKey() || x.s.o.Auth.Administrator(r)
+	administrator := x.isAdministrator(r)
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	bearer := x.s.o.Sandbox && strings.EqualFold(scheme, "Bearer")
 	if !administrator && !bearer {

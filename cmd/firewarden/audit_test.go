@@ -250,3 +250,34 @@ func TestAuditVerify(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAuditOfPeople: who signs in or tries to, which tokens are given and refused, what administrators do; and nothing
+// that is secret.
+func TestAuditOfPeople(t *testing.T) {
+	r := start(t, "sandbox", "--audit", "writes")
+	p := r.person()
+	p.open(r.ask("launch/patient patient/Patient.rs offline_access"))
+	p.submit("login", "name", "patient", "password", "hunter2")
+	p.submit("login", "name", "hunter3", "password", "sandbox")
+	_, answer := r.redeem(p.approve("patient", "sandbox"))
+	refresh := str(answer, "refresh_token")
+	_, answer = r.tokens("grant_type", "refresh_token", "refresh_token", refresh)
+	r.tokens("grant_type", "refresh_token", "refresh_token", "nonsense", "client_id", "sandbox-public")
+	r.do("PUT", "/api/clients/x/secret", "")
+	r.do("GET", "/api/clients", "") // is no change
+
+	signing := "/fhir/AuditEvent?type=110114&subtype="
+	r.logged(signing+"110122&outcome=0&altid=patient", 1)
+	r.logged(signing+"110122&outcome=4&altid=patient", 1)
+	r.logged(signing+"110122&outcome=4&altid:missing=true", 1)
+	r.logged(signing+"ITI-71&outcome=0&patient=patient-001&agent:identifier=sandbox-public", 2)
+	r.logged(signing+"ITI-71&outcome=4&agent:identifier=sandbox-public", 1)
+	r.logged("/fhir/AuditEvent?type=110113", 1)
+	for _, e := range r.logged("/fhir/AuditEvent", 7) {
+		for _, secret := range []string{"hunter", refresh, str(answer, "access_token"), str(answer, "refresh_token"), "nonsense"} {
+			if strings.Contains(string(e), secret) {
+				t.Errorf("an event holds %q: %s", secret, e)
+			}
+		}
+	}
+}

@@ -68,7 +68,7 @@ func TestSandbox(t *testing.T) {
 	}
 	defer figures.Body.Close()
 	text, _ := io.ReadAll(figures.Body)
-	if !strings.Contains(string(text), "firewarden_http_requests_total") {
+	if !strings.Contains(string(text), "firewarden_http_requests_total") || !strings.Contains(string(text), "firewarden_audit_records_waiting") {
 		t.Errorf("metrics: %.300s", text)
 	}
 	if res, _ := r.do("GET", "/metrics", ""); res.StatusCode == http.StatusOK {

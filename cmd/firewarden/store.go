@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/internal/config"
@@ -215,14 +217,17 @@ func (d *data) close() error {
 }
 
 // storeTarget loads straight into a store.
-type storeTarget struct{ data *data }
+type storeTarget struct {
+	data    *data
+	bundles atomic.Int64 // that were stored
+}
 
 func openStoreTarget(ctx context.Context, m *Main, in *input) (*storeTarget, error) {
 	d, err := openFolder(ctx, m, in)
 	if err != nil {
 		return nil, err
 	}
-	return &storeTarget{d}, nil
+	return &storeTarget{data: d}, nil
 }
 
 func (t *storeTarget) bundle(ctx context.Context, b *fhir.Resource) (*fhir.Resource, error) {
@@ -230,12 +235,19 @@ func (t *storeTarget) bundle(ctx context.Context, b *fhir.Resource) (*fhir.Resou
 	if err != nil {
 		return nil, err
 	}
+	t.bundles.Add(1)
 	return fhir.Parse(out.Bundle, fhir.Limits{Bytes: maxDocument, Nodes: 64 << 20})
 }
 
+// finish leaves one event of all that was loaded in the audit log.
 func (t *storeTarget) finish(ctx context.Context) error {
-	if t.data.embedded == nil {
-		return t.data.close()
+	trail := t.data.log.Begin(audit.Record{})
+	trail.By(audit.Who{Client: "administrator"})
+	err := trail.End(http.StatusOK, func() audit.Act {
+		return audit.Act{Code: audit.Import, Query: "firewarden load", Count: int(t.bundles.Load())}
+	})
+	if t.data.embedded != nil {
+		err = errors.Join(err, t.data.embedded.Compact(ctx))
 	}
-	return errors.Join(t.data.embedded.Compact(ctx), t.data.close())
+	return errors.Join(err, t.data.close())
 }

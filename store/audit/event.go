@@ -87,8 +87,9 @@ func (e *event) words(f func(string) bool) bool {
 	if i := strings.LastIndexByte(id, '/'); i >= 0 {
 		typ, id = id[:i], id[i+1:]
 	}
-	return f(eventType) && f(subtype(e.act.Code)) && f(patternOf(e.act.Code).action) && f(outcome(e.act.Status)) && reference(e.act.Type, e.act.ID) && reference("Patient", e.patient) && reference(typ, id) &&
-		text("", e.Who.User) && text("", e.Who.Client) && text(jwtID, e.Who.Token)
+	k := formOf(e.act.Code)
+	return f(k.typ.Code) && f(k.subtype.Code) && f(k.action) && f(outcome(e.act.Status)) &&
+		reference(e.act.Type, e.act.ID) && reference("Patient", e.patient) && reference(typ, id) && text("", e.Who.User) && text("", e.Who.Client) && text(jwtID, e.Who.Token)
 }
 
 // has says whether the event has one of the words.

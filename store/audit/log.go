@@ -53,6 +53,7 @@ type Log struct {
 	mu      sync.Mutex
 	waiting []waiting
 	full    chan struct{} // there is a batch's worth of records waiting
+	figures Figures
 
 	flushing sync.Mutex
 }
@@ -158,6 +159,21 @@ func (l *Log) add(list ...waiting) error {
 	return nil
 }
 
+// Figures are what a log has done since it was opened.
+type Figures struct {
+	Records, Batches uint64 // that were written
+	Waiting          int    // records that are in no batch yet
+}
+
+// Figures gives them as they are now.
+func (l *Log) Figures() Figures {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.figures
+	f.Waiting = len(l.waiting)
+	return f
+}
+
 // Run writes batches until ctx ends; what is added later a last Flush writes. report gets what goes wrong.
 func (l *Log) Run(ctx context.Context, report func(error)) {
 	swept := l.o.Now()
@@ -196,6 +212,10 @@ func (l *Log) Flush(ctx context.Context) error {
 		if err := l.link(ctx, list[:n]); err != nil {
 			return l.back(list, err)
 		}
+		l.mu.Lock()
+		l.figures.Records += uint64(n)
+		l.figures.Batches += uint64((n + batchRecords - 1) / batchRecords)
+		l.mu.Unlock()
 		list = list[n:]
 	}
 	return nil

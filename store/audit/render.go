@@ -21,7 +21,6 @@ const (
 	source      = "110153"
 	target      = "110152"
 	application = "110150"
-	eventType   = "rest"
 )
 
 // The shape of an AuditEvent, as far as events need it.
@@ -97,41 +96,17 @@ type (
 	}
 )
 
-// A pattern is what BALP asks of a kind of interaction: the code of AuditEvent.action, the profile, and which part client
-// and server have.
-type pattern struct {
-	action, profile string
-	client, server  coding
-}
-
-func patternOf(code string) pattern {
-	from, to := coding{dicom, source, "Source Role ID"}, coding{dicom, target, "Destination Role ID"}
-	switch {
-	case code == "create":
-		return pattern{"C", "Create", from, to}
-	case code == "read", code == "vread":
-		return pattern{"R", "Read", to, from}
-	case code == "update", code == "patch":
-		return pattern{"U", "Update", from, to}
-	case code == "delete":
-		return pattern{"D", "Delete", coding{dicom, application, "Application"}, coding{hl7 + "provenance-participant-type", "custodian", "Custodian"}}
-	case strings.HasPrefix(code, "search-"), strings.HasPrefix(code, "history-"):
-		return pattern{"E", "Query", from, to}
-	}
-	return pattern{"E", "", from, to}
-}
-
 // render writes the AuditEvent of an event (R4 auditevent.html). It refers to its patient and to no other: what else the
 // record knows of others is told by name only, or not at all.
 func (l *Log) render(e *event, id string) ([]byte, error) {
-	p := patternOf(e.act.Code)
+	k := formOf(e.act.Code)
 	at := instant(e.At)
 	r := resource{
 		ResourceType: "AuditEvent", ID: id,
 		Meta:     meta{VersionID: "1", LastUpdated: at},
-		Type:     coding{hl7 + "audit-event-type", eventType, "RESTful Operation"},
-		Subtype:  []coding{{restful, subtype(e.act.Code), subtype(e.act.Code)}},
-		Action:   p.action,
+		Type:     k.typ,
+		Subtype:  []coding{k.subtype},
+		Action:   k.action,
 		Recorded: at,
 		Outcome:  outcome(e.act.Status),
 		Source:   observer{l.o.Site, reference{Display: "Firewarden"}, []coding{{hl7 + "security-source-type", "4", "Application Server"}}},
@@ -146,16 +121,16 @@ func (l *Log) render(e *event, id string) ([]byte, error) {
 		r.OutcomeDesc += strconv.Itoa(e.act.Status) + " " + http.StatusText(e.act.Status)
 	} else {
 		r.OutcomeDesc = strings.TrimSuffix(r.OutcomeDesc, ": ")
-		if p.profile != "" {
-			profile := p.profile
+		if k.profile != "" {
+			profile := k.profile
 			if e.patient != "" {
 				profile = "Patient" + profile
 			}
 			r.Meta.Profile = []string{balp + "StructureDefinition/IHE.BasicAudit." + profile}
 		}
 	}
-	r.Agent = l.agents(e, p)
-	r.Entity = l.entities(e)
+	r.Agent = l.agents(e, &k)
+	r.Entity = l.entities(e, &k)
 	b, err := json.Marshal(&r)
 	if err != nil {
 		return nil, fmt.Errorf("render an AuditEvent: %w", err)
@@ -163,16 +138,16 @@ func (l *Log) render(e *event, id string) ([]byte, error) {
 	return b, nil
 }
 
-func (l *Log) agents(e *event, p pattern) []agent {
+func (l *Log) agents(e *event, k *form) []agent {
 	w := &e.Who
-	client := agent{Type: concept{[]coding{p.client}}, Who: reference{Identifier: &identifier{"", w.Client}}, Requestor: w.User == ""}
+	client := agent{Type: concept{[]coding{k.client}}, Who: reference{Identifier: &identifier{"", w.Client}}, Requestor: w.User == ""}
 	if w.Client == "" {
 		client.Who = reference{Display: "unknown"}
 	}
 	if e.Address != "" {
 		client.Network = &network{e.Address, "2"}
 	}
-	server := agent{Type: concept{[]coding{p.server}}, Who: reference{Display: l.o.Site}, Network: &network{l.o.Site, "5"}}
+	server := agent{Type: concept{[]coding{k.server}}, Who: reference{Display: l.o.Site}, Network: &network{l.o.Site, "5"}}
 	agents := []agent{client, server}
 	token := []string(nil)
 	if w.Token != "" {
@@ -194,7 +169,7 @@ func (l *Log) agents(e *event, p pattern) []agent {
 	return append(agents, user)
 }
 
-func (l *Log) entities(e *event) []entity {
+func (l *Log) entities(e *event, k *form) []entity {
 	system := coding{hl7 + "audit-entity-type", "2", "System Object"}
 	role := func(code, display string) *coding { return &coding{hl7 + "object-role", code, display} }
 	request := entity{Type: coding{System: balp + "CodeSystem/BasicAuditEntityType", Code: "XrequestId"}}
@@ -219,20 +194,16 @@ func (l *Log) entities(e *event) []entity {
 		}
 		out = append(out, entity{What: &reference{Reference: what}, Type: system, Role: role("4", "Domain Resource")})
 	}
-	if e.whole && (e.act.Query != "" || e.act.ID == "") {
-		q := entity{Type: system, Role: role("24", "Query"), Query: []byte(e.act.Type + "?" + e.act.Query)}
-		q.Detail = []detail{{"count", strconv.Itoa(e.act.Count)}}
+	q := entity{Type: system, Role: role("24", "Query"), Query: []byte(e.act.Query), Detail: []detail{{"count", strconv.Itoa(e.act.Count)}}}
+	switch {
+	case !e.whole:
+	case k.rest() && (e.act.Query != "" || e.act.ID == ""):
+		q.Query = []byte(e.act.Type + "?" + e.act.Query)
+		out = append(out, q)
+	case !k.rest() && e.act.Query != "":
 		out = append(out, q)
 	}
 	return out
-}
-
-// subtype is the code of restful-interaction.
-func subtype(code string) string {
-	if strings.HasPrefix(code, "$") {
-		return "operation"
-	}
-	return code
 }
 
 // outcome is the code of audit-event-outcome for a status.

@@ -51,6 +51,9 @@ func (t *Trail) By(w Who) {
 	}
 }
 
+// By says who makes the request of ctx, once that is known.
+func By(ctx context.Context, w Who) { trailIn(ctx).By(w) }
+
 // Doing is an interaction that is being carried out. A nil Doing notes nothing.
 type Doing struct {
 	Act
@@ -119,7 +122,7 @@ func (d *Doing) End(status int) {
 }
 
 // End ends the trail: what was read, or refused, is to be written within a second. otherwise says what the request was
-// where no interaction has begun: it was refused before. An error: the log cannot be written, and the
+// where no interaction has begun: it was refused before; an Act without a Code is not written. An error: the log cannot be written, and the
 // request may not be answered.
 func (t *Trail) End(status int, otherwise func() Act) error {
 	if t == nil {
@@ -140,7 +143,7 @@ func (t *Trail) End(status int, otherwise func() Act) error {
 			return nil
 		}
 		a := otherwise()
-		if a.Status = status; t.log.o.Mode == Writes && !a.Writes() {
+		if a.Status = status; a.Code == "" || t.log.o.Mode == Writes && !a.Writes() {
 			return nil
 		}
 		r.Acts = []Act{a}

@@ -22,7 +22,7 @@ import (
 func TestEveryEdge(t *testing.T) {
 	w := newWeb(t)
 	for name, open := range engines(t) {
-		if name == "memory" { // looks at every resource for every edge
+		if name != "embedded" { // memory looks at every resource for every edge, and a database takes too long
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,9 @@ func TestChannels(t *testing.T) {
 				sees: map[*channel]bool{}, tells: map[*channel]bool{}}
 			var writers, readers []kind
 			for _, k := range kinds {
+				if name == "mongo" && !k.often {
+					continue
+				}
 				if k.writes() {
 					writers = append(writers, k)
 				} else {
@@ -42,7 +45,11 @@ func TestChannels(t *testing.T) {
 				}
 				all = append(all, list...)
 				if slices.ContainsFunc(list, func(q tried) bool { return !reads(q.Request) }) {
-					c.cross(t, list, writers)
+					some := writers
+					if name == "mongo" { // where a new store is dear
+						some = writers[i%len(writers):][:1]
+					}
+					c.cross(t, list, some)
 				} else {
 					reading = append(reading, list...)
 				}
@@ -55,7 +62,7 @@ func TestChannels(t *testing.T) {
 				}
 			}
 			t.Logf("channels: %d with %d requests on %d types × %d kinds of scopes: %d pairs of worlds, %d answers compared",
-				len(channels), len(all), len(types), len(kinds), len(channels)*len(kinds), c.answered)
+				len(channels), len(all), len(types), len(writers)+len(readers), c.pairs, c.answered)
 		})
 	}
 }
@@ -75,7 +82,7 @@ type crossing struct {
 	shown       map[string]map[string]bool // instances of the fixed world, by token
 	sees, tells map[*channel]bool
 
-	answered int
+	pairs, answered int
 }
 
 // cross tries requests, one after the other, with each of the kinds of token.
@@ -84,13 +91,21 @@ func (c *crossing) cross(t *testing.T, list []tried, kinds []kind) {
 	for _, q := range list {
 		requests = append(requests, q.Request)
 	}
-	everything := c.all(t, unrestricted, fixed, requests)
+	var everything [][]answer
+	if c.thorough {
+		everything = c.all(t, unrestricted, fixed, requests)
+	}
 	for _, k := range kinds {
 		if c.without[k.name] == nil {
 			c.without[k.name] = withoutHidden(fixed, k.token)
 		}
 		other := c.without[k.name]
 		one, two := c.all(t, k.token, fixed, requests), c.all(t, k.token, other, requests)
+		for i, q := range list {
+			if i == 0 || q.channel != list[i-1].channel {
+				c.pairs++
+			}
+		}
 		for i, q := range list {
 			c.answered += len(one[i])
 			if !slices.Equal(one[i], two[i]) {

@@ -41,7 +41,8 @@ func TestDeniedAndLogged(t *testing.T) {
 	}
 	_, wrongUser := scope.BuiltIn()["care-team"].For(fhir.Reference{})
 	const constrained = "system/Patient.cruds?eyes=male"
-	for _, c := range []struct {
+	asked := 0
+	cases := []struct {
 		name, scopes string
 		context      scope.Context
 		want         string // in the log
@@ -58,7 +59,8 @@ func TestDeniedAndLogged(t *testing.T) {
 		{"a policy of another kind of user", "user/*.cruds", scope.Context{User: scope.Unavailable{Why: wrongUser}}, wrongUser.Error()},
 		{"a rule by an unknown parameter", "user/*.cruds", scope.Context{User: byRule}, `unknown search parameter \"eyes\"`},
 		{"a rule by a parameter that is being indexed", "user/*.cruds", scope.Context{User: byRule, Params: building.Set()}, "being indexed"},
-	} {
+	}
+	for _, c := range cases {
 		set, refused := scope.Parse(c.scopes)
 		c.context.Refused = refused
 		access := set.Access(c.context)
@@ -74,6 +76,7 @@ func TestDeniedAndLogged(t *testing.T) {
 			{"GET", "/fhir/Patient", ""}, {"GET", "/fhir/Patient/1", ""}, {"GET", "/fhir/Patient/1/_history", ""}, {"GET", "/fhir", ""}, {"DELETE", "/fhir/Patient?_id=1", ""},
 			{"PUT", "/fhir/Patient/1", `{"resourceType":"Patient","id":"1"}`}, {"POST", "/fhir", `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/1"}}]}`},
 		} {
+			asked++
 			got, want := denied.do(q[0], q[1], q[2]), nothing.do(q[0], q[1], q[2])
 			if !gone && (got.status != want.status || !bytes.Equal(got.body, bytes.ReplaceAll(want.body, []byte(nothing.url), []byte(denied.url)))) {
 				t.Errorf("%s: %s %s answers %d %s, without it %d %s", c.name, q[0], q[1], got.status, got.body, want.status, want.body)
@@ -95,4 +98,5 @@ func TestDeniedAndLogged(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("%d grants that cannot be evaluated, %d requests that get nothing by them", len(cases), asked)
 }

@@ -15,6 +15,17 @@
 //	FIREWARDEN_PROOF=4m go test ./internal/proof -run 'TestTwoWorlds|TestOracle' -v -timeout 0
 //	FIREWARDEN_PROOF=4m FIREWARDEN_PROOF_SEED=17 go test …      the same cases again
 //
+// Three go through what there is, rather than at random:
+//
+//	TestChannels            every way into the server (channels_table_test.go) × every kind of scopes, in two fixed worlds
+//	TestChannelsAreComplete a route, parameter, modifier, comparison, header or kind of patch without a row fails by name;
+//	                        so does a row of what is not there, and a channel that was absent and answers
+//	TestEveryEdge           every reference parameter of R4 to each of its types, by _include and _revinclude
+//
+// Who adds a feature adds its rows. All figures, those of other packages too, prints (see its own documentation)
+//
+//	go run ./internal/proof/report
+//
 // TestWhyIsSo holds what server/why explains of a world against what the server then does, by the same environment.
 //
 // A case that fails is made smaller (rapid) and written to testdata/cases, where TestCases tries it from then on.

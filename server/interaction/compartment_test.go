@@ -175,7 +175,7 @@ func testPairs(t *testing.T, r *rig) {
 	if confers != 100 || others != 56 {
 		t.Errorf("%d parameters confer membership, %d do not", confers, others)
 	}
-	t.Logf("%d pairs, %d reads and searches", confers+others, asked)
+	t.Logf("%d pairs of a type and a parameter that can hold a Patient, %d confer membership and %d do not: %d reads and searches", confers+others, confers, others, asked)
 }
 
 // The table of D7, written down again: what a type shows to who is bound to patients. A type that is in no list is denied.
@@ -246,6 +246,7 @@ func testAllTypes(t *testing.T, r *rig) {
 			}
 		}
 	}
+	t.Logf("%d types: %v, each asked by %d kinds of scopes", len(r4.Resources())+2, count, len(callers))
 	if got := fmt.Sprint(count); got != "map[denied:12 no resource of a server:3 reached:71 shown:62]" {
 		t.Error(got)
 	}

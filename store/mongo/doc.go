@@ -50,8 +50,9 @@
 //     in a chart), else the documents of the shortest path are walked, at five times the price. Of system|code they are, as k
 //     has codes without their systems: the systems would be every fifth key of an Observation, for nothing but totals.
 //   - A chain lists what is in its middle, or asks candidate by candidate whether they lead there: what turns out shorter.
-//   - A page by a value and a date reads along the shorter one of two lists, and an order that no index has reads all that
-//     is found.
+//   - Only k is in an order. What words, ranges and pairs find, and what is sorted by other values than the main date, the id
+//     or the time of the last change, is read and put in order by the database, all of it, where it is not shorter to look
+//     for it along the default order.
 //
 // # Writing
 //

@@ -52,14 +52,14 @@ func (x *exchange) administer(api http.Handler) error {
 // isAdministrator says whether an administrator asks, and the audit log who it is.
 func (x *exchange) isAdministrator(r *http.Request) bool {
 	if x.holdsKey() {
-		x.trail.By(audit.Who{Client: "administrator"})
+		x.by(audit.Who{Client: "administrator"})
 		return true
 	}
 	if !x.s.o.Auth.Administrator(r) {
 		return false
 	}
 	if v, ok, err := x.s.o.Auth.Visitor(r); err == nil && ok {
-		x.trail.By(audit.Who{User: v.User.Name})
+		x.by(audit.Who{User: v.User.Name})
 	}
 	return true
 }

@@ -46,8 +46,7 @@ func (x *exchange) authenticate() error {
 		return fmt.Errorf("check an access token: %w", err)
 	}
 	x.caller = interaction.Caller{Access: caller.Access, Grant: caller.Identity}
-	x.by(audit.Who{User: caller.User, Subject: caller.Subject, Issuer: caller.Issuer, Client: caller.Client, Token: caller.Token,
-		Patient: caller.Launch.Patient, Scope: caller.Scope})
+	x.by(whoIs(caller))
 	return nil
 }
 
@@ -55,6 +54,11 @@ func (x *exchange) authenticate() error {
 func (x *exchange) by(who audit.Who) {
 	x.who = who
 	x.trail.By(who)
+}
+
+// whoIs is the caller of an access token, for the logs.
+func whoIs(c *auth.Caller) audit.Who {
+	return audit.Who{User: c.User, Subject: c.Subject, Issuer: c.Issuer, Client: c.Client, Token: c.Token, Patient: c.Launch.Patient, Scope: c.Scope}
 }
 
 // holdsKey says whether the request has the administrator's key.

@@ -45,8 +45,7 @@ func (x *exchange) why() error {
 	x.setBytes(hCacheControl, vNoStore)
 	administrator := x.isAdministrator(r)
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	bearer := x.s.o.Sandbox && strings.EqualFold(scheme, "Bearer")
-	if !administrator && !bearer {
+	if !administrator && !(x.s.o.Sandbox && strings.EqualFold(scheme, "Bearer")) {
 		return errLogin()
 	}
 	var caller *auth.Caller
@@ -56,6 +55,7 @@ func (x *exchange) why() error {
 		} else if err != nil {
 			return err
 		}
+		x.by(whoIs(caller))
 	}
 	q, err := questionOf(r)
 	switch {

@@ -9,6 +9,7 @@ import (
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/server/ui"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // whyPagePath is the page on which people ask for explanations.
@@ -31,6 +32,7 @@ func (x *exchange) whyPage() error {
 	page := ui.Why{Frame: auth.Frame{Sandbox: x.s.o.Sandbox}, Administrator: in && v.User.Administrator, Values: map[string]string{}, Errors: map[string]string{}}
 	if in {
 		page.User = cmp.Or(v.User.Display, v.User.Name)
+		x.by(audit.Who{User: v.User.Name})
 	}
 	x.setBytes(hCacheControl, vNoStore)
 	if !page.Administrator && !page.Sandbox {
@@ -44,7 +46,7 @@ func (x *exchange) whyPage() error {
 	x.hand(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page.Form = auth.Form{Action: strings.TrimSuffix(x.s.o.Service.Base, "/fhir") + whyPagePath, Hidden: []auth.Field{{Name: "csrf", Value: x.s.o.Auth.CSRF(w, r, "why")}}}
 		if r.Method == http.MethodPost {
-			err = x.s.askWhy(r, &page)
+			err = x.askWhy(r, &page)
 		} else {
 			page.Values["ref"] = r.URL.Query().Get("ref")
 		}
@@ -60,7 +62,7 @@ func (x *exchange) whyPage() error {
 }
 
 // askWhy answers the form. What is wrong with it becomes an error of the page; an error is the server's own fault.
-func (s *Server) askWhy(r *http.Request, page *ui.Why) error {
+func (x *exchange) askWhy(r *http.Request, page *ui.Why) error {
 	if err := r.ParseForm(); err != nil {
 		page.Errors[""] = "The form cannot be read."
 		return nil
@@ -69,7 +71,7 @@ func (s *Server) askWhy(r *http.Request, page *ui.Why) error {
 	for _, name := range []string{"ref", "token", "client", "scope", "patient", "user"} {
 		page.Values[name] = f(name)
 	}
-	if !s.o.Auth.CheckCSRF(r, "why", f("csrf")) {
+	if !x.s.o.Auth.CheckCSRF(r, "why", f("csrf")) {
 		page.Errors[""] = "This form is not valid any more: send it again."
 		return nil
 	}
@@ -80,12 +82,15 @@ func (s *Server) askWhy(r *http.Request, page *ui.Why) error {
 		page.Errors["token"] = "A token is needed."
 		return nil
 	}
-	caller, err := s.o.Auth.CallerOf(r.Context(), whose)
+	caller, err := x.s.o.Auth.CallerOf(r.Context(), whose)
 	if err != nil {
 		page.Errors[""] = fhir.DiagnosticsOf(notTheirs(err))
 		return nil
 	}
-	answer, err := s.explain(r, caller, strings.Fields(f("ref")))
+	if !page.Administrator {
+		x.by(whoIs(caller))
+	}
+	answer, err := x.s.explain(r, caller, strings.Fields(f("ref")))
 	switch {
 	case fhir.KindOf(err) == fhir.KindException && err != nil:
 		return err

@@ -66,6 +66,13 @@ func TestAudit(t *testing.T) {
 	if n := len(r.logged("/fhir/AuditEvent?entity:missing=false&subtype=read&_count=1&date=ge2000", 4)); n == 0 {
 		t.Error("no pages")
 	}
+	// An explanation tells values, so it is a look, too.
+	as(two).get("/api/why?ref=Patient/patient-001")
+	for _, e := range as(one).logged("/fhir/AuditEvent?entity=Patient/patient-001&subtype=operation", 1) {
+		if !strings.Contains(string(e), "$why") {
+			t.Errorf("an explanation is logged as %s", e)
+		}
+	}
 	r.logged("/fhir/Patient?_has:AuditEvent:entity:action=C", 1)
 	for _, e := range as(two).logged("/fhir/AuditEvent?subtype=read,update&outcome=0,4", 2) {
 		if strings.Contains(string(e), "patient-001") {

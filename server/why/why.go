@@ -11,6 +11,7 @@ import (
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // Asker explains what a Service would answer.
@@ -57,6 +58,9 @@ type Scope struct {
 	Constraint *Test  `json:"constraint,omitempty"`
 }
 
+// Act is what the audit log calls an explanation: it tells values of what it explains.
+const Act = "$why"
+
 // letters are the interactions in the order of the letters.
 var letters = [...]string{search.Create: "create one like it", search.Read: "read", search.Update: "update", search.Delete: "delete", search.Search: "search"}
 
@@ -76,9 +80,11 @@ func (a Asker) Why(ctx context.Context, c interaction.Caller, typ, id string) (A
 	}
 	e := explanation{Asker: a, ctx: ctx, src: snap, caller: c}
 	var found bool
+	d := audit.Do(ctx, audit.Act{Code: Act, Type: typ, ID: id, Status: http.StatusOK})
 	if e.of, found, err = a.Service.Instance(ctx, snap, typ, id); err != nil || !found {
 		return answer, err
 	}
+	d.Saw([]plan.Row{e.of.Row})
 	answer.State, answer.Version = Current, e.of.Row.Version
 	if e.of.Row.Deleted {
 		answer.State = Deleted

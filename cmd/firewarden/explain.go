@@ -112,6 +112,9 @@ func (m *Main) tellWhy(answer json.RawMessage) error {
 			continue
 		}
 		fmt.Fprintf(m.Stdout, "%s, version %d, %s\n", a.Ref, a.Version, a.State)
+		for _, fault := range a.Faults {
+			fmt.Fprintln(m.Stdout, fault)
+		}
 		for _, l := range a.Letters {
 			m.tellLetter(l)
 		}

@@ -162,7 +162,7 @@ func samples() []sample {
 		{Letter: "r", Interaction: "read", Answer: "404", Reason: "it is not in category=laboratory", Smallest: []string{"patient/Observation.r"}, User: in, Client: lab,
 			Scopes: []why.Scope{{Scope: "patient/Observation.rs?category=laboratory", Failed: "constraint", Reason: "it is not in category=laboratory", Context: in, Constraint: lab}, {Scope: "patient/Patient.rs", Failed: "type", Reason: "it is about Patient"}}},
 		{Letter: "s", Interaction: "search", Allowed: true, Answer: "200", Scopes: []why.Scope{{Scope: "patient/Observation.s", Matches: true, Link: "subject", Context: in}}}}},
-		{Ref: "Observation/10", State: why.Absent}, {Ref: "Observation/11", State: why.Deleted, Version: 2, Letters: []why.Letter{{Letter: "r", Interaction: "read", Answer: "410", Reason: "the resource was deleted"}}}}
+		{Ref: "Observation/10", State: why.Absent}, {Ref: "Observation/11", State: why.Deleted, Version: 2, Faults: []string{"scope user/*.rs opens nothing: there is no user with a policy"}, Letters: []why.Letter{{Letter: "r", Interaction: "read", Answer: "410", Reason: "the resource was deleted"}}}}
 	whys("why", Why{Frame: auth.Frame{Sandbox: true}, Form: form})
 	whys("why-2", Why{Frame: signed, Form: form, Administrator: true, Answers: answers, Values: map[string]string{"ref": "Observation/9", "scope": "patient/*.rs"}})
 	whys("why-3", Why{Form: form, Errors: map[string]string{"ref": "A resource is needed.", "": "The token opens nothing."}})

@@ -22,6 +22,7 @@ type Answer struct {
 	Ref     string   `json:"ref"`
 	State   string   `json:"state"` // current, deleted or absent
 	Version uint64   `json:"version,omitempty"`
+	Faults  []string `json:"faults,omitempty"`  // what of the access opens nothing, because it cannot be evaluated
 	Letters []Letter `json:"letters,omitempty"` // c r u d s; none of what is absent. Of a deleted one its last live content counts
 }
 
@@ -77,6 +78,11 @@ func (a Asker) Why(ctx context.Context, c interaction.Caller, typ, id string) (A
 	defer snap.Close()
 	if c.Access, err = plan.Settle(ctx, snap, c.Access, a.Service.Indexer); err != nil {
 		return answer, err
+	}
+	if access, ok := c.Access.(*scope.Access); ok {
+		for _, fault := range access.Faults() {
+			answer.Faults = append(answer.Faults, fhir.DiagnosticsOf(fault))
+		}
 	}
 	e := explanation{Asker: a, ctx: ctx, src: snap, caller: c}
 	var found bool

@@ -141,6 +141,14 @@ func TestWhyOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// What cannot be evaluated opens nothing, and is told.
+func TestWhyTellsWhatCannotBeEvaluated(t *testing.T) {
+	a, err := why.Asker{Service: filled(t)}.Why(context.Background(), interaction.Caller{Access: of(t, "patient/Observation.r user/Observation.r patient/Observation.s?own=x", "a", "")}, "Observation", "9")
+	if err != nil || len(a.Faults) != 2 || !a.Letters[search.Read].Allowed {
+		t.Errorf("%q %v", a.Faults, err)
+	}
+}
+
 // A caller who does not come by scopes has a decision and no scopes.
 func TestWhyWithoutScopes(t *testing.T) {
 	a, err := why.Asker{Service: filled(t)}.Why(context.Background(), interaction.Caller{Access: search.Unrestricted}, "Observation", "9")

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -95,6 +96,9 @@ func (q *query) ranged(union []plan.Range, beside, ofOne bool) (postings, test, 
 	var found []position
 	whole, err := q.scan(union, func(p position) bool {
 		found = append(found, p)
+		if page := limit > limits.sample && !beside && !q.whole; page && len(found) == limits.sample && q.common(union) {
+			return false
+		}
 		return len(found) <= limit
 	})
 	if err != nil {
@@ -137,6 +141,23 @@ func (q *query) root(cost int) int {
 	return int(math.Sqrt(float64(cost) * float64(q.src.s.nextDoc.Load())))
 }
 
+// common says whether so many of all documents are in ranges that a page is found sooner by walking all: by what Pebble
+// estimates that the lists take.
+func (q *query) common(union []plan.Range) bool {
+	all := []byte{keyAll, q.sch.number}
+	total, err := q.src.s.db.EstimateDiskUsage(all, after(all))
+	var part uint64
+	for i := range union {
+		start := appendNum([]byte{keyRange, q.sch.number}, union[i].Num)
+		err = errors.Join(err, q.spans(start, &union[i], func(_ *pebble.Iterator, from, to []byte) error {
+			n, err := q.src.s.db.EstimateDiskUsage(from, to)
+			part += n
+			return err
+		}))
+	}
+	return err == nil && part*q.src.s.limits.walked > total
+}
+
 // docSet is a set of document numbers.
 type docSet []uint64
 
@@ -170,18 +191,46 @@ func (q *query) scanOne(r plan.Range, f func(position) bool) (whole bool, err er
 
 // scanRange is scan of the keys that have units and ends behind start.
 func (q *query) scanRange(start []byte, r *plan.Range, f func(position) bool) (whole bool, err error) {
-	it, err := q.iterator(start)
-	if err != nil {
-		return false, err
-	}
-	unit := appendText(nil, r.Unit)
 	one := []plan.Range{*r}
 	var v interval
+	whole = true
+	err = q.spans(start, r, func(it *pebble.Iterator, from, to []byte) error {
+		for ok := whole && it.SeekGE(from); ok && string(it.Key()) < string(to); ok = it.Next() {
+			if err := q.work.step(); err != nil {
+				return err
+			}
+			n := v.readEnds(it.Key()[len(start):])
+			if n < 0 {
+				return errRecord
+			}
+			if !v.in(one) {
+				continue
+			}
+			p, ok := readPosition(it.Key()[len(start)+n:])
+			if !ok {
+				return errRecord
+			}
+			if whole = f(p); !whole {
+				return nil
+			}
+		}
+		return it.Error()
+	})
+	return whole && err == nil, err
+}
+
+// spans calls f for the spans of keys behind start in which a range can have members, with an iterator to walk them.
+func (q *query) spans(start []byte, r *plan.Range, f func(it *pebble.Iterator, from, to []byte) error) error {
+	it, err := q.iterator(start)
+	if err != nil {
+		return err
+	}
+	unit := appendText(nil, r.Unit)
 	for ok := it.First(); ok; {
 		// One turn is one set of units.
 		n := unitsLen(it.Key()[len(start):])
 		if n < 0 {
-			return false, errRecord
+			return errRecord
 		}
 		units := append([]byte(nil), it.Key()[:len(start)+n]...)
 		if hasUnit(units[len(start):], unit) {
@@ -195,30 +244,17 @@ func (q *query) scanRange(start []byte, r *plan.Range, f func(position) bool) (w
 				if low.Min != "" {
 					from = appendEscaped(from, string(low.Min))
 				}
-				for ok := it.SeekGE(from); ok && string(it.Key()) < string(to); ok = it.Next() {
-					if err := q.work.step(); err != nil {
-						return false, err
-					}
-					n := v.readEnds(it.Key()[len(start):])
-					if n < 0 {
-						return false, errRecord
-					}
-					if !v.in(one) {
-						continue
-					}
-					p, ok := readPosition(it.Key()[len(start)+n:])
-					if !ok {
-						return false, errRecord
-					}
-					if !f(p) {
-						return false, it.Error()
-					}
+				if string(from) >= string(to) {
+					continue
+				}
+				if err := f(it, from, to); err != nil {
+					return err
 				}
 			}
 		}
 		ok = it.SeekGE(after(units))
 	}
-	return true, it.Error()
+	return it.Error()
 }
 
 // classSpan is where the low ends of the intervals of a class can lie.

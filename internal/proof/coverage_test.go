@@ -34,7 +34,7 @@ func (t tally) String() string {
 }
 
 // enough is how many requests say something of what finds nothing, often how many with a feature.
-const enough, often = 2000, 100
+const enough, often = 2000, 300
 
 // judge fails where something is drawn that never finds anything.
 func (t tally) judge(tb testing.TB) {
@@ -100,7 +100,7 @@ func features(q Request, a answer) map[string]bool {
 		}
 		return out
 	case strings.Contains(parts[n-1], "$"):
-		out[fmt.Sprintf("%s %s of %d", q.Method, parts[n-1], n)] = a.status == http.StatusOK && (strings.Contains(a.body, "valueMeta") || q.Method == http.MethodPost)
+		out[fmt.Sprintf("%s %s of %d", q.Method, parts[n-1], n)] = a.status == http.StatusOK && (strings.Contains(a.body, "valueMeta") || q.Method != http.MethodGet)
 		return out
 	case q.Method == http.MethodGet, q.Method == http.MethodHead, out["POST _search"], strings.HasSuffix(q.Path, "/_search"):
 	default:
@@ -115,7 +115,7 @@ func features(q Request, a answer) map[string]bool {
 		}
 		for _, h := range []string{"If-Match", "If-None-Match"} {
 			if q.Header[h] != "" {
-				out[h] = a.status < 300
+				out[h] = a.status < 300 || a.status == http.StatusPreconditionFailed
 			}
 		}
 		if strings.Contains(q.Body, `"op":"test"`) {
@@ -149,12 +149,16 @@ func features(q Request, a answer) map[string]bool {
 			out[h+" of a read"] = a.status == http.StatusNotModified
 		}
 	}
-	asks(out, query, a)
+	found := a.holds()
+	if n == 2 && parts[1] != "_history" || n == 4 {
+		found = a.status == http.StatusOK
+	}
+	asks(out, query, a, found)
 	return out
 }
 
 // asks adds those of a query.
-func asks(out map[string]bool, query string, a answer) {
+func asks(out map[string]bool, query string, a answer, holds bool) {
 	for _, p := range model.Pairs(query) {
 		name, value := p[0], p[1]
 		base, modifier, _ := strings.Cut(name, ":")
@@ -166,29 +170,29 @@ func asks(out map[string]bool, query string, a answer) {
 				out[name] = found
 			}
 		case strings.HasPrefix(name, "_has:"):
-			out["_has"] = a.holds()
+			out["_has"] = holds
 			if strings.Count(name, "_has:") > 1 {
-				out["_has in _has"] = a.holds()
+				out["_has in _has"] = holds
 			}
 			if strings.Contains(name, ".") {
-				out["chain in _has"] = a.holds()
+				out["chain in _has"] = holds
 			}
 		case strings.Contains(name, "."):
-			out["chain"] = a.holds()
+			out["chain"] = holds
 			if strings.Count(name, ".") > 1 {
-				out["chain of chains"] = a.holds()
+				out["chain of chains"] = holds
 			}
 			if strings.Contains(name, "_has:") {
-				out["_has in a chain"] = a.holds()
+				out["_has in a chain"] = holds
 			}
 		case base == "_sort" && strings.Contains(value, "."):
-			out["_sort by a chain"] = a.holds()
-		case base == "_type", base == "_count" && value == "0":
+			out["_sort by a chain"] = holds
+		case base == "_type", base == "_query", base == "_count" && value == "0": // _query is always refused
 		case base[0] == '_':
-			out[base] = a.holds()
+			out[base] = holds
 		}
 		if modifier != "" && !strings.ContainsAny(name, ".") && base[0] != '_' && modifier[0] >= 'a' {
-			out[":"+modifier] = a.holds()
+			out[":"+modifier] = holds
 		}
 	}
 }

@@ -75,6 +75,9 @@ func (d drawing) linked(body string, n int) string {
 	}
 	for _, typ := range []string{typ, "Binary", "Observation", "Patient"} {
 		for _, name := range []string{"A", "B", "1", "2"} {
+			if !strings.HasPrefix(to, "urn:") && d.oneIn(2) {
+				to = typ + "?_id=" + name
+			}
 			if with := strings.Replace(body, `"`+typ+`/`+name+`"`, `"`+to+`"`, 1); with != body {
 				return with
 			}

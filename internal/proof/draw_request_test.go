@@ -129,7 +129,7 @@ func (d drawing) read(plain bool) Request {
 		case d.oneIn(5):
 			r.Header = map[string]string{"If-None-Match": `W/"` + d.one("1", "2", "3") + `"`}
 		case d.oneIn(5):
-			r.Header = map[string]string{"If-Modified-Since": "Thu, 01 Jan 2026 00:00:" + d.one("03", "06", "12") + " GMT"}
+			r.Header = map[string]string{"If-Modified-Since": "Thu, 01 Jan 2026 00:00:" + d.one("06", "20", "40", "59") + " GMT"}
 		case d.oneIn(5):
 			r.Path += d.one("?_summary=true", "?_elements=subject", "?_pretty=true")
 		}

@@ -45,6 +45,9 @@ func (d drawing) concept() object {
 	if d.oneIn(4) {
 		o["coding"] = []any{d.coding(), d.coding()}
 	}
+	if d.oneIn(4) {
+		o["text"] = d.one("beta", "Alpha gamma")
+	}
 	return o
 }
 
@@ -171,8 +174,8 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 	case "Location":
 		d.may(o, "partOf", func() any { return d.ref("Location") })
 	case "ValueSet":
-		o["status"], o["url"] = d.one("active", "draft"), "http://v/"+d.one("1", "2")
-		include := object{"system": "http://s", "concept": list(object{"code": d.one("a", "a", "b", "c")})}
+		o["status"], o["url"] = d.one("active", "draft"), "http://v/"+d.one("1", "1", "2")
+		include := object{"system": "http://s", "concept": list(object{"code": "a"}, object{"code": d.one("b", "c")})}
 		switch d.upTo(5) {
 		case 4:
 			include = object{"system": "http://s"}

@@ -219,7 +219,10 @@ func (d drawing) odd(typ string) (name, value string) {
 	case 3:
 		return d.one("_text", "_content"), d.one(`"alpha gamma"`, "not alpha", "alpha or beta", "AAAA")
 	}
-	return d.one("category:text", "code:text", "family:exact", "family:contains", "nothing", "_id:exact", "_query"), "b"
+	if d.oneIn(2) {
+		return d.one("category:text", "code:text"), "beta"
+	}
+	return d.one("family:exact", "family:contains", "nothing", "_id:exact", "_query"), "b"
 }
 
 // joined writes parameters as a URL does.

@@ -200,7 +200,7 @@ func eachText(x any, read func(string)) {
 			switch s, is := item.(string); {
 			case is && name == "div":
 				read(plain(s))
-			case is && (name == "family" || name == "name" || name == "value"):
+			case is && (name == "family" || name == "name" || name == "value" || name == "text"):
 				read(s)
 			default:
 				eachText(item, read)

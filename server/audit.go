@@ -50,7 +50,7 @@ func (x *exchange) act() audit.Act {
 
 // mounted says whether the route is one of the authorization server or of administrators.
 func (r *route) mounted() bool {
-	return strings.HasPrefix(r.path, apiPrefix) || r.path == whyPagePath || slices.Contains(authMounts, r.path)
+	return strings.HasPrefix(r.path, apiPrefix) || r.path == whyPagePath || r.path == auditPagePath || slices.Contains(authMounts, r.path)
 }
 
 // administration is a request of an administrator. Those for the authorization server say themselves what they were.

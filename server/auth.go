@@ -32,6 +32,10 @@ func (s *Server) mount() {
 		}
 		s.app.Add(m, whyMount, s.handle(route{method: m, path: whyMount, label: whyMount, open: true, serve: (*exchange).why}))
 		s.app.Add(m, whyPagePath, s.handle(route{method: m, path: whyPagePath, label: whyPagePath, open: true, serve: (*exchange).whyPage}))
+		if m == http.MethodGet {
+			s.app.Add(m, auditMount, s.handle(route{method: m, path: auditMount, label: auditMount, open: true, serve: (*exchange).apiAudit}))
+			s.app.Add(m, auditPagePath, s.handle(route{method: m, path: auditPagePath, label: auditPagePath, open: true, serve: (*exchange).auditPage}))
+		}
 		s.app.Add(m, apiMount, s.handle(route{method: m, path: apiMount, label: apiMount, open: true, serve: func(x *exchange) error { return x.administer(api) }}))
 	}
 }

@@ -288,3 +288,52 @@ func TestAuditOfPeople(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoLooked: administrators read the log on a page and as files, patients what is about themselves, others nothing.
+func TestWhoLooked(t *testing.T) {
+	r := start(t, "sandbox")
+	admin := r.token
+	for _, id := range []string{"patient-001", "patient-002"} {
+		r.token = r.mint("--scope", "user/*.rs", "--user", "practitioner")
+		r.get("/fhir/Patient/" + id)
+	}
+	r.token = admin
+	r.logged("/fhir/AuditEvent?subtype=read&entity=Patient/patient-001,Patient/patient-002", 2)
+
+	page := func(name, path string) string {
+		p := r.person()
+		p.open(r.url + "/auth/manage")
+		p.submit("login", "name", name, "password", "sandbox")
+		p.open(r.url + path)
+		return p.page
+	}
+	if text := page("admin", "/audit?user=practitioner"); !strings.Contains(text, "Patient/patient-001") || !strings.Contains(text, "Patient/patient-002") {
+		t.Errorf("an administrator's page: %s", text)
+	}
+	if text := page("admin", "/audit?patient=patient-002"); strings.Contains(text, "Patient/patient-001") || !strings.Contains(text, "Patient/patient-002") {
+		t.Errorf("one patient's: %s", text)
+	}
+	if text := page("admin", "/audit?since=soon"); !strings.Contains(text, "soon") || !strings.Contains(text, `role="alert"`) {
+		t.Errorf("a bad date: %s", text)
+	}
+	if text := page("patient", "/audit"); !strings.Contains(text, "Who has looked") || !strings.Contains(text, "practitioner") || !strings.Contains(text, "Patient/patient-001") || strings.Contains(text, "patient-002") {
+		t.Errorf("a patient's page: %s", text)
+	}
+	if text := page("patient", "/audit?patient=patient-002&format=ndjson"); strings.Contains(text, "patient-002") {
+		t.Errorf("another patient's: %s", text)
+	}
+	if text := page("practitioner", "/audit"); strings.Contains(text, "patient-001") {
+		t.Errorf("a practitioner's page: %s", text)
+	}
+	csv := string(r.get("/api/audit?format=csv&user=practitioner"))
+	if lines := strings.Split(strings.TrimSpace(csv), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "id,time,user,client") || !strings.Contains(lines[1], "Patient/patient-002") {
+		t.Errorf("CSV: %s", csv)
+	}
+	if lines := strings.Split(strings.TrimSpace(string(r.get("/api/audit?format=ndjson&patient=patient-001"))), "\n"); !json.Valid([]byte(lines[0])) || !strings.Contains(lines[len(lines)-1], `"resource":"Patient/patient-001"`) {
+		t.Errorf("NDJSON: %s", lines)
+	}
+	r.token = ""
+	if res, _ := r.do("GET", "/api/audit", ""); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("nobody: %s", res.Status)
+	}
+}

@@ -24,7 +24,7 @@ func (s *site) makePages() (err error) {
 		root = strings.TrimSuffix(u.Path, "/")
 	}
 	s.pages = ui.New(ui.Options{Root: root, Version: version, FHIR: s.base + "/fhir", Texts: s.texts, Links: []ui.Link{
-		{Text: "Start", Path: "/"}, {Text: "API", Path: "/docs"}, {Text: "Your apps", Path: "/auth/manage"}, {Text: "Register an app", Path: "/auth/apps/new"}, {Text: "Why?", Path: "/why"}}})
+		{Text: "Start", Path: "/"}, {Text: "API", Path: "/docs"}, {Text: "Your apps", Path: "/auth/manage"}, {Text: "Register an app", Path: "/auth/apps/new"}, {Text: "Why?", Path: "/why"}, {Text: "Who looked", Path: "/audit"}}})
 	return nil
 }
 

@@ -168,6 +168,15 @@ func samples() []sample {
 	whys("why-3", Why{Form: form, Errors: map[string]string{"ref": "A resource is needed.", "": "The token opens nothing."}})
 	whys("why-4", Why{Frame: bad, Form: form, Administrator: true, Values: map[string]string{"ref": evil, "token": evil, "client": evil, "scope": evil}, Errors: map[string]string{"ref": evil, "token": evil},
 		Answers: []why.Answer{{Ref: evil, State: evil, Letters: []why.Letter{{Letter: evil, Interaction: evil, Answer: evil, Reason: evil, Smallest: []string{evil}, Scopes: []why.Scope{{Scope: evil, Reason: evil, Context: &why.Test{Set: evil, Has: []string{evil}}}}}}}}})
+	audits := func(name string, page Audit) {
+		list = append(list, sample{name, func(p *Pages, w io.Writer) error { return p.RenderAudit(w, page) }})
+	}
+	at := time.Date(2026, 11, 22, 16, 0, 0, 0, time.UTC)
+	audits("audit", Audit{Frame: signed, Path: "/audit", Why: "/why", Next: "/audit?page=x", Downloads: map[string]string{"CSV": "/audit?format=csv", "NDJSON": "/audit?format=ndjson"}, Events: []AuditEvent{
+		{ID: "1", Time: at, User: "ann", Client: "chart", Interaction: "read", Resource: "Observation/9", Patient: "1", Outcome: "allowed"},
+		{ID: "2", Time: at, Client: "nightly", Interaction: "search-type", Query: "Observation?code=1", Outcome: "refused", Count: "0"}}})
+	audits("audit-2", Audit{Frame: signed, Path: "/audit", Own: true, Errors: map[string]string{"since": "That is no date."}})
+	audits("audit-3", Audit{Frame: bad, Path: evil, Why: evil, Next: evil, Values: map[string]string{"user": evil}, Events: []AuditEvent{{ID: evil, Time: at, User: evil, Client: evil, Interaction: evil, Resource: evil, Patient: evil, Query: evil, Outcome: evil, Count: evil}}})
 	return list
 }
 

@@ -56,7 +56,7 @@ func (src *source) Changes(ctx context.Context, c plan.Changes, w plan.Window) (
 	if len(c.Types()) == 0 {
 		return page, nil
 	}
-	err = src.run(ctx, "read a history", func() error {
+	err = src.run(ctx, "read a history", func(ctx context.Context) error {
 		page.Rows, page.Next = nil, nil
 		if w.Total {
 			page.Total = 0

@@ -88,8 +88,8 @@ func (s *Store) settle(ctx context.Context, what string, try func(context.Contex
 		if err != nil {
 			return err
 		}
-		if err = try(ctx); err == nil && !s.lease.still(held) {
-			err = errElection
+		if err = held.during(ctx, try); !s.lease.still(held) {
+			err = errElection // whatever it was: it is looked for
 		}
 		if err == nil {
 			return nil

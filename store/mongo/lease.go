@@ -25,7 +25,7 @@ import (
 //  2. A lease of a new election is granted when no other process has one of an earlier election: when the documents of
 //     all others say so, or when leaseGrace has passed since the first confirmation by the new primary.
 //  3. Nothing is begun without a lease, and nothing counts as read, or is acknowledged, unless the election is the same
-//     one at its end. A new primary that the driver finds ends the lease before the driver sends it a command (saw).
+//     one at its end: it is done again, or looked for. A new primary that the driver finds ends the lease before the driver sends it a command (saw).
 //
 // So who is told of a write knows that there are no leases of earlier elections, from then on (2, 3). A read that begins
 // then asks the primary of that election or a later one, which has had a write of its own acknowledged (1), and with it
@@ -48,6 +48,8 @@ type lease struct {
 
 	mu     sync.Mutex
 	latest bson.ObjectID      // the latest election that is known of
+	reign  context.Context    // of latest
+	end    context.CancelFunc // of reign
 	news   chan struct{}      // closed when a lease is granted
 	cancel context.CancelFunc // of the confirmation that is going on
 
@@ -67,10 +69,21 @@ const (
 type hold struct {
 	election bson.ObjectID
 	until    time.Time
+	reign    context.Context // ends when another election is known of
+}
+
+// during runs f until another election is known of: who was primary before may never answer.
+func (h *hold) during(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.reign, cancel)()
+	return f(ctx)
 }
 
 func newLease(patience time.Duration) *lease {
-	return &lease{patience: patience, hurry: make(chan struct{}, 1), news: make(chan struct{})}
+	l := &lease{patience: patience, hurry: make(chan struct{}, 1), news: make(chan struct{})}
+	l.reign, l.end = context.WithCancel(context.Background())
+	return l
 }
 
 // valid is the lease that there is, or nil.
@@ -123,6 +136,8 @@ func (l *lease) saw(election bson.ObjectID) {
 	}
 	l.latest = election
 	l.held.Store(nil)
+	l.end()
+	l.reign, l.end = context.WithCancel(context.Background())
 	if l.cancel != nil {
 		l.cancel() // it waits for the primary before
 	}
@@ -198,7 +213,7 @@ func (l *lease) grant(by bson.ObjectID, until time.Time) {
 	if by != l.latest { // there is another one meanwhile
 		return
 	}
-	l.held.Store(&hold{by, until})
+	l.held.Store(&hold{by, until, l.reign})
 	close(l.news)
 	l.news = make(chan struct{})
 }
@@ -210,7 +225,8 @@ func (s *Store) fresh(ctx context.Context, f func(context.Context) error) error 
 		if err != nil {
 			return err
 		}
-		if err := s.causally(ctx, f); err != nil || s.lease.still(held) {
+		err = held.during(ctx, func(ctx context.Context) error { return s.causally(ctx, f) })
+		if s.lease.still(held) || err != nil && ctx.Err() != nil {
 			return err
 		}
 	}

@@ -175,7 +175,7 @@ func TestGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), Options{URI: uri + "&serverSelectionTimeoutMS=500", Mode: "test", Patience: time.Second, Indexer: &index.Indexer{}})
+	s, err := Open(t.Context(), Options{URI: uri + "&serverSelectionTimeoutMS=2000", Mode: "test", Patience: time.Second, Indexer: &index.Indexer{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,8 @@ type source struct {
 	s        *Store
 	session  *mongo.Session
 	indexing *indexing // in use when the source was made
-	begun    time.Time // when it was asked for
-	held     *hold     // the lease that the snapshot began with
+	begun    time.Time // when it was asked for, or, if it is fixed, for what is read
+	held     *hold     // the lease that it reads with; nil in a transaction
 	fixed    bool      // the snapshot is one that is late enough
 }
 
@@ -67,18 +67,24 @@ func (src *source) with(ctx context.Context) context.Context {
 
 // run runs commands of the source. A snapshot that is older than what this process has seen acknowledged is given up: a
 // member that has just become primary may not know yet that all of it is durable. So is one whose lease has not lasted
-// until then.
-func (src *source) run(ctx context.Context, what string, f func() error) error {
+// until then. What an old primary does not answer is asked again when there is a new one.
+func (src *source) run(ctx context.Context, what string, f func(context.Context) error) error {
+	if src.held == nil { // a transaction
+		return fault(what, f(ctx))
+	}
+	if src.fixed {
+		src.begun = time.Now()
+	}
 	for {
-		err := f()
-		if err != nil || src.fixed {
-			return fault(what, err)
-		}
+		err := src.held.during(ctx, f)
+		still := src.s.lease.still(src.held)
 		at := src.session.SnapshotTime()
-		if at.IsZero() {
-			return nil // there was nothing to ask
-		}
-		if !src.s.seen.after(at) && src.s.lease.still(src.held) {
+		switch {
+		case err != nil && (still || ctx.Err() != nil):
+			return fault(what, err)
+		case err == nil && (src.fixed || at.IsZero()): // if it is zero there was nothing to ask
+			return nil
+		case err == nil && still && !src.s.seen.after(at):
 			src.fixed = true
 			return nil
 		}
@@ -87,7 +93,12 @@ func (src *source) run(ctx context.Context, what string, f func() error) error {
 			return fault(what, ctx.Err())
 		case <-time.After(10 * time.Millisecond):
 		}
-		if err := src.begin(ctx); err != nil {
+		if src.fixed { // at the same time of the cluster, but of another primary
+			src.held, err = src.s.lease.wait(ctx, src.begun)
+		} else {
+			err = src.begin(ctx)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -104,7 +115,7 @@ func found(err error) (bool, error) {
 // Params implements plan.Source. The record is that of the snapshot: where this process has another one in use it has not
 // noticed a change yet, and nothing of its own can be searched by until it has.
 func (src *source) Params(ctx context.Context) (set *parameters.Set, err error) {
-	err = src.run(ctx, "read the record of search parameters", func() error {
+	err = src.run(ctx, "read the record of search parameters", func(ctx context.Context) error {
 		var stored []byte
 		doc, err := src.s.records.FindOne(src.with(ctx), field("_id", recordID(store.ParametersBucket, store.ParametersKey))).Raw()
 		ok, err := found(err)
@@ -139,7 +150,7 @@ func nameOf(k plan.Key) string { return k.Type() + "/" + k.ID() }
 
 // Read implements plan.Source.
 func (src *source) Read(ctx context.Context, k plan.Key) (row plan.Row, ok bool, err error) {
-	err = src.run(ctx, "read", func() error {
+	err = src.run(ctx, "read", func(ctx context.Context) error {
 		row, ok, err = src.one(ctx, src.s.resources, field("_id", nameOf(k)))
 		return err
 	})
@@ -151,7 +162,7 @@ func (src *source) Version(ctx context.Context, k plan.Key, number uint64) (row 
 	if number == 0 || number > maxVersion {
 		return row, false, nil
 	}
-	err = src.run(ctx, "read a version", func() error {
+	err = src.run(ctx, "read a version", func(ctx context.Context) error {
 		row, ok, err = src.one(ctx, src.s.resources, bson.D{{Key: "_id", Value: nameOf(k)}, {Key: fieldVersion, Value: int64(number)}})
 		if err != nil || ok {
 			return err
@@ -184,7 +195,7 @@ func (src *source) Versions(ctx context.Context, k plan.Key, w plan.Window) (pag
 			to = at - 1
 		}
 	}
-	err = src.run(ctx, "read versions", func() error {
+	err = src.run(ctx, "read versions", func(ctx context.Context) error {
 		now, ok, err := src.one(ctx, src.s.resources, field("_id", nameOf(k)))
 		if err != nil || !ok {
 			if w.Total {

@@ -22,7 +22,7 @@ func (src *source) Select(ctx context.Context, b plan.Bound, w plan.Window) (pag
 	if !w.Total && len(w.Sort) == 0 {
 		limit = w.Limit
 	}
-	err = src.run(ctx, "select", func() error {
+	err = src.run(ctx, "select", func(ctx context.Context) error {
 		q, err := src.query(ctx, b, limit)
 		if err != nil || q == nil {
 			return err

@@ -91,7 +91,7 @@ func open(ctx context.Context, o Options, rebuild bool) (*Store, error) {
 	lease := newLease(o.Patience)
 	watch := lease.monitor()
 	if rebuild {
-		lease.held.Store(&hold{until: time.Now().AddDate(1, 0, 0)}) // there are no others
+		lease.held.Store(&hold{until: time.Now().AddDate(1, 0, 0), reign: lease.reign}) // there are no others
 		watch = nil
 	}
 	client, h, err := connect(ctx, &o, watch)

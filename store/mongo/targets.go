@@ -15,7 +15,7 @@ import (
 
 // Targets implements plan.Source.
 func (src *source) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParameter, max int) (refs []fhir.Reference, more bool, err error) {
-	err = src.run(ctx, "targets", func() error {
+	err = src.run(ctx, "targets", func(ctx context.Context) error {
 		refs, more = nil, false
 		q, err := src.query(ctx, b, 0)
 		if err != nil || q == nil {

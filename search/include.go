@@ -92,7 +92,9 @@ func (p *parser) include(q *Query, pair Pair, reverse, iterate bool) *fhir.Error
 	default:
 		inc.Source = source
 	}
-	if code != "*" {
+	if code == "*" {
+		inc.Params = p.o.Params
+	} else {
 		sp, err := p.lookup(inc.Source, code)
 		if err != nil {
 			return err

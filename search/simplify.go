@@ -297,18 +297,12 @@ func assumeAll(list []Expr, fact Expr, holds bool, typ string) []Expr {
 	return out
 }
 
-// contradicts: type and id are single-valued. Other parameters are not: an Observation can be vital-signs and
+// contradicts: an id is single-valued (as a type is, which simplify decides). Other parameters are not: an Observation can be vital-signs and
 // laboratory.
 func contradicts(a, b Expr) bool {
-	switch a := a.(type) {
-	case Type:
-		b, ok := b.(Type)
-		return ok && a != b
-	case ID:
-		b, ok := b.(ID)
-		return ok && a != b
-	}
-	return false
+	x, ok1 := a.(ID)
+	y, ok2 := b.(ID)
+	return ok1 && ok2 && x != y
 }
 
 // implies is the compartment law: And{patient=P, In{P}} = patient=P where every match of the parameter makes a

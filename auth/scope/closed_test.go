@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -131,5 +132,84 @@ func TestNoDelete(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// To write a set down leaves it as it is; Without takes one away, Of takes all.
+func TestSetsDoNotChange(t *testing.T) {
+	set := parse(t, "openid launch fhirUser")
+	if got := set.String(); got != "fhirUser launch openid" || set.Text() != "openid launch fhirUser" {
+		t.Errorf("%s is written %s", set.Text(), got)
+	}
+	if got := set.Without("launch"); got.Text() != "openid fhirUser" || set.Text() != "openid launch fhirUser" || set.Without("none").Text() != set.Text() {
+		t.Errorf("without launch %s; the set is %s", got.Text(), set.Text())
+	}
+	data := parse(t, "patient/Observation.rs system/Patient.r user/Device.s").Data()
+	if got := Of(data...).Text(); got != "patient/Observation.rs system/Patient.r user/Device.s" {
+		t.Errorf("of three: %s", got)
+	}
+}
+
+// Every own parameter of a constraint must be the one that it was; every policy is read, and every fault is told.
+func TestEveryOwnParameterCounts(t *testing.T) {
+	building, _ := parameters.Record{}.Next([]parameters.Definition{own(t, "eyes", "gender")})
+	live := building.Done(building.Generation)
+	more, _ := live.Next([]parameters.Definition{own(t, "eyes", "gender"), own(t, "ears", "active")})
+	both := more.Done(more.Generation).Set()
+	for _, scopes := range []string{"system/Patient.rs?eyes=male&ears=true", "system/Patient.rs?ears=true&eyes=male"} {
+		for granted, want := range map[uint64]bool{0: false, 1: false, 2: true} { // eyes are of generation 1, ears of 2
+			if got := parse(t, scopes).Access(Context{Params: both, Granted: granted}).Allowed(search.Read, "Patient") != search.None; got != want {
+				t.Errorf("%s granted at %d: %v", scopes, granted, got)
+			}
+		}
+	}
+	role, err := ParseRole("Patient?eyes=male", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound, err := role.Since(1).For(fhir.Reference{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ctx := range map[string]Context{"user": {User: bound}, "client": {Client: bound}, "both": {User: bound, Client: bound}} {
+		for params, want := range map[*parameters.Set]string{nil: "none", building.Set(): "none", live.Set(): "in-any:1,2"} {
+			ctx.Params = params
+			a := parse(t, "system/*.rs").Access(ctx)
+			faults := 0
+			if want == "none" {
+				faults = map[string]int{"user": 1, "client": 1, "both": 2}[name]
+			}
+			if len(a.Faults()) != faults {
+				t.Errorf("%s: faults %v, want %d", name, a.Faults(), faults)
+			}
+			settled, err := a.Settle(of(params), func(q search.Query) (search.Panel, error) {
+				if q.Where.String() != "eyes=male" {
+					t.Errorf("%s: the rule is %s", name, q.Where)
+				}
+				return search.NewPanel([]string{"1", "2"}), nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := search.Simplify(settled.Allowed(search.Read, "Observation")); got.String() != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+	}
+	// A policy that is written out is what it is, with whatever parameters.
+	plain, err := ParseRole("Patient?gender=male", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, err := plain.For(fhir.Reference{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := parse(t, "system/*.rs").Access(Context{User: bound, Client: ready, Params: live.Set()}); len(a.Faults()) > 0 {
+		t.Errorf("faults: %v", a.Faults())
+	}
+	_, refused := parse(t, "system/Patient.rs?eyes=male").Available(building.Set(), 1)
+	if len(refused) != 1 || strings.Contains(refused[0].Diagnostics, "http.") || !strings.HasPrefix(refused[0].Diagnostics, "scope system/Patient.rs?eyes=male is not granted: ") {
+		t.Errorf("refused: %v", refused)
 	}
 }

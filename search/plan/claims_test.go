@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 )
 
@@ -200,8 +202,9 @@ func TestIncludesOfSeveralReferences(t *testing.T) {
 	for _, id := range []string{"1", "2", "3"} {
 		l.put("Practitioner", id, `,"active":true`)
 	}
+	l.put("Practitioner", "4", `,"active":true`) // of the same id as one of another server
 	l.put("Encounter", "e", `,"participant":[{"individual":{"reference":"Practitioner/gone"}},{"individual":{"reference":"Practitioner/1"}},{"individual":{"reference":"Practitioner/3"}}]`)
-	l.put("Encounter", "f", `,"participant":[{"individual":{"reference":"Practitioner/1"}},{"individual":{"reference":"http://other.test/Practitioner/2"}},{"individual":{"reference":"Practitioner/2/_history/1"}}]`)
+	l.put("Encounter", "f", `,"participant":[{"individual":{"reference":"Practitioner/1"}},{"individual":{"reference":"http://other.test/Practitioner/4"}},{"individual":{"reference":"Practitioner/2/_history/1"}}]`)
 	for _, query := range []string{"_include=Encounter:participant", "_include=Encounter:participant:Practitioner", "_include=*", "_include=Encounter:practitioner&_include=Encounter:participant"} {
 		r := run(t, l, "Encounter", query, sets{"Encounter": "", "Practitioner": ""}, plan.Window{Limit: 10})
 		got := names(r.Included)
@@ -282,6 +285,123 @@ func TestDeletionAlone(t *testing.T) {
 		p := lowered(t, search.GuardRead("Patient", id, search.Read, sets{"Patient": "gender=male"}))
 		if r, found, err := plan.ReadOne(ctx, l, p); found || err != nil || r.Type != "" {
 			t.Errorf("%s: %v, %v, %v", id, r, found, err)
+		}
+	}
+}
+
+// A reverse include follows its own parameter, not that of a forward include of the same type.
+func TestReverseIncludesAreTheirOwn(t *testing.T) {
+	l := &log{}
+	l.put("Patient", "1", male)
+	l.put("Observation", "about", `,"subject":{"reference":"Patient/1"}`)
+	l.put("Observation", "by", `,"performer":[{"reference":"Patient/1"}]`)
+	r := run(t, l, "Patient", "_revinclude=Observation:performer&_include:iterate=Observation:subject", sets{"Patient": "", "Observation": ""}, plan.Window{Limit: 10})
+	if got := fmt.Sprint(names(r.Included)); got != "[Observation/by/1]" {
+		t.Errorf("included: %s", got)
+	}
+}
+
+// A circle is walked once.
+func TestHierarchyInACircle(t *testing.T) {
+	l := &log{}
+	l.put("Location", "a", `,"partOf":{"reference":"Location/b"}`)
+	l.put("Location", "b", `,"partOf":{"reference":"Location/a"}`)
+	for _, mod := range []string{"above", "below"} {
+		q, err := plan.Resolve(ctx, l, where("Encounter", "location:"+mod+"=a"), sets{"Location": ""}, nil, nil)
+		if err != nil || q.Where.String() != "location=Location/a,Location/b" {
+			t.Errorf("%s: %v (%v)", mod, q.Where, err)
+		}
+	}
+	for i := range plan.MaxJoin {
+		l.rows = append(l.rows, plan.Row{Type: "Location", ID: fmt.Sprint(i), Version: 1})
+	}
+	if _, err := plan.Resolve(ctx, many{l}, where("Encounter", "location:below=a"), sets{"Location": ""}, nil, nil); fhir.KindOf(err) != fhir.KindTooCostly {
+		t.Errorf("a hierarchy of more than %d: %v", plan.MaxJoin, err)
+	}
+}
+
+// spoiled gives rows whose bodies nobody can read.
+type spoiled struct{ *log }
+
+func (s spoiled) Select(ctx context.Context, b plan.Bound, w plan.Window) (plan.Page, error) {
+	p, err := s.log.Select(ctx, b, w)
+	for i := range p.Rows {
+		p.Rows[i].Body = []byte("{")
+	}
+	return p, err
+}
+
+// A body that cannot be read ends a request that has to read it.
+func TestSpoiledBodies(t *testing.T) {
+	for _, c := range []struct{ typ, query string }{
+		{"PlanDefinition", "_revinclude=CarePlan:instantiates-canonical"},
+		{"Encounter", "_include=Encounter:subject"},
+		{"CarePlan", "_include=CarePlan:instantiates-canonical"},
+		{"CarePlan", "instantiates-canonical:PlanDefinition.status=active"},
+	} {
+		p := lowered(t, search.Guard(where(c.typ, c.query), search.Unrestricted))
+		if r, err := plan.Run(ctx, spoiled{papers()}, p, plan.Window{Limit: 5}); err == nil {
+			t.Errorf("%s?%s: %v, %v", c.typ, c.query, names(r.Rows), names(r.Included))
+		}
+	}
+}
+
+// What is seen of others is read by the server's own base, as what is stored is.
+func TestHoldsByAbsoluteReferences(t *testing.T) {
+	l := &log{}
+	l.put("Observation", "o", `,"subject":{"reference":"https://here.test/fhir/Patient/1"}`)
+	for id, want := range map[string]bool{"1": true, "2": false} {
+		access := linkedIn{sets{"Observation": "subject=Patient/" + id}}
+		e := search.GuardRead("Provenance", "p", search.Read, access).Allowed()
+		res := parsed(&plan.Row{Body: []byte(`{"resourceType":"Provenance","id":"p","target":[{"reference":"https://here.test/fhir/Observation/o"}]}`)})
+		got, err := plan.Holds(ctx, l, &index.Indexer{Base: "https://here.test/fhir"}, e, res)
+		if err != nil || got != want {
+			t.Errorf("Observations of Patient/%s: %v, %v", id, got, err)
+		}
+	}
+}
+
+// The zero plan admits nothing.
+func TestAdmitsByTheZeroPlan(t *testing.T) {
+	if ok, err := plan.Admits(ctx, &log{}, plan.Plan{}, parsed(&plan.Row{Body: []byte(`{"resourceType":"Patient","id":"1"}`)})); ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+}
+
+// Includes depend on the own parameters that they name, each of them, and on no others of the type.
+func TestIncludesByOwnParameters(t *testing.T) {
+	of := func(code string) parameters.Definition {
+		d, err := parameters.Read(parsed(&plan.Row{Body: fmt.Appendf(nil,
+			`{"resourceType":"SearchParameter","id":%q,"status":"active","code":%q,"type":"reference","base":["Patient"],"expression":"Patient.generalPractitioner","target":["Practitioner"]}`, code, code)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	building, _ := parameters.Record{}.Next([]parameters.Definition{of("doctor")})
+	live := building.Done(building.Generation).Set()
+	l := &log{}
+	l.put("Patient", "1", male)
+	for query, depends := range map[string]bool{
+		"_include=Patient:doctor": true, "_include=Patient:general-practitioner": false, "_include=Patient:*": true, "_revinclude=Patient:doctor": true,
+		"_include=Patient:general-practitioner&_include=Patient:doctor": true, "_include=Patient:general-practitioner&_include=Patient:organization": false, "": false,
+	} {
+		var pairs []search.Pair
+		for _, part := range strings.Split(query, "&") {
+			if name, value, ok := strings.Cut(part, "="); ok {
+				pairs = append(pairs, search.Pair{Name: name, Value: value})
+			}
+		}
+		q, err := search.Parse("Patient", pairs, search.Options{Params: live})
+		if err != nil {
+			if strings.HasPrefix(query, "_revinclude") {
+				continue // nothing refers so to a Patient
+			}
+			t.Fatal(err)
+		}
+		_, err = plan.Run(ctx, l, lowered(t, search.Guard(q, search.Unrestricted)), plan.Window{Limit: 5})
+		if (fhir.KindOf(err) == fhir.KindUnknownParam) != depends || !depends && err != nil {
+			t.Errorf("%s on a snapshot without the parameter: %v", query, err)
 		}
 	}
 }

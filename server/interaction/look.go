@@ -54,7 +54,7 @@ func (s *Service) look(ctx context.Context, src plan.Source, c Caller, o *op, co
 		return s.lookNothing(ctx, src, c, o, commit)
 	case o.conditional:
 		o.id = rows[0].ID
-		if o.res != nil && o.change == nil && o.res.ID != "" && o.res.ID != o.id {
+		if o.change == nil && o.res.ID != "" && o.res.ID != o.id {
 			return fhir.Errorf(fhir.KindInvalid, o.typ+".id", "the id of the resource is %q, that of the match %q", o.res.ID, o.id)
 		}
 	}

@@ -39,8 +39,18 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	return &snapshot{src}, nil
 }
 
-func (src *source) begin(ctx context.Context) (err error) {
-	if src.held, err = src.s.lease.wait(ctx, src.begun); err != nil {
+// hold takes a lease to read with.
+func (src *source) hold(ctx context.Context) error {
+	held, err := src.s.lease.wait(ctx, src.begun)
+	if err == nil {
+		src.held = held
+	}
+	return err
+}
+
+// begin begins a snapshot, in place of the one before.
+func (src *source) begin(ctx context.Context) error {
+	if err := src.hold(ctx); err != nil {
 		return err
 	}
 	session, err := src.s.client.StartSession(options.Session().SetSnapshot(true))
@@ -94,7 +104,7 @@ func (src *source) run(ctx context.Context, what string, f func(context.Context)
 		case <-time.After(10 * time.Millisecond):
 		}
 		if src.fixed { // at the same time of the cluster, but of another primary
-			src.held, err = src.s.lease.wait(ctx, src.begun)
+			err = src.hold(ctx)
 		} else {
 			err = src.begin(ctx)
 		}

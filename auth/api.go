@@ -189,6 +189,7 @@ func (s *Server) apiMint(ctx context.Context, r *http.Request) (int, any, error)
 	if _, err := s.verify(ctx, token, &c); err != nil {
 		return 0, nil, err
 	}
+	noteMinted(ctx, &in.Mint, &c)
 	return http.StatusCreated, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": c.Expires - c.Issued, "scope": c.Scope}, nil
 }
 

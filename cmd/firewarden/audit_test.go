@@ -270,6 +270,7 @@ func TestAuditOfPeople(t *testing.T) {
 	refresh := str(answer, "refresh_token")
 	_, answer = r.tokens("grant_type", "refresh_token", "refresh_token", refresh)
 	r.tokens("grant_type", "refresh_token", "refresh_token", "nonsense", "client_id", "sandbox-public")
+	r.mint("--scope", "patient/*.rs", "--patient", "patient-003")
 	r.do("PUT", "/api/clients/x/secret", "")
 	r.do("GET", "/api/clients", "") // is no change
 
@@ -279,8 +280,9 @@ func TestAuditOfPeople(t *testing.T) {
 	r.logged(signing+"110122&outcome=4&altid:missing=true", 1)
 	r.logged(signing+"ITI-71&outcome=0&patient=patient-001&agent:identifier=sandbox-public", 2)
 	r.logged(signing+"ITI-71&outcome=4&agent:identifier=sandbox-public", 1)
+	r.logged(signing+"ITI-71&outcome=0&patient=patient-003&agent:identifier=administrator", 1)
 	r.logged("/fhir/AuditEvent?type=110113", 1)
-	for _, e := range r.logged("/fhir/AuditEvent", 7) {
+	for _, e := range r.logged("/fhir/AuditEvent", 8) {
 		for _, secret := range []string{"hunter", refresh, str(answer, "access_token"), str(answer, "refresh_token"), "nonsense"} {
 			if strings.Contains(string(e), secret) {
 				t.Errorf("an event holds %q: %s", secret, e)

@@ -194,7 +194,10 @@ func (l *Log) entities(e *event, k *form) []entity {
 		}
 		out = append(out, entity{What: &reference{Reference: what}, Type: system, Role: role("4", "Domain Resource")})
 	}
-	q := entity{Type: system, Role: role("24", "Query"), Query: []byte(e.act.Query), Detail: []detail{{"count", strconv.Itoa(e.act.Count)}}}
+	q := entity{Type: system, Role: role("24", "Query"), Query: []byte(e.act.Query)}
+	if k.rest() || e.act.Count > 0 {
+		q.Detail = []detail{{"count", strconv.Itoa(e.act.Count)}}
+	}
 	switch {
 	case !e.whole:
 	case k.rest() && (e.act.Query != "" || e.act.ID == ""):

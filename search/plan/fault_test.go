@@ -95,6 +95,8 @@ func papers() *log {
 	l.put("DocumentReference", "d", `,"status":"current","content":[{"attachment":{"url":"Binary/b"}}]`)
 	l.put("Provenance", "p", `,"target":[{"reference":"Observation/o1"},{"reference":"Encounter/e"}]`)
 	l.put("PlanDefinition", "q", `,"url":"urn:q","status":"active"`)
+	l.put("Patient", "8", male) // so that a list of few has not those whom the Encounters name
+	l.put("Patient", "9", male)
 	l.put("CarePlan", "c", `,"status":"active","instantiatesCanonical":["urn:q"],"subject":{"reference":"Patient/1"}`)
 	return l
 }

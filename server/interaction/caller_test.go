@@ -1,12 +1,14 @@
 package interaction
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/plan"
 )
 
 // plain is an access that says what is allowed and nothing else.
@@ -135,5 +137,25 @@ func TestContentByAbsoluteReferences(t *testing.T) {
 		if (err == nil) != want || !want && fhir.KindOf(err) != fhir.KindForbidden {
 			t.Errorf("an Observation of %sPatient/A: %v", base, err)
 		}
+	}
+}
+
+// A request of several snapshots has the access of its beginning: what depends on no snapshot stays, a rule is answered.
+func TestSettled(t *testing.T) {
+	r := newRig(t)
+	r.put(ofDoctor(patient("A"), "1"), ofDoctor(patient("B"), "2"), observation("a", "A", "x"))
+	for _, c := range []Caller{{}, r.root(), {Access: plain{}}, as(t, "A", "patient/*.rs")} {
+		got, err := r.settled(ctx, c)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(c) {
+			t.Errorf("%v becomes %v, %v", c, got, err)
+		}
+	}
+	c := asUser(t, "", "user/*.rs", doctors(t, "1"))
+	got, err := r.settled(ctx, c)
+	if err != nil || c.Access.(plan.Ruled).Settled() || !got.Access.(plan.Ruled).Settled() {
+		t.Fatalf("%v becomes %v, %v", c, got, err)
+	}
+	if e := search.Simplify(got.allowed(search.Read, "Observation")); e.String() != "in:Patient/A" {
+		t.Errorf("settled on %v", e)
 	}
 }

@@ -66,16 +66,17 @@ func ResolveLinked(e Expr, typ string, a Access) Expr { return link(e, typ, anyH
 // link replaces Linked in what an Access gives for a type.
 func link(e Expr, typ string, below int, a Access) Expr {
 	to := Expr(None)
-	if h := height(typ); h > 0 && h < below && linkedIn(e) {
+	if h := height(typ); h > 0 && h < below && LinkedIn(e) {
 		to = linked(typ, a)
 	}
 	return replaceLinked(e, to)
 }
 
-func linkedIn(e Expr) bool {
+// LinkedIn says whether an access opens something through other resources only: whether Linked stands somewhere in e.
+func LinkedIn(e Expr) bool {
 	switch e.(type) {
 	case And, Or, Not:
-		return slices.ContainsFunc(Parts(e), linkedIn)
+		return slices.ContainsFunc(Parts(e), LinkedIn)
 	}
 	return e == Linked{}
 }
@@ -89,7 +90,7 @@ func replaceLinked(e, to Expr) Expr {
 	case And, Or:
 		return Map(e, func(x Expr) Expr { return replaceLinked(x, to) })
 	case Not:
-		if linkedIn(e) {
+		if LinkedIn(e) {
 			return None
 		}
 	}

@@ -114,9 +114,14 @@ func (a *Access) UpdateCreates(typ string) bool {
 	return a.system().Allowed(search.Update, typ) == search.All
 }
 
-// Attaches is the set of new content that may have whatever Binary as an attachment: by system/ alone. All other content
-// may name only Binaries that the caller sees, for it would show them (access.md D8).
+// Attaches is the set of new content that may have whatever Binary as an attachment: by system/ alone, and for who sees no
+// Binary by its links. All other content may name only Binaries that the caller sees, for it would show them (access.md D8).
 func (a *Access) Attaches(i search.Interaction, typ string) search.Expr {
+	for _, sees := range []search.Interaction{search.Read, search.Search} {
+		if search.LinkedIn(a.Allowed(sees, "Binary")) {
+			return search.None
+		}
+	}
 	return a.system().Content(i, typ)
 }
 

@@ -252,7 +252,8 @@ func testAttaching(t *testing.T, r *rig) {
 		{a, "doc-b", false, false}, {a, "none-b", false, false}, {a, "nil", false, false}, {a, "own-a", true, false}, {a, "doc-a", true, false}, {a, "context-b", true, true},
 		{own, "doc-b", false, false}, {own, "nil", false, false}, {own, "media-a", true, false},
 		{all, "none-b", false, false}, {all, "nil", false, false}, {all, "doc-b", true, false},
-		{as(t, "A", "patient/DocumentReference.cruds"), "own-a", false, false}, // now it sees no Binary; another token may
+		{as(t, "A", "patient/DocumentReference.cruds"), "own-a", false, false},              // now it sees no Binary; another token may
+		{as(t, "A", "system/DocumentReference.cruds patient/*.rs"), "none-b", false, false}, // it would see it then
 		{as(t, "A", "system/DocumentReference.cruds"), "none-b", true, false}, {r.root(), "nil", true, false},
 	} {
 		var err error

@@ -86,8 +86,20 @@ func (a *access) commit(w *write) Answer {
 // attaching are the elements that make a Binary an attachment.
 var attaching = map[string]string{"DocumentReference": "content.attachment.url", "DiagnosticReport": "presentedForm.url", "Media": "content.url"}
 
+// byLinks says whether the caller sees Binaries through what has them as an attachment.
+func (a *access) byLinks() bool {
+	return slices.ContainsFunc([]byte("rs"), func(letter byte) bool {
+		if a.Policy != "" && !a.everyone {
+			return a.granted(letter, "Binary")
+		}
+		reaching := slices.DeleteFunc(slices.Clone(a.Scopes), func(s Scope) bool { return !a.reaches(s, letter, "Binary") })
+		return slices.ContainsFunc(reaching, func(s Scope) bool { return s.Level != "system" }) &&
+			!slices.ContainsFunc(reaching, func(s Scope) bool { return s.Level == "system" && s.Where == "" })
+	})
+}
+
 // attachable says whether new content names only Binaries that it may show: those that the caller sees, those that the
-// same request writes, and those that the version before named; by a scope of system/ any.
+// same request writes, and those that the version before named; by a scope of system/ any, if that shows the caller none.
 func (a *access) attachable(letter byte, v, before *Version) bool {
 	path := attaching[v.Type]
 	if path == "" {
@@ -95,7 +107,7 @@ func (a *access) attachable(letter byte, v, before *Version) bool {
 	}
 	system := *a
 	system.Scopes = slices.DeleteFunc(slices.Clone(a.Scopes), func(s Scope) bool { return s.Level != "system" })
-	if system.content(letter, v) {
+	if !a.byLinks() && system.content(letter, v) {
 		return true
 	}
 	return !slices.ContainsFunc(a.references(v, path), func(r reference) bool {

@@ -3,7 +3,6 @@ package server
 import (
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -14,7 +13,7 @@ import (
 // audited begins the trail of a request that is an interaction or an operation, of an administrator or for the
 // authorization server.
 func (x *exchange) audited() *audit.Trail {
-	if x.s.o.Audit == nil || x.route.codes == "" && x.route.op == "" && !x.route.mounted() {
+	if x.s.o.Audit == nil || x.route.codes == "" && x.route.op == "" && !x.route.mounted {
 		return nil
 	}
 	address := x.client()
@@ -29,7 +28,7 @@ const mostQuery = 4 << 10
 
 // act is the request as its route knows it: for the log of what was refused before an interaction began.
 func (x *exchange) act() audit.Act {
-	if x.route.mounted() {
+	if x.route.mounted {
 		return x.administration()
 	}
 	code, _, _ := strings.Cut(x.route.codes, " ")
@@ -46,11 +45,6 @@ func (x *exchange) act() audit.Act {
 	query := x.req.URI().QueryString()
 	a.Query = string(query[:min(len(query), mostQuery)])
 	return a
-}
-
-// mounted says whether the route is one of the authorization server or of administrators.
-func (r *route) mounted() bool {
-	return strings.HasPrefix(r.path, apiPrefix) || r.path == whyPagePath || r.path == auditPagePath || slices.Contains(authMounts, r.path)
 }
 
 // administration is a request of an administrator. Those for the authorization server say themselves what they were.

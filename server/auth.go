@@ -11,37 +11,44 @@ import (
 	"github.com/firewarden/firewarden/store/audit"
 )
 
-// authMounts are where the authorization server answers, as Fiber writes it.
-var authMounts = []string{"/auth/*", "/.well-known/*", "/fhir/.well-known/*"}
-
 const (
 	apiPrefix = "/api/"
 	apiMount  = apiPrefix + "*"
 	maxAuth   = 256 << 10 // bytes of a body for the authorization server
 )
 
-// mount gives Fiber the paths of the authorization server, which answers every method itself.
+// mounts are the rows that there are beside an authorization server. Those without a method answer every one themselves;
+// of several rows that match a path the first one counts.
+func mounts() []route {
+	return []route{
+		{path: "/auth/*", serve: (*exchange).authorization},
+		{path: "/.well-known/*", serve: (*exchange).authorization},
+		{path: "/fhir/.well-known/*", serve: (*exchange).authorization},
+		{path: whyMount, serve: (*exchange).why},
+		{path: whyPagePath, serve: (*exchange).whyPage},
+		{method: get, path: auditMount, serve: (*exchange).apiAudit},
+		{method: get, path: auditPagePath, serve: (*exchange).auditPage},
+		{path: apiMount, serve: (*exchange).administer},
+	}
+}
+
+// mount gives Fiber the paths of the authorization server and of what needs one.
 func (s *Server) mount() {
 	if s.o.Auth == nil {
 		return
 	}
-	api := s.o.Auth.API()
-	for _, m := range fiber.DefaultMethods {
-		for _, path := range authMounts {
-			s.app.Add(m, path, s.handle(route{method: m, path: path, label: path, open: true, serve: func(x *exchange) error { return x.pass(s.o.Auth) }}))
+	s.api = s.o.Auth.API()
+	for _, r := range mounts() {
+		for _, m := range fiber.DefaultMethods {
+			if r.method == "" || r.method == m {
+				s.app.Add(m, r.path, s.handle(route{method: m, path: r.path, label: r.path, open: true, mounted: true, serve: r.serve}))
+			}
 		}
-		s.app.Add(m, whyMount, s.handle(route{method: m, path: whyMount, label: whyMount, open: true, serve: (*exchange).why}))
-		s.app.Add(m, whyPagePath, s.handle(route{method: m, path: whyPagePath, label: whyPagePath, open: true, serve: (*exchange).whyPage}))
-		if m == http.MethodGet {
-			s.app.Add(m, auditMount, s.handle(route{method: m, path: auditMount, label: auditMount, open: true, serve: (*exchange).apiAudit}))
-			s.app.Add(m, auditPagePath, s.handle(route{method: m, path: auditPagePath, label: auditPagePath, open: true, serve: (*exchange).auditPage}))
-		}
-		s.app.Add(m, apiMount, s.handle(route{method: m, path: apiMount, label: apiMount, open: true, serve: func(x *exchange) error { return x.administer(api) }}))
 	}
 }
 
 // administer passes on what an administrator asks, by the key or by a page of ours.
-func (x *exchange) administer(api http.Handler) error {
+func (x *exchange) administer() error {
 	r, err := x.request()
 	if err != nil {
 		return err
@@ -49,7 +56,7 @@ func (x *exchange) administer(api http.Handler) error {
 	if !x.isAdministrator(r) {
 		return errLogin()
 	}
-	x.hand(api, r)
+	x.hand(x.s.api, r)
 	return nil
 }
 
@@ -68,13 +75,13 @@ func (x *exchange) isAdministrator(r *http.Request) bool {
 	return true
 }
 
-// pass hands the request to a handler of net/http.
-func (x *exchange) pass(h http.Handler) error {
+// authorization hands the request to the authorization server.
+func (x *exchange) authorization() error {
 	r, err := x.request()
 	if err != nil {
 		return err
 	}
-	x.hand(h, r)
+	x.hand(x.s.o.Auth, r)
 	return nil
 }
 

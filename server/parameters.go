@@ -11,7 +11,7 @@ const parametersPath = "/api/searchparameters"
 
 // status gives Fiber the path that says how far own search parameters are; it comes before what takes all of /api.
 func (s *Server) status() {
-	r := route{path: parametersPath, label: parametersPath, open: true, allow: "GET, HEAD", serve: (*exchange).wrongMethod}
+	r := route{path: parametersPath, label: parametersPath, open: true, mounted: true, allow: "GET, HEAD", serve: (*exchange).wrongMethod}
 	for _, m := range fiber.DefaultMethods {
 		if r.method = m; m == get || m == http.MethodHead {
 			r := r

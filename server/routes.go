@@ -27,6 +27,8 @@ type route struct {
 	allow string // the methods of the path, as the Allow header has them
 	label string // the path as metrics and logs show it
 	any   bool   // a row for every method
+
+	mounted bool // of the authorization server or of administrators
 }
 
 const (
@@ -100,9 +102,9 @@ type Route struct {
 // Routes are the paths of every server in the order in which they are looked up. What is below the mounts of the
 // authorization server is its own matter.
 func Routes() []Route {
-	out := []Route{{Path: parametersPath, Method: get}, {Path: whyMount}, {Path: apiMount}}
-	for _, path := range authMounts {
-		out = append(out, Route{Path: path})
+	out := []Route{{Path: parametersPath, Method: get}}
+	for _, r := range mounts() {
+		out = append(out, Route{Method: r.method, Path: r.path})
 	}
 	for _, r := range routes() {
 		out = append(out, Route{r.method, label(r.path), r.serve == nil})

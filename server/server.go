@@ -36,10 +36,11 @@ type Server struct {
 	key        [sha256.Size]byte // hash of the administrator's key
 	metadata   statements
 	pages      pages
-	unreadable route     // what no route can be found for
-	exchanges  sync.Pool // of *exchange
-	inflaters  sync.Pool // of *gzip.Reader
-	deflaters  sync.Pool // of *gzip.Writer
+	api        http.Handler // of administrators' scripts, if there is an authorization server
+	unreadable route        // what no route can be found for
+	exchanges  sync.Pool    // of *exchange
+	inflaters  sync.Pool    // of *gzip.Reader
+	deflaters  sync.Pool    // of *gzip.Writer
 
 	mu       sync.Mutex // guards listener
 	listener net.Listener

@@ -114,7 +114,7 @@ var channels = []channel{
 		row("DELETE", "/Observation/3", "", "Prefer", "return=OperationOutcome"), row("PUT", "/Observation/3", obs("3", "B"), "Prefer", "return=OperationOutcome")}},
 	{name: "what the server says of itself", rows: []Request{row("GET", "/metadata", ""), row("OPTIONS", "/Observation/3", ""), row("GET", "../", ""), row("GET", "../docs", ""), row("GET", "../openapi.json", ""), row("GET", "../assets/{asset}", ""), row("GET", "../health", ""), row("GET", "../health/live", ""), row("GET", "../health/ready", "")},
 		why: "documents of our own tables; counts stand on the start page of a sandbox only (server/pages_test.go TestHomeOfAServerTellsNoCounts)"},
-	{name: "administration", rows: []Request{row("GET", "../api/searchparameters", ""), row("GET", "../api/clients", ""), row("GET", "../api/why?ref=Observation/3", "")}, why: "nobody but an administrator gets in, and to ask why in a sandbox who holds the token (server/ui/why_test.go TestWhoMayAskWhy)"},
+	{name: "administration", rows: []Request{row("GET", "../api/searchparameters", ""), row("GET", "../api/clients", ""), row("GET", "../api/why?ref=Observation/3", ""), row("GET", "../why", ""), row("GET", "../api/audit", ""), row("GET", "../audit", "")}, why: "nobody but an administrator gets in, and to ask why in a sandbox who holds the token (server/ui/why_test.go TestWhoMayAskWhy)"},
 }
 
 // absent are channels that FHIR has and this server has not: once one answers, it needs rows above.
@@ -150,6 +150,7 @@ var elsewhere = map[string]string{
 	"all pairs of compartments":         "server/interaction/compartment_test.go TestCompartmentPairs",
 	"all types (D7)":                    "server/interaction/compartment_test.go TestAllTypes",
 	"who may ask why":                   "server/ui/why_test.go TestWhoMayAskWhy",
+	"who may ask who looked":            "cmd/firewarden/audit_test.go TestWhoLooked",
 	"what cannot be evaluated":          "server/denial_test.go TestDeniedAndLogged",
 	"every include of the definitions":  "internal/proof/channels_edges_test.go TestEveryEdge",
 	"constraints by every parameter":    "server/interaction/constraint_test.go TestS2_18_EveryConstraint",

@@ -285,8 +285,8 @@ func (a *access) linked(v *Version, below int) bool {
 		if v.JSON["securityContext"] != nil {
 			return a.each(a.references(v, "securityContext"), h)
 		}
-		if now := a.Now("Binary", v.ID); a.loose && now != nil && a.each(a.references(now, "securityContext"), h) {
-			return true // who sees it now may attach it, and that shows the versions before that had no context
+		if now := a.Now("Binary", v.ID); a.loose && now != nil && now != v && a.seen(now, below) {
+			return true // who sees it now may attach it, and that shows the versions before that have no context
 		}
 		for typ, path := range attaching {
 			for _, d := range a.Current(typ) {

@@ -222,6 +222,10 @@ const (
 // drawn is locked while the seed is set: the flags of rapid are those of the whole process.
 var drawn sync.Mutex
 
+// stride is from one seed of check to the next: rapid itself goes on from a seed by small steps, and from the next but one
+// it would draw the same cases again.
+const stride = 1 << 20
+
 // check is rapid.Check with a seed.
 func check(t *testing.T, seed uint64, checks string, property func(*rapid.T)) {
 	drawn.Lock()
@@ -272,7 +276,7 @@ func try(t *testing.T, draw func(*rig, drawing) *Case) {
 				t.Log(r.tally)
 				r.tally.judge(t)
 			})
-			for begun := time.Now(); ; seed++ {
+			for begun := time.Now(); ; seed += stride {
 				check(t, seed, checks, func(rt *rapid.T) {
 					c := draw(r, drawing{T: rt})
 					if why := r.failure(t, c); why != "" {

@@ -103,14 +103,15 @@ func parseExpr(typ string, pairs []search.Pair, params *parameters.Set) (search.
 	return all, nil
 }
 
-// refersOut says whether e depends on other resources than the one at hand.
+// refersOut says whether e, what one parameter asks, depends on other resources than the one at hand. Whatever no single
+// parameter of a resource's own asks (an And too) counts as if it did.
 func refersOut(e search.Expr) bool {
 	switch e := e.(type) {
 	case search.Const, search.Type, search.ID, search.Missing, search.In, search.InAny, search.Only, search.Sole, search.SoleAny:
 		return false
 	case search.Param:
 		return search.Open(e) // a definition or a hierarchy that is stored
-	case search.And, search.Or, search.Not:
+	case search.Or, search.Not:
 		return slices.ContainsFunc(search.Parts(e), refersOut)
 	}
 	return true

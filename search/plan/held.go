@@ -32,10 +32,9 @@ func (o *own) of(p *Plan) {
 		}
 	}
 	for _, inc := range p.includes {
-		if o.add(inc.P); inc.P == nil {
-			for _, typ := range inc.Params.Types() {
-				o.add(inc.References(typ)...)
-			}
+		o.add(inc.P)
+		for _, typ := range inc.Params.Types() { // what there is to refer by, where P is nil
+			o.add(inc.References(typ)...)
 		}
 		for i := range inc.of {
 			o.add(inc.of[i].own...)

@@ -1,6 +1,8 @@
 package scope
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,12 +156,26 @@ func TestSetsDoNotChange(t *testing.T) {
 func TestEveryOwnParameterCounts(t *testing.T) {
 	building, _ := parameters.Record{}.Next([]parameters.Definition{own(t, "eyes", "gender")})
 	live := building.Done(building.Generation)
-	more, _ := live.Next([]parameters.Definition{own(t, "eyes", "gender"), own(t, "ears", "active")})
-	both := more.Done(more.Generation).Set()
-	for _, scopes := range []string{"system/Patient.rs?eyes=male&ears=true", "system/Patient.rs?ears=true&eyes=male"} {
-		for granted, want := range map[uint64]bool{0: false, 1: false, 2: true} { // eyes are of generation 1, ears of 2
-			if got := parse(t, scopes).Access(Context{Params: both, Granted: granted}).Allowed(search.Read, "Patient") != search.None; got != want {
-				t.Errorf("%s granted at %d: %v", scopes, granted, got)
+	for _, later := range []string{"ears", "nose"} { // before eyes and behind it, in whatever order they are asked
+		more, _ := live.Next([]parameters.Definition{own(t, "eyes", "gender"), own(t, later, "active")})
+		both := more.Done(more.Generation).Set()
+		for _, query := range []string{"eyes=male&" + later + "=true", later + "=true&eyes=male"} {
+			for granted, want := range map[uint64]bool{0: false, 1: false, 2: true} { // eyes are of generation 1, the other of 2
+				set := parse(t, "system/Patient.rs?"+query)
+				a := set.Access(Context{Params: both, Granted: granted})
+				if got := a.Allowed(search.Read, "Patient") != search.None; got != want || len(a.Faults()) > 0 == want {
+					t.Errorf("%s granted at %d: %v, faults %v", query, granted, got, a.Faults())
+				}
+				if left, refused := set.Available(both, granted); len(left.Data()) > 0 != want || len(refused) > 0 == want {
+					t.Errorf("%s granted at %d: %s is left, refused %v", query, granted, left, refused)
+				}
+				role, err := ParseRole("Patient?"+query, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if fault := role.Since(granted).Fault(both); (fault == nil) != want {
+					t.Errorf("a policy by %s of generation %d: %v", query, granted, fault)
+				}
 			}
 		}
 	}
@@ -211,5 +227,45 @@ func TestEveryOwnParameterCounts(t *testing.T) {
 	_, refused := parse(t, "system/Patient.rs?eyes=male").Available(building.Set(), 1)
 	if len(refused) != 1 || strings.Contains(refused[0].Diagnostics, "http.") || !strings.HasPrefix(refused[0].Diagnostics, "scope system/Patient.rs?eyes=male is not granted: ") {
 		t.Errorf("refused: %v", refused)
+	}
+}
+
+// Whoever sees Binaries by their links, by r or by s, attaches only those: also where a system/ scope opens the content.
+func TestWhoSeesByLinksAttachesWhatIsSeen(t *testing.T) {
+	for scopes, want := range map[string]search.Expr{
+		"system/Observation.c":                                      search.All,
+		"system/Observation.c system/Binary.rs":                     search.All,
+		"system/Observation.c patient/Observation.rs":               search.All,
+		"system/Observation.c patient/Binary.r":                     search.None,
+		"system/Observation.c patient/Binary.s":                     search.None,
+		"system/Observation.c patient/Binary.rs":                    search.None,
+		"system/Observation.c system/Patient.rs patient/Binary.cud": search.All,
+		"patient/Observation.c":                                     search.None,
+	} {
+		if got := search.Simplify(parse(t, scopes).Access(Context{Patient: "1"}).Attaches(search.Create, "Observation")); got != want {
+			t.Errorf("%s attaches whatever it likes to %s, want %s", scopes, got, want)
+		}
+	}
+}
+
+// What cannot be evaluated is told, each by its own fault: what could not be read of the grant, and either policy.
+func TestEveryFaultIsTold(t *testing.T) {
+	lost := errors.New("lost")
+	refused := fhir.Errorf(fhir.KindValue, "", "scope a/b.c is not granted")
+	for name, c := range map[string]struct {
+		ctx  Context
+		want []error
+	}{
+		"nothing":  {Context{}, nil},
+		"a grant":  {Context{Refused: fhir.Errors{refused}}, []error{refused}},
+		"a user":   {Context{User: Unavailable{lost}}, []error{lost}},
+		"a client": {Context{Client: Unavailable{lost}}, []error{lost}},
+		"no why":   {Context{Client: Unavailable{}}, []error{errUnavailable}},
+		"all":      {Context{Refused: fhir.Errors{refused, refused}, User: Unavailable{}, Client: Unavailable{lost}}, []error{refused, refused, errUnavailable, lost}},
+	} {
+		got := parse(t, "system/Patient.rs").Access(c.ctx).Faults()
+		if !slices.EqualFunc(got, c.want, func(a, b error) bool { return errors.Is(a, b) }) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/firewarden/firewarden/conformance/parameters"
@@ -128,6 +129,11 @@ func TestHierarchyInACircle(t *testing.T) {
 			t.Errorf("%s: %v (%v)", mod, q.Where, err)
 		}
 	}
+	l.put("Location", "c", `,"partOf":{"reference":"Location/a"}`) // from outside, too
+	q, err := plan.Resolve(ctx, l, where("Encounter", "location:above=c"), sets{"Location": ""}, nil, nil)
+	if err != nil || q.Where.String() != "location=Location/c,Location/a,Location/b" {
+		t.Errorf("above what is a part of a circle: %v (%v)", q.Where, err)
+	}
 	for i := range plan.MaxJoin {
 		l.rows = append(l.rows, plan.Row{Type: "Location", ID: fmt.Sprint(i), Version: 1})
 	}
@@ -156,18 +162,18 @@ func (s spoiled) Select(ctx context.Context, b plan.Bound, w plan.Window) (plan.
 	return p, err
 }
 
-// A body that cannot be read ends a request that has to read it.
+// A body that cannot be read ends a request that has to read it, and the error says which.
 func TestSpoiledBodies(t *testing.T) {
-	for _, c := range []struct{ typ, query string }{
-		{"PlanDefinition", "_revinclude=CarePlan:instantiates-canonical"},
-		{"Encounter", "_include=Encounter:subject"},
-		{"CarePlan", "_include=CarePlan:instantiates-canonical"},
-		{"CarePlan", "instantiates-canonical:PlanDefinition.status=active"},
-		{"PlanDefinition", "_has:CarePlan:instantiates-canonical:status=active"},
+	for _, c := range []struct{ typ, query, spoiled string }{
+		{"PlanDefinition", "_revinclude=CarePlan:instantiates-canonical", "PlanDefinition/q"},
+		{"Encounter", "_include=Encounter:subject", "Encounter/f"},
+		{"CarePlan", "_include=CarePlan:instantiates-canonical", "CarePlan/c"},
+		{"CarePlan", "instantiates-canonical:PlanDefinition.status=active", "PlanDefinition/q"},
+		{"PlanDefinition", "_has:CarePlan:instantiates-canonical:status=active", "PlanDefinition/q"},
 	} {
 		p := lowered(t, search.Guard(where(c.typ, c.query), search.Unrestricted))
-		if r, err := plan.Run(ctx, spoiled{papers()}, p, plan.Window{Limit: 5}); err == nil {
-			t.Errorf("%s?%s: %v, %v", c.typ, c.query, names(r.Rows), names(r.Included))
+		if r, err := plan.Run(ctx, spoiled{papers()}, p, plan.Window{Limit: 5}); err == nil || !strings.HasPrefix(err.Error(), "parse the stored "+c.spoiled+" version 1: ") {
+			t.Errorf("%s?%s: %v, %v (%v)", c.typ, c.query, names(r.Rows), names(r.Included), err)
 		}
 	}
 }
@@ -191,5 +197,38 @@ func TestHoldsByAbsoluteReferences(t *testing.T) {
 func TestAdmitsByTheZeroPlan(t *testing.T) {
 	if ok, err := plan.Admits(ctx, &log{}, plan.Plan{}, parsed(&plan.Row{Body: []byte(`{"resourceType":"Patient","id":"1"}`)})); ok || err != nil {
 		t.Errorf("%v, %v", ok, err)
+	}
+}
+
+// windows notes whether a Select on Observations asks also for what is not stored.
+type windows struct {
+	*log
+	asked []bool
+}
+
+func (w *windows) Select(ctx context.Context, b plan.Bound, at plan.Window) (plan.Page, error) {
+	if b.Type() == "Observation" {
+		w.asked = append(w.asked, !at.Stored)
+	}
+	return w.log.Select(ctx, b, at)
+}
+
+// A reverse include that names a type asks for all of it, one of every type only for what is stored.
+func TestReverseIncludesOfWhatIsNotStored(t *testing.T) {
+	for query, want := range map[string]string{
+		"_revinclude=*":                                           "[false]",
+		"_revinclude=Observation:encounter":                       "[true]",
+		"_revinclude=*&_revinclude=Observation:encounter":         "[true]",
+		"_revinclude=*&_revinclude=Encounter:part-of":             "[false]",
+		"_revinclude=Observation:*&_revinclude=Encounter:part-of": "[true]",
+	} {
+		w := &windows{log: chart()}
+		q := search.Guard(where("Encounter", query), sets{"Encounter": "", "Observation": ""})
+		if _, err := plan.Run(ctx, w, lowered(t, q), plan.Window{Limit: 5}); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(w.asked); got != want {
+			t.Errorf("%s asks for what is not stored: %s, want %s", query, got, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package interaction
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store"
 )
 
 // plain is an access that says what is allowed and nothing else.
@@ -158,4 +160,35 @@ func TestSettled(t *testing.T) {
 	if e := search.Simplify(got.allowed(search.Read, "Observation")); e.String() != "in:Patient/A" {
 		t.Errorf("settled on %v", e)
 	}
+	// Who asks for it is told once, and only of an access that has become another one.
+	var told []search.Access
+	for name, c := range map[string]Caller{"nobody": {}, "plain": {Access: plain{}}, "a patient": as(t, "A", "patient/*.rs"), "already": got, "a doctor": c} {
+		told = nil
+		c.Settled = func(a search.Access) { told = append(told, a) }
+		settled, err := r.settle(ctx, snapshot(t, r), c)
+		if err != nil || name != "a doctor" && len(told) > 0 || name == "a doctor" && (len(told) != 1 || told[0] != settled.Access) {
+			t.Errorf("%s: %v is told, %v", name, told, err)
+		}
+	}
+	told = nil
+	broken := &breaking{Store: r.Store}
+	snap, err := broken.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	broken.fails = 2 // the first was the snapshot
+	c.Settled = func(a search.Access) { told = append(told, a) }
+	if _, err := r.settle(ctx, snap, c); !errors.Is(err, errBroken) || len(told) > 0 {
+		t.Errorf("of a store that fails %v is told, %v", told, err)
+	}
+}
+
+func snapshot(t *testing.T, r *rig) store.Snapshot {
+	snap, err := r.Store.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { snap.Close() })
+	return snap
 }

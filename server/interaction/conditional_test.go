@@ -252,6 +252,8 @@ func TestConditionalAnswers(t *testing.T) {
 		{"patient/Observation.s", "conditional update", "a", a2, "forbidden"},
 		{"patient/Observation.cs", "conditional update", "a", a2, "forbidden"},
 		{"patient/Observation.us", "conditional update", "nil", anonymous("x"), "forbidden"},
+		{"patient/Observation.us", "conditional update", "nil", a2, "forbidden"}, // whoever may not create is told nothing of the id
+		{"system/Observation.us", "conditional update", "nil", a2, "forbidden"},
 		{"patient/Observation.cs", "conditional update", "nil", anonymous("x"), "created"},
 		{"patient/Observation.cus", "conditional update", "nil", anonymous("x"), "created"},
 		{"patient/Observation.cus", "conditional update", "b", anonymous("x"), "created"},

@@ -22,6 +22,7 @@ type breaking struct {
 	store.Store
 	calls int
 	fails int // the call that fails, from 1; 0: none
+	open  int // snapshots
 }
 
 func (b *breaking) call() error {
@@ -36,6 +37,7 @@ func (b *breaking) Snapshot(ctx context.Context) (store.Snapshot, error) {
 		return nil, err
 	}
 	s, err := b.Store.Snapshot(ctx)
+	b.open++
 	return breakingSnapshot{s, b}, err
 }
 
@@ -51,7 +53,10 @@ type breakingSnapshot struct {
 	*breaking
 }
 
-func (s breakingSnapshot) Close() error { return s.Snapshot.Close() }
+func (s breakingSnapshot) Close() error {
+	s.open--
+	return s.Snapshot.Close()
+}
 
 func (s breakingSnapshot) Read(ctx context.Context, k plan.Key) (plan.Row, bool, error) {
 	if err := s.call(); err != nil {
@@ -95,7 +100,7 @@ func (s breakingSnapshot) Changes(ctx context.Context, c plan.Changes, w plan.Wi
 	return s.Snapshot.Changes(ctx, c, w)
 }
 
-// A request during which the store fails says that, whatever call it was, and changes nothing: afterwards the same request
+// A request during which the store fails says that, whatever call it was, keeps no snapshot, and changes nothing: afterwards the same request
 // has the answer that it has where nothing has failed.
 func TestFaultsEndRequests(t *testing.T) {
 	world := func(b *breaking) *rig {
@@ -129,6 +134,9 @@ func TestFaultsEndRequests(t *testing.T) {
 				b.calls, b.fails = 0, k
 				if got := answer(r, caller(r), request); got != want {
 					t.Errorf("%s: call %d of %d of %q fails, and the answer is %s", granted, k, calls, request, got)
+				}
+				if b.open != 0 {
+					t.Fatalf("%s: call %d of %d of %q fails, and %d snapshots stay open", granted, k, calls, request, b.open)
 				}
 				faults++
 			}

@@ -25,6 +25,9 @@ type source struct {
 	begun    time.Time // when it was asked for, or, if it is fixed, for what is read
 	held     *hold     // the lease that it reads with; nil in a transaction
 	fixed    bool      // the snapshot is one that is late enough
+
+	since   bson.Timestamp // what this process had seen acknowledged when the snapshot was begun
+	running bool           // in the middle of run: what is asked meanwhile reads in the same session
 }
 
 // snapshot is a source that owns its session.
@@ -60,7 +63,7 @@ func (src *source) begin(ctx context.Context) error {
 	if src.session != nil {
 		src.session.EndSession(ctx)
 	}
-	src.session = session
+	src.session, src.since = session, src.s.seen.time()
 	return nil
 }
 
@@ -75,13 +78,15 @@ func (src *source) with(ctx context.Context) context.Context {
 	return mongo.NewSessionContext(ctx, src.session)
 }
 
-// run runs commands of the source. A snapshot that is older than what this process has seen acknowledged is given up: a
+// run runs commands of the source. A snapshot that is older than what this process had seen acknowledged before is given up: a
 // member that has just become primary may not know yet that all of it is durable. So is one whose lease has not lasted
 // until then. What an old primary does not answer is asked again when there is a new one.
 func (src *source) run(ctx context.Context, what string, f func(context.Context) error) error {
-	if src.held == nil { // a transaction
+	if src.held == nil || src.running { // in a transaction, or in another run, which decides whether to ask again
 		return fault(what, f(ctx))
 	}
+	src.running = true
+	defer func() { src.running = false }()
 	if src.fixed {
 		src.begun = time.Now()
 	}
@@ -94,7 +99,7 @@ func (src *source) run(ctx context.Context, what string, f func(context.Context)
 			return fault(what, err)
 		case err == nil && (src.fixed || at.IsZero()): // if it is zero there was nothing to ask
 			return nil
-		case err == nil && still && !src.s.seen.after(at):
+		case err == nil && still && !src.since.After(at):
 			src.fixed = true
 			return nil
 		}

@@ -168,6 +168,3 @@ func (s *seen) time() bson.Timestamp {
 	defer s.mu.Unlock()
 	return s.at
 }
-
-// after says whether something was seen after a time.
-func (s *seen) after(t bson.Timestamp) bool { return s.time().After(t) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -64,6 +65,19 @@ func (c current) Settle(params func() (*parameters.Set, error), find func(search
 	return c.s.caller.Settle(params, find)
 }
 
+// errorsOnly is a log of what a server says of its own faults: the answers do not tell.
+type errorsOnly struct{ t testing.TB }
+
+func (l errorsOnly) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelError
+}
+func (l errorsOnly) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l errorsOnly) WithGroup(string) slog.Handler      { return l }
+func (l errorsOnly) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool { l.t.Logf("%s: %s", r.Message, a); return true })
+	return nil
+}
+
 func newSite(t testing.TB) *site {
 	s := &site{}
 	s.service = &interaction.Service{
@@ -75,7 +89,7 @@ func newSite(t testing.TB) *site {
 		ConditionalDelete: interaction.DeleteMultiple,
 	}
 	srv := server.New(server.Options{Service: s.service, Anonymous: current{s}, Version: "test", Date: "2026-01-01", Trace: true,
-		NewRequestID: func() string { return "request" }})
+		NewRequestID: func() string { return "request" }, Logger: slog.New(errorsOnly{t})})
 	ln := &pipes{accept: make(chan net.Conn), done: make(chan struct{})}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()

@@ -55,12 +55,12 @@ func newPatients(x *index.Indexer) patients {
 	return p
 }
 
-// of appends the ids of the patients of a stored version, none twice.
+// of appends the ids of the patients of a stored version; some of them may be there already (unique).
 func (p patients) of(out []string, typ, id string, body []byte) []string {
 	l, ok := p.types[typ]
 	switch {
 	case typ == "Patient":
-		return one(out, id)
+		return append(out, id)
 	case !ok || !bytes.Contains(body, []byte("Patient/")) && bytes.IndexByte(body, '\\') < 0:
 		return out
 	case l.top != nil:
@@ -82,16 +82,22 @@ func (p patients) of(out []string, typ, id string, body []byte) []string {
 
 func (p patients) one(out []string, r fhir.Reference) []string {
 	if r.Local() && r.Type == "Patient" {
-		return one(out, r.ID)
+		return append(out, r.ID)
 	}
 	return out
 }
 
-func one(out []string, id string) []string {
-	if slices.Contains(out, id) {
-		return out
+// unique leaves each id where it is first, in place. A Group may name very many patients.
+func unique(ids []string) []string {
+	if len(ids) < 2 {
+		return ids
 	}
-	return append(out, id)
+	seen := make(map[string]bool, len(ids))
+	return slices.DeleteFunc(ids, func(id string) bool {
+		before := seen[id]
+		seen[id] = true
+		return before
+	})
 }
 
 // scan reads the references in elements at the top of compact JSON; not ok where only a parser can tell.

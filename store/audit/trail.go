@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"net/http"
-	"slices"
 	"sync"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -80,7 +79,7 @@ func (d *Doing) About(ids ...string) {
 		return
 	}
 	for _, id := range ids {
-		if fhir.ValidID(id) && !slices.Contains(d.Patients, id) {
+		if fhir.ValidID(id) {
 			d.Patients = append(d.Patients, id)
 		}
 	}
@@ -132,9 +131,11 @@ func (t *Trail) End(status int, otherwise func() Act) error {
 	r.At = t.log.o.Now().UnixMicro()
 	t.mu.Lock()
 	for _, d := range t.acts {
-		if r.Acts = append(r.Acts, d.Act); status >= http.StatusInternalServerError { // also a panic
-			r.Acts[len(r.Acts)-1].Status = status
+		a := d.Act
+		if a.Patients = unique(a.Patients); status >= http.StatusInternalServerError { // also a panic
+			a.Status = status
 		}
+		r.Acts = append(r.Acts, a)
 	}
 	written := t.written
 	t.mu.Unlock()
@@ -181,6 +182,7 @@ func (t *Trail) record(c *store.Commit) Record {
 				a.Patients = t.log.patients.of(a.Patients, w.Type, w.ID, body)
 			}
 		}
+		a.Patients = unique(a.Patients)
 		r.Acts = append(r.Acts, a)
 	}
 	return r

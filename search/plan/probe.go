@@ -46,9 +46,7 @@ func matches(ctx context.Context, src Source, x *index.Indexer, e search.Expr, r
 // Holds says whether a resource that is at hand is in e, as the plans that are read by say it: for explanations. It finds
 // no resource, and of others tells no more than that.
 func Holds(ctx context.Context, src Source, x *index.Indexer, e search.Expr, res *fhir.Resource) (bool, error) {
-	p := &prober{ctx: ctx, src: src, index: x}
-	ok := search.Match(search.World{Index: x, Probe: p}, e, res)
-	return ok && p.err == nil, p.err
+	return (&prober{ctx: ctx, src: src, index: x}).holds(e, res)
 }
 
 // Admits says whether content, stored or not, is in the set of a GuardRead plan as far as that does not depend on its
@@ -69,6 +67,13 @@ type prober struct {
 	src   Source
 	index *index.Indexer
 	err   error
+
+	unlinked bool // nothing refers to the resource at hand
+}
+
+func (p *prober) holds(e search.Expr, res *fhir.Resource) (bool, error) {
+	ok := search.Match(search.World{Index: p.index, Probe: p}, e, res)
+	return ok && p.err == nil, p.err
 }
 
 // Sees implements search.Prober.
@@ -84,7 +89,7 @@ func (p *prober) Sees(typ, id string, x search.Expr) bool {
 
 // Refers implements search.Prober.
 func (p *prober) Refers(e search.Has, typ, id string) bool {
-	if p.err != nil {
+	if p.err != nil || p.unlinked {
 		return false
 	}
 	found := false

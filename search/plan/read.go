@@ -7,6 +7,7 @@ import (
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
 )
 
 // ReadOne gives the current version of the instance of a GuardRead plan, or, if that is Deleted, its tombstone when
@@ -22,7 +23,7 @@ func ReadOne(ctx context.Context, src Source, p Plan) (r Row, found bool, err er
 	if err != nil || !found {
 		return Row{}, false, err
 	}
-	if found, err = p.sees(ctx, src, &r); err != nil || !found {
+	if found, err = p.sees(ctx, src, &r, false); err != nil || !found {
 		return Row{}, false, err
 	}
 	return r, true, nil
@@ -48,32 +49,41 @@ func Version(ctx context.Context, src Source, p Plan, version uint64) (r Row, fo
 }
 
 // sees says whether the version r is visible for itself: it is in the allowed set. A deletion belongs to the live
-// version before it.
-func (p *Plan) sees(ctx context.Context, src Source, r *Row) (bool, error) {
+// version before it. If it is unlinked, other resources that refer to it do not show it.
+func (p *Plan) sees(ctx context.Context, src Source, r *Row, unlinked bool) (bool, error) {
 	switch p.allowed {
 	case search.All:
 		return true, nil
 	case nil, search.None:
 		return false, nil
 	}
-	for v := *r; ; {
-		if !v.Deleted {
-			return matches(ctx, src, p.index, p.allowed, &v)
-		}
-		if v.Version <= 1 {
-			return false, nil
-		}
-		before, found, err := src.Version(ctx, Key{v.Type, v.ID}, v.Version-1)
-		if err != nil || !found {
-			return false, err
-		}
-		v = before
+	v, found, err := live(ctx, src, *r)
+	if err != nil || !found {
+		return false, err
 	}
+	res, err := parsed(&v)
+	if err != nil {
+		return false, err
+	}
+	return (&prober{ctx: ctx, src: src, index: p.index, unlinked: unlinked}).holds(p.allowed, res)
+}
+
+// live is a version, or the live one before it, if it is a deletion.
+func live(ctx context.Context, src Source, r Row) (v Row, found bool, err error) {
+	for found = true; found && r.Deleted; {
+		if r.Version <= 1 {
+			return Row{}, false, nil
+		}
+		if r, found, err = src.Version(ctx, Key{r.Type, r.ID}, r.Version-1); err != nil {
+			return Row{}, false, err
+		}
+	}
+	return r, found, nil
 }
 
 // shows says whether the version r is visible in a history: it and the current version are.
 func (p *Plan) shows(ctx context.Context, src Source, r *Row) (bool, error) {
-	ok, err := p.sees(ctx, src, r)
+	ok, err := p.sees(ctx, src, r, false)
 	if err != nil || !ok || p.allowed == search.All {
 		return ok, err
 	}
@@ -84,20 +94,44 @@ func (p *Plan) shows(ctx context.Context, src Source, r *Row) (bool, error) {
 	if now.Version == r.Version {
 		return true, nil
 	}
-	return p.sees(ctx, src, &now)
+	if ok, err = p.sees(ctx, src, &now, false); err != nil || !ok {
+		return false, err
+	}
+	if ok, err = p.unlinks(ctx, src, now); err != nil || !ok {
+		return err == nil, err
+	}
+	return p.sees(ctx, src, r, true)
+}
+
+// unlinks says whether, now being the current version, what refers to the instance shows no earlier one: a Binary that
+// has a context now is seen by that (access.md D8). Who sees it may attach it, and must not see by this what it was before.
+func (p *Plan) unlinks(ctx context.Context, src Source, now Row) (bool, error) {
+	if now.Type != "Binary" || p.allowed == search.All {
+		return false, nil
+	}
+	now, found, err := live(ctx, src, now)
+	if err != nil || !found {
+		return false, err
+	}
+	return matches(ctx, src, p.index, search.Missing{P: index.Link("Binary")}, &now)
 }
 
 // Versions is the history of the instance of a GuardRead plan, newest first. found is false if nothing of it is
 // visible. Rows, Next and Total know only versions that are visible and asked for.
 func Versions(ctx context.Context, src Source, p Plan, t Times, w Window) (page Page, found bool, err error) {
-	if _, found, err = ReadOne(ctx, src, p); err != nil || !found {
+	now, found, err := ReadOne(ctx, src, p)
+	if err != nil || !found {
 		return Page{Total: -1}, false, err
 	}
 	if p.allowed == search.All && t.none() {
 		page, err = src.Versions(ctx, p.key, w)
 		return page, true, err
 	}
-	sees := func(r *Row) (bool, error) { return p.sees(ctx, src, r) }
+	unlinked, err := p.unlinks(ctx, src, now)
+	if err != nil {
+		return Page{}, false, err
+	}
+	sees := func(r *Row) (bool, error) { return p.sees(ctx, src, r, unlinked && r.Version != now.Version) }
 	keep := func(r *Row) (bool, error) {
 		if ok, err := sees(r); !ok || err != nil {
 			return false, err

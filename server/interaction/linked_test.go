@@ -125,6 +125,35 @@ func testBinaryFollows(t *testing.T, r *rig) {
 	}
 }
 
+// Of a Binary that has a securityContext now, what has it as an attachment shows no version of before.
+func TestBinaryBeforeItsContext(t *testing.T) { each(t, testBinaryBefore) }
+
+func testBinaryBefore(t *testing.T, r *rig) {
+	r.put(patient("A"), document("d", "A", "1"), binaryOf("1", ""))
+	a := as(t, "A", "patient/*.rs")
+	for _, step := range []struct {
+		change   string
+		versions string // that are visible
+	}{{"", "1"}, {binaryOf("1", refer("Patient/A")), "2"}, {binaryOf("1", ""), "1 2 3"}} {
+		if step.change != "" {
+			r.put(step.change)
+		}
+		for _, v := range strings.Fields("1 2 3") {
+			if _, err := r.VRead(ctx, a, "Binary", "1", v); (err == nil) != strings.Contains(step.versions, v) {
+				t.Errorf("after %s: version %s: %v", step.change, v, err)
+			}
+		}
+		of, err := r.HistoryInstance(ctx, a, "Binary", "1", nil)
+		all, aerr := r.HistoryType(ctx, a, "Binary", nil)
+		if err != nil || aerr != nil {
+			t.Fatal(err, aerr)
+		}
+		if want := len(strings.Fields(step.versions)); len(r.decode(of.Bundle).Entry) != want || len(r.decode(all.Bundle).Entry) != want {
+			t.Errorf("after %s: histories of %d and %d, want %d", step.change, len(r.decode(of.Bundle).Entry), len(r.decode(all.Bundle).Entry), want)
+		}
+	}
+}
+
 // Under user/ a Binary is written by whoever may write it and changed by whoever sees it; under patient/ it is only read.
 func TestBinaryWrites(t *testing.T) { each(t, testBinaryWrites) }
 

@@ -285,8 +285,10 @@ func (a *access) linked(v *Version, below int) bool {
 		if v.JSON["securityContext"] != nil {
 			return a.each(a.references(v, "securityContext"), h)
 		}
-		if now := a.Now("Binary", v.ID); a.loose && now != nil && now != v && a.seen(now, below) {
-			return true // who sees it now may attach it, and that shows the versions before that have no context
+		if last := a.Last("Binary", v.ID); last != nil && v.Number < last.Number {
+			if now := a.live(last); now != nil && now != v && now.JSON["securityContext"] != nil {
+				return false // it is seen by that now: who may attach it for this does not see what it was without
+			}
 		}
 		for typ, path := range attaching {
 			for _, d := range a.Current(typ) {

@@ -114,7 +114,7 @@ func (s *memorySnapshot) included(found map[*version]bool, inc search.Include, a
 			if ref.Version != "" {
 				asked = ref.Version == fmt.Sprint(v.Version)
 			}
-			if asked && s.sees(allowed, v) && s.sees(allowed, now) {
+			if asked && s.shows(allowed, v) {
 				found[v] = true
 			}
 		}
@@ -151,14 +151,35 @@ func (s *memorySnapshot) including(found map[*version]bool, inc search.Include, 
 	}
 }
 
-// sees says whether a version, or of a deletion the live version before it, is in the set.
-func (s *memorySnapshot) sees(allowed search.Expr, v *version) bool {
+// live is a version, or of a deletion the live version before it; nil if there was none.
+func (s *memorySnapshot) live(v *version) *version {
 	for _, before := range slices.Backward(s.log[:v.seq+1]) {
 		if before.Type == v.Type && before.ID == v.ID && !before.Deleted {
-			return search.Match(s.world(), allowed, before.res)
+			return before
 		}
 	}
-	return false
+	return nil
+}
+
+// sees says whether a version, or of a deletion the live version before it, is in the set.
+func (s *memorySnapshot) sees(allowed search.Expr, v *version) bool {
+	live := s.live(v)
+	return live != nil && search.Match(s.world(), allowed, live.res)
+}
+
+// shows says whether a version is visible in a history: it and the current one are. Of a Binary that has a context now
+// its links show no version of before that had none.
+func (s *memorySnapshot) shows(allowed search.Expr, v *version) bool {
+	current := s.now[instance{v.Type, v.ID}]
+	if !s.sees(allowed, v) || !s.sees(allowed, current) {
+		return false
+	}
+	const context = "securityContext"
+	then, now := s.live(v).res, s.live(current).res
+	if v.Type != "Binary" || then.Root.Get(context) != nil || now.Root.Get(context) == nil {
+		return true
+	}
+	return search.Match(search.World{Index: s.index, Each: func(string, func(*fhir.Resource) bool) {}}, allowed, then)
 }
 
 // Visible is the store restricted to what a caller may see with letter i: a version is there if it and the current one
@@ -167,8 +188,7 @@ func (m *Memory) Visible(i search.Interaction, a search.Access) *Memory {
 	s := m.view()
 	out := NewMemory()
 	for _, v := range s.log {
-		allowed := may(a, i, v.Type)
-		if !s.sees(allowed, v) || !s.sees(allowed, s.now[instance{v.Type, v.ID}]) {
+		if !s.shows(may(a, i, v.Type), v) {
 			continue
 		}
 		kept := *v

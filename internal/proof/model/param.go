@@ -51,7 +51,7 @@ var params = map[string]map[string]param{
 		"subject": {"reference", "", []string{"subject"}}, "patient": {"reference", "Patient", []string{"subject"}}, "result": {"reference", "", []string{"result"}}},
 	"AuditEvent": {"agent": {"reference", "", []string{"agent.who"}}, "entity": {"reference", "", []string{"entity.what"}},
 		"patient": {"reference", "Patient", []string{"agent.who", "entity.what"}}, "source": {"reference", "", []string{"source.observer"}}},
-	"Slot": {"identifier": {"token", "", []string{"identifier"}}, "status": {"token", "", []string{"status"}}},
+	"Slot": {"identifier": {"token", "", []string{"identifier"}}, "status": {"token", "", []string{"status"}}, "schedule": {"reference", "", []string{"schedule"}}},
 }
 
 // common are the parameters of every type.

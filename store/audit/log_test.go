@@ -44,7 +44,20 @@ var engines = map[string]func(*testing.T) store.Store{
 
 // TestSuite: a store with a log over it is a store.
 func TestSuite(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, storetest.NewMemory()).Store() })
+	storetest.Run(t, func(t *testing.T) store.Store { return reopened(t, storetest.NewMemory()) })
+}
+
+// logged is a store under a log that storetest can open again.
+type logged struct {
+	store.Store
+	reopen func() (store.Store, error)
+}
+
+func (l logged) Reopen() (store.Store, error) { return l.reopen() }
+
+// reopened is a new log over a store that there is.
+func reopened(t *testing.T, under store.Store) store.Store {
+	return logged{open(t, under).Store(), func() (store.Store, error) { return reopened(t, under), nil }}
 }
 
 // clock gives a moment, a second after the one before.

@@ -6,7 +6,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -62,8 +61,7 @@ func (x *exchange) auditPage() error {
 	}
 	x.setBytes(hCacheControl, vNoStore)
 	if !in {
-		x.res.Header.Set("Location", x.s.o.Auth.URL("login")+"?next="+auditPagePath)
-		x.res.SetStatusCode(http.StatusSeeOther)
+		x.signIn(auditPagePath)
 		return nil
 	}
 	caller := interaction.Caller{Access: administrator{}, Grant: "audit page\n" + v.User.Name}
@@ -157,6 +155,9 @@ func (x *exchange) events(c interaction.Caller, q url.Values, count int) (list [
 
 // auditFile answers with as many events as a file holds; X-Next-Page says where the next one goes on.
 func (x *exchange) auditFile(c interaction.Caller, q url.Values, format string) error {
+	if format != "json" && format != "ndjson" && format != "csv" {
+		return fhir.Errorf(fhir.KindInvalid, "", "format is json, ndjson or csv")
+	}
 	var all []ui.AuditEvent
 	for next := q.Get("page"); ; {
 		q.Set("page", next)
@@ -193,8 +194,6 @@ func (x *exchange) auditFile(c interaction.Caller, q url.Values, format string) 
 			w.Write([]string{e.ID, e.Time.UTC().Format(time.RFC3339Nano), cell(e.User), cell(e.Client), e.Address, e.Interaction, e.Resource, e.Patient, cell(e.Query), e.Outcome, e.Count})
 		}
 		w.Flush()
-	default:
-		return fhir.Errorf(fhir.KindInvalid, "", "format is json, ndjson or csv")
 	}
 	if format != "json" {
 		x.res.Header.Set("Content-Disposition", `attachment; filename="audit.`+format+`"`)

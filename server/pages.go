@@ -98,3 +98,9 @@ func (x *exchange) asset() error {
 	x.setBytes(hCacheControl, vForever)
 	return err
 }
+
+// signIn sends a browser to the login, and from there to a page of the site.
+func (x *exchange) signIn(next string) {
+	x.res.Header.Set("Location", x.s.o.Auth.URL("login")+"?next="+next)
+	x.res.SetStatusCode(http.StatusSeeOther)
+}

@@ -39,8 +39,7 @@ func (x *exchange) whyPage() error {
 		if in {
 			return fhir.Errorf(fhir.KindForbidden, "", "only administrators ask why")
 		}
-		x.res.Header.Set("Location", x.s.o.Auth.URL("login")+"?next="+whyPagePath)
-		x.res.SetStatusCode(http.StatusSeeOther)
+		x.signIn(whyPagePath)
 		return nil
 	}
 	x.hand(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,19 +16,12 @@ func (s *Service) asked(ctx context.Context, code, typ, id string, params []sear
 	if d == nil {
 		return nil
 	}
-	var query []byte
+	d.Query = queryOf(params)
 	for _, p := range params {
-		if p.Name == "_page" {
-			continue
+		if p.Name != "_page" {
+			d.About(s.named(typ, p)...)
 		}
-		if len(query) > 0 {
-			query = append(query, '&')
-		}
-		query = append(appendQuery(query, p.Name), '=')
-		query = appendQuery(query, p.Value)
-		d.About(s.named(typ, p)...)
 	}
-	d.Query = string(query)
 	return d
 }
 

@@ -30,18 +30,7 @@ type list struct {
 // list begins the pages of what was asked. A cursor is bound to the kind of list, the path, the parameters and the
 // caller's grant.
 func (s *Service) list(kind, path string, c Caller, self []search.Pair) list {
-	var query []byte
-	for _, p := range self {
-		if p.Name == "_page" {
-			continue
-		}
-		if len(query) > 0 {
-			query = append(query, '&')
-		}
-		query = append(appendQuery(query, p.Name), '=')
-		query = appendQuery(query, p.Value)
-	}
-	l := list{Service: s, kind: kind, path: path, query: string(query), total: -1}
+	l := list{Service: s, kind: kind, path: path, query: queryOf(self), total: -1}
 	l.bound = strings.Join([]string{kind, path, l.query, c.Grant}, "\n")
 	return l
 }
@@ -149,6 +138,22 @@ func (l *list) end(b []byte) []byte {
 		b = append(b, ']')
 	}
 	return append(b, '}')
+}
+
+// queryOf writes parameters as a query, all but which page is asked for.
+func queryOf(params []search.Pair) string {
+	var query []byte
+	for _, p := range params {
+		if p.Name == "_page" {
+			continue
+		}
+		if len(query) > 0 {
+			query = append(query, '&')
+		}
+		query = append(appendQuery(query, p.Name), '=')
+		query = appendQuery(query, p.Value)
+	}
+	return string(query)
 }
 
 // appendQuery percent-encodes a name or value of a query: all but what RFC 3986 lets stand there, and of that not what

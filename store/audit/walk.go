@@ -211,10 +211,8 @@ func (w *walk) batch(ctx context.Context, n uint64, records []Record, from *plac
 		}
 		for j := range events {
 			e := &events[j]
-			if from != nil {
-				if c := compare(e.place, *from); c == 0 && !at || c < 0 && back || c > 0 && !back {
-					continue
-				}
+			if passed(e.place, from, at, back) {
+				continue
 			}
 			if err := w.look(e, f); err != nil {
 				return err
@@ -263,10 +261,8 @@ func (w *walk) byID(ctx context.Context, from *place, at, back bool, f func(*eve
 		slices.Reverse(places)
 	}
 	for _, p := range slices.Compact(places) {
-		if from != nil {
-			if c := compare(p, *from); c == 0 && !at || c < 0 && back || c > 0 && !back {
-				continue
-			}
+		if passed(p, from, at, back) {
+			continue
 		}
 		e, err := w.s.event(ctx, p)
 		if err != nil {
@@ -279,6 +275,15 @@ func (w *walk) byID(ctx context.Context, from *place, at, back bool, f func(*eve
 		}
 	}
 	return nil
+}
+
+// passed says whether a walk that goes on from a place (nil: it begins) has p behind it.
+func passed(p place, from *place, at, back bool) bool {
+	if from == nil {
+		return false
+	}
+	c := compare(p, *from)
+	return c == 0 && !at || c < 0 && back || c > 0 && !back
 }
 
 // compare compares places by time.

@@ -101,11 +101,12 @@ func (s *schema) sortKey(k plan.SortKey) bson.D {
 	}
 	switch k.P.Type {
 	case r4.Date, r4.Number, r4.Quantity:
+		of := field("$in", bson.A{"$$r.p", field("$literal", bson.A{s.name(k.P.Num), s.name(k.P.Num) + broad})})
+		if s.measured(k.P.Num) { // as written: what a canonical unit makes of a value is another range
+			of = field("$and", bson.A{of, field("$in", bson.A{"", "$$r.u"})})
+		}
 		return field(op, field("$map", bson.D{
-			{Key: "input", Value: field("$filter", bson.D{
-				{Key: "input", Value: "$" + fieldRanges}, {Key: "as", Value: "r"},
-				{Key: "cond", Value: field("$in", bson.A{"$$r.p", field("$literal", bson.A{s.name(k.P.Num), s.name(k.P.Num) + broad})})},
-			})},
+			{Key: "input", Value: field("$filter", bson.D{{Key: "input", Value: "$" + fieldRanges}, {Key: "as", Value: "r"}, {Key: "cond", Value: of}})},
 			{Key: "as", Value: "r"}, {Key: "in", Value: "$$r.lo"},
 		}))
 	case r4.Composite, r4.Special:

@@ -43,9 +43,30 @@ func (src *source) query(ctx context.Context, b plan.Bound, limit int) (*query, 
 			q.list = append(q.list, p)
 		}
 	}
+	q.list = joined(q.list)
 	q.rest, q.exact, err = sch.filter(leave(q.node, covered))
 	q.bodies = !bareTests(q.node)
 	return q, err
+}
+
+// joined is one path where all of a list are by the names of instances: one range of names, which a router of a sharded
+// cluster sends to their shards.
+func joined(list []path) []path {
+	for i := range list {
+		if list[i].names == nil || list[i].span != list[0].span {
+			return list
+		}
+	}
+	if len(list) < 2 {
+		return list
+	}
+	all := path{names: []string{}, span: list[0].span}
+	for i := range list {
+		all.names = append(all.names, list[i].names...)
+	}
+	slices.Sort(all.names)
+	all.names = slices.Compact(all.names)
+	return []path{all}
 }
 
 // bareTests says whether a row without its body is enough to test it: the tests are around all the rest, which the

@@ -60,6 +60,29 @@ var selectTests = slices.Concat(nodeTests, manyTests, []suiteTest{
 		}
 	}},
 
+	{"order of quantities as written", func(s *suite) { // not as their canonical units have them
+		for id, q := range map[string]string{
+			"ten":   `{"value":1e1,"system":"http://unitsofmeasure.org","code":"ug"}`,
+			"seven": `{"value":7,"unit":"mg","system":"http://unitsofmeasure.org","code":"mg"}`,
+			"five":  `{"value":5}`,
+			"two":   `{"value":2.0,"system":"http://unitsofmeasure.org","code":"kg"}`,
+		} {
+			s.put("Observation", id, 1, `{"resourceType":"Observation","valueQuantity":`+q+`,"component":[{"valueQuantity":`+q+`}]}`)
+		}
+		snap := s.snapshot()
+		defer snap.Close()
+		want := []string{"two", "five", "seven", "ten"}
+		for _, code := range []string{"value-quantity", "component-value-quantity"} {
+			for _, desc := range []bool{false, true} {
+				w := plan.Window{Sort: []plan.SortKey{{P: param("Observation", code), Desc: desc}}, Limit: 3}
+				if got := s.all(snap, "Observation", plan.All{}, w); !slices.Equal(got, want) {
+					s.Errorf("%s: got %q, want %q", sorted(w.Sort), got, want)
+				}
+				slices.Reverse(want)
+			}
+		}
+	}},
+
 	{"order of many, with ties", func(s *suite) {
 		facts := s.writeMany()
 		snap := s.snapshot()

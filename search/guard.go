@@ -68,11 +68,11 @@ func (g Guarded) History() bool { return g.history }
 // the target of an _include. A type of several that the caller has no s on contributes nothing.
 func Guard(q Query, a Access) Guarded {
 	var g Guarded
-	types := []string{q.Type}
+	var types []string
 	if q.Type != "" {
+		types = []string{q.Type}
 		g = guardBranch(Branch{q.Type, q.Where, q.Sort}, a)
 	} else {
-		types = nil
 		g.members = make([]Guarded, len(q.Branches))
 		for i, b := range q.Branches {
 			g.members[i] = guardBranch(b, a)
@@ -94,7 +94,7 @@ func guardBranch(b Branch, a Access) Guarded {
 	for i := range g.sort {
 		via := slices.Clone(g.sort[i].Via)
 		for j, l := range via { // what stands for predicate on a chain's target stands for order by it
-			via[j].of = Guarded{typ: l.Target, where: None, allowed: allowed(a, Search, l.Target)}
+			via[j].of = Guarded{typ: l.Target, allowed: allowed(a, Search, l.Target)}
 		}
 		g.sort[i].Via = via
 	}
@@ -104,15 +104,11 @@ func guardBranch(b Branch, a Access) Guarded {
 // guardInclude: r or s on each type that the references of inc may name.
 func guardInclude(inc Include, searched []string, a Access) GuardedInclude {
 	i := GuardedInclude{Include: inc}
-	if inc.Source != "" || inc.Iterate {
+	if inc.Iterate {
 		searched = inc.sources()
 	}
 	for _, t := range inc.targets(searched) {
-		if may := allowed(a, Read, t); may != All {
-			i.add(t, Or{may, allowed(a, Search, t)})
-		} else {
-			i.add(t, All)
-		}
+		i.add(t, seen(a, t))
 	}
 	return i
 }
@@ -150,7 +146,7 @@ func GuardCondition(q Query, a Access) Guarded {
 // GuardSeen is what a request looks at beside what it asks for, by r or s: a definition that a modifier reads, a Binary
 // that new content shows.
 func GuardSeen(typ string, where Expr, a Access) Guarded {
-	may := Expr(Or{allowed(a, Read, typ), allowed(a, Search, typ)})
+	may := seen(a, typ)
 	return Guarded{typ: typ, where: And{Type(typ), where, may}, allowed: may}
 }
 
@@ -184,6 +180,9 @@ func guard(e Expr, a Access) Expr {
 		return e
 	}
 }
+
+// seen is what the caller may read or find.
+func seen(a Access, typ string) Expr { return Or{allowed(a, Read, typ), allowed(a, Search, typ)} }
 
 // allowed is the set of a, None if a gives none.
 func allowed(a Access, i Interaction, typ string) Expr { return allowedBelow(anyHeight, a, i, typ) }

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -57,11 +58,79 @@ func TestGuardLetters(t *testing.T) {
 	}
 }
 
+// TestGuardSort: each step of each key along a chain is guarded by s, in a copy.
+func TestGuardSort(t *testing.T) {
+	q, err := search.Parse("Observation", pairs(t, "_sort=status,encounter:Encounter.subject:Patient.family,-subject:Patient.birthdate"), goldenOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, key := range search.Guard(q, letters{}).Sort() {
+		for _, l := range key.Via {
+			got = append(got, l.P.Code+" "+l.Of().Type()+" "+l.Of().Allowed().String())
+		}
+	}
+	if want := []string{"encounter Encounter id:s:Encounter", "subject Patient id:s:Patient", "subject Patient id:s:Patient"}; !slices.Equal(got, want) {
+		t.Errorf("keys by %q, want %q", got, want)
+	}
+	for _, key := range q.Sort {
+		for _, l := range key.Via {
+			if of := l.Of(); of.Type() != "" || of.Allowed() != search.None {
+				t.Errorf("the query that was asked has %s in its order", of.Allowed())
+			}
+		}
+	}
+}
+
+// TestGuardIncludeTypes: an include may bring what its references name, of each type that is searched; one that iterates
+// what those of any type name.
+func TestGuardIncludeTypes(t *testing.T) {
+	const ofPatient = "Organization Patient Practitioner PractitionerRole RelatedPerson"
+	for _, c := range []struct{ types, include, want string }{
+		{"Patient", "_include=*", ofPatient},
+		{"Patient,Slot", "_include=*", ofPatient + " Schedule"},
+		{"Slot,Patient", "_include=*", ofPatient + " Schedule"},
+		{"Patient,Slot", "_include=Slot:*", "Schedule"},
+		{"Patient,Slot", "_include=*:*:Schedule", "Schedule"},
+		{"Slot", "_include:iterate=Patient:*", ofPatient},
+		{"Slot", "_include:iterate=Patient:link", "Patient RelatedPerson"},
+		{"Slot", "_include:iterate=*:*:Schedule", "Schedule"},
+	} {
+		types := strings.Split(c.types, ",")
+		q, err := search.ParseTypes(types, pairs(t, "_type="+c.types+"&"+c.include), goldenOptions)
+		if len(types) == 1 {
+			q, err = search.Parse(types[0], pairs(t, c.include), goldenOptions)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, i := range search.Guard(q, search.Unrestricted).Includes() {
+			for _, of := range i.Of() {
+				got = append(got, of.Type())
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s of %s brings %v, want %s", c.include, c.types, got, c.want)
+		}
+	}
+	q, err := search.Parse("Slot", pairs(t, "_include:iterate=*"), goldenOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if of := search.Guard(q, search.Unrestricted).Includes()[0].Of(); !slices.ContainsFunc(of, func(g search.Guarded) bool { return g.Type() == "Encounter" }) {
+		t.Errorf("what is included leads to %d types, and to no Encounter", len(of))
+	}
+}
+
 // TestGuardFailsClosed: without an access, and where an access gives nothing, nothing is found.
 func TestGuardFailsClosed(t *testing.T) {
 	q, err := search.Parse("Patient", nil, goldenOptions)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := (search.Guarded{}).Allowed(); got != search.None {
+		t.Errorf("zero: %v is allowed", got)
 	}
 	for name, g := range map[string]search.Guarded{
 		"zero":                 {},
@@ -87,10 +156,16 @@ func TestContainedCountsWhereTheTypeIsOpen(t *testing.T) {
 		patients search.Expr
 		want     string
 	}{{search.All, "o"}, {male, ""}, {search.None, ""}, {search.And{search.All, search.All}, "o"}} {
-		q := search.Query{Type: "Observation", Where: parse(t, "Observation", "subject:Patient.gender=male")}
-		g := search.Guard(q, drawn{"Observation": search.All, "Patient": c.patients})
-		if got := find(world, "Observation", g.Where()); got != c.want {
-			t.Errorf("Patients in %v: %q", c.patients, got)
+		for _, where := range []search.Expr{parse(t, "Observation", "subject:Patient.gender=male"), search.Contains{Type: "Patient", X: male}} {
+			g := search.Guard(search.Query{Type: "Observation", Where: where}, drawn{"Observation": search.All, "Patient": c.patients})
+			if got := find(world, "Observation", g.Where()); got != c.want {
+				t.Errorf("%v, Patients in %v: %q", where, c.patients, got)
+			}
 		}
+	}
+	chain := parse(t, "Observation", "subject:Patient.gender=male").(search.Chain)
+	chain.Contained = false
+	if g := search.Guard(search.Query{Type: "Observation", Where: chain}, search.Unrestricted); find(world, "Observation", g.Where()) != "" {
+		t.Error("what is inside counts, and nobody asked for it")
 	}
 }

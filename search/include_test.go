@@ -28,6 +28,34 @@ func TestIncludeOfEverything(t *testing.T) {
 	}
 }
 
+// An include goes by references of its source alone, and to whatever type a definition without targets may name.
+func TestIncludeTargets(t *testing.T) {
+	link := Include{Source: "Patient", P: r4.Lookup("Patient", "link")}
+	if got := link.References("Slot"); got != nil {
+		t.Errorf("a Slot refers by %s of Patient", got[0].Code)
+	}
+	everywhere := &r4.SearchParameter{Code: "any", Base: "Patient", Type: r4.Reference}
+	if !refers(everywhere, "Slot") || !refers(link.P, "RelatedPerson") || refers(link.P, "Slot") {
+		t.Error("a reference names its targets, and every type if it has none")
+	}
+	if got := (Include{Source: "Patient", P: everywhere}).targets([]string{"Patient"}); !slices.Equal(got, searchable()) {
+		t.Errorf("a reference to any type leads to %d types", len(got))
+	}
+}
+
+// What is inside a resource is searched by s of its type, without a constraint.
+func TestGuardContains(t *testing.T) {
+	for _, c := range []struct {
+		s    Expr
+		want bool
+	}{{All, true}, {None, false}, {ID("1"), false}} {
+		g := guard(Contains{"Patient", ID("1")}, byLetter{All, c.s})
+		if got := g != None; got != c.want {
+			t.Errorf("r of all, s of %v: %v", c.s, g)
+		}
+	}
+}
+
 // A definition that is read is guarded by r or s, and by both it is seen.
 func TestGuardSeen(t *testing.T) {
 	for _, c := range []struct{ r, s Expr }{{ID("1"), None}, {None, ID("1")}, {ID("1"), ID("1")}} {

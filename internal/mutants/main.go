@@ -24,7 +24,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.kinds, "kinds", "", "only mutants of these kinds, with commas: guard, simplify, lower, compartment, scope, access")
 	flag.StringVar(&o.ops, "ops", "", "only these operators, with commas")
-	flag.StringVar(&o.dirs, "files", "", "only files whose path has this in it")
+	flag.StringVar(&o.dirs, "files", "", "only files whose path has one of these in it, with commas")
 	flag.StringVar(&o.id, "id", "", "only this mutant; prints what the tests say")
 	flag.IntVar(&o.sample, "sample", 0, "only so many changes, those with the lowest ids (they are hashes); 0: all")
 	flag.IntVar(&o.processes, "p", 1, "how many run at a time")
@@ -81,22 +81,23 @@ func (o options) run() error {
 		}
 		return nil
 	}
+	current(results, all)
 	var todo []Mutant
 	for _, m := range list {
-		why, equivalent := same[m.ID]
 		known, ok := results[m.ID]
-		switch {
-		case o.id == "" && equivalent:
-			results[m.ID] = Result{m, "equivalent", why, 0}
-		case o.id != "" || o.again && known.Outcome == "survived" || !o.again && (!ok || known.Outcome == "equivalent"):
+		if ok {
+			known = known.judged(same)
+			results[m.ID] = known
+		}
+		if o.id != "" || !o.again && !ok || o.again && known.Outcome == "survived" {
 			todo = append(todo, m)
 		}
 	}
-	r := runner{options: o, results: results, stages: stages(o.deep)}
+	r := runner{options: o, same: same, results: results, killers: killers(all, results), stages: stages(o.deep)}
 	if err := r.run(root, todo); err != nil || o.id != "" {
 		return err
 	}
-	if err := save(o.results, all, results); err != nil { // of those that are there today
+	if err := save(o.results, all, results); err != nil {
 		return err
 	}
 	table(os.Stdout, results)
@@ -106,8 +107,11 @@ func (o options) run() error {
 // selected are the changes that are asked for: of a sample those with the lowest ids, in the order of the source.
 func (o options) selected(all []Mutant) []Mutant {
 	in := func(list, s string) bool { return list == "" || slices.Contains(strings.Split(list, ","), s) }
+	within := func(list, s string) bool {
+		return slices.ContainsFunc(strings.Split(list, ","), func(part string) bool { return strings.Contains(s, part) })
+	}
 	list := slices.DeleteFunc(slices.Clone(all), func(m Mutant) bool {
-		return !in(o.kinds, m.Kind) || !in(o.ops, m.Op) || !in(o.id, m.ID) || !strings.Contains(m.File, o.dirs)
+		return !in(o.kinds, m.Kind) || !in(o.ops, m.Op) || !in(o.id, m.ID) || !within(o.dirs, m.File)
 	})
 	if o.sample == 0 || o.sample >= len(list) {
 		return list

@@ -24,6 +24,7 @@ type Mutant struct {
 	Op   string `json:"op"`   // operator
 	Was  string `json:"was"`
 	Now  string `json:"now"`
+	Body string `json:"body"` // hash of the function as it was: what is known of a mutant is known of that
 
 	at   int    // where in the file the switch over mutants of the function begins; 0 for a variable
 	code string // the statements of the case
@@ -80,7 +81,7 @@ func (m *maker) function(d *ast.FuncDecl) {
 	if d.Recv != nil {
 		name = strings.TrimPrefix(m.text(d.Recv.List[0].Type), "*") + "." + name
 	}
-	m.all(d.Body, name, func() (int, string) {
+	m.all(d, d.Body, name, func() (int, string) {
 		code := m.text(literal) + "()\n"
 		if d.Type.Results != nil {
 			code = "return " + code
@@ -96,12 +97,14 @@ func (m *maker) variable(v *ast.ValueSpec) {
 	if _, ok := v.Values[0].(*ast.CompositeLit); !ok {
 		return
 	}
-	m.all(v, v.Names[0].Name, func() (int, string) {
+	m.all(v, v, v.Names[0].Name, func() (int, string) {
 		return 0, v.Names[0].Name + " = " + m.text(v.Values[0]) + "\n"
 	})
 }
 
-func (m *maker) all(n ast.Node, name string, code func() (int, string)) {
+// all makes the mutants by the changes of n, which is the whole or a part of it.
+func (m *maker) all(whole, n ast.Node, name string, code func() (int, string)) {
+	body := hash(m.text(whole))
 	for _, c := range changes(n) {
 		was := m.line(c.was)
 		undo := c.do()
@@ -109,7 +112,7 @@ func (m *maker) all(n ast.Node, name string, code func() (int, string)) {
 		if c.now != nil {
 			now = m.line(c.now())
 		}
-		x := Mutant{Kind: m.target.kind, File: m.file, Func: name, Op: c.op, Was: was, Now: now}
+		x := Mutant{Kind: m.target.kind, File: m.file, Func: name, Op: c.op, Was: was, Now: now, Body: body}
 		x.at, x.code = code()
 		undo()
 		if _, err := parser.ParseFile(token.NewFileSet(), "", "package p; func _() {\n"+x.code+"}", 0); err != nil {
@@ -117,10 +120,14 @@ func (m *maker) all(n ast.Node, name string, code func() (int, string)) {
 		}
 		key := strings.Join([]string{x.File, x.Func, x.Op, x.Was, x.Now}, "\x00")
 		m.times[key]++
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", key, m.times[key]))
-		x.ID = hex.EncodeToString(sum[:5])
+		x.ID = hash(fmt.Sprintf("%s\x00%d", key, m.times[key]))
 		m.out = append(m.out, x)
 	}
+}
+
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:5])
 }
 
 // text is the source of a node.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"go/parser"
 	"go/token"
 	"os"
@@ -172,13 +173,15 @@ func main() { fmt.Print(small(3), small(4), len(words)) }
 	}
 }
 
-// A run that was stopped goes on: the last result of a mutant counts, and what is gone is not saved.
+// A run that was stopped goes on: the last result of a mutant counts; what is known of a function that has been edited
+// since, or is gone, is forgotten, and what is listed as equivalent is that only while no test says otherwise.
 func TestResults(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results.jsonl")
-	lines := `{"id":"a","kind":"guard","file":"f.go","func":"f","op":"swap","was":"And","now":"Or","outcome":"survived"}
-{"id":"b","kind":"guard","file":"f.go","func":"f","op":"skip","was":"x","now":"","outcome":"killed","by":"search TestGuard"}
-{"id":"a","kind":"guard","file":"f.go","func":"f","op":"swap","was":"And","now":"Or","outcome":"killed","by":"search TestLawGuard"}
-`
+	line := func(id, body, outcome, by string) string {
+		return fmt.Sprintf(`{"id":%q,"kind":"guard","file":"f.go","func":"f","op":"swap","was":"And","now":"Or","body":%q,"outcome":%q%s}`, id, body, outcome, by) + "\n"
+	}
+	lines := line("a", "1", "survived", "") + line("edited", "1", "killed", `,"by":"search TestGuard"`) + line("gone", "1", "survived", "") +
+		line("b", "1", "survived", "") + line("a", "1", "killed", `,"by":"search TestLawGuard"`)
 	if err := os.WriteFile(file, []byte(lines), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -186,22 +189,35 @@ func TestResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := save(file, []Mutant{results["a"].Mutant}, results); err != nil {
+	all := []Mutant{results["a"].Mutant, {ID: "edited", Body: "2"}, results["b"].Mutant}
+	current(results, all)
+	same := map[string]string{"a": "listed in vain", "b": "says the same"}
+	for id, r := range results {
+		results[id] = r.judged(same)
+	}
+	if err := save(file, all, results); err != nil {
 		t.Fatal(err)
 	}
 	saved, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := strings.SplitAfter(lines, "\n")[2]; string(saved) != want {
+	want := line("a", "1", "killed", `,"by":"search TestLawGuard"`) + line("b", "1", "equivalent", `,"by":"says the same"`)
+	if string(saved) != want {
 		t.Errorf("saved\n%swant\n%s", saved, want)
+	}
+	if r := results["b"].judged(nil); r.Outcome != "survived" || r.By != "" {
+		t.Errorf("what is listed no more has survived: %+v", r)
 	}
 	var b bytes.Buffer
 	table(&b, results)
-	for _, line := range []string{"guard 2 0 0", "skip 1 0 0", "all 2 0 0"} {
+	for _, line := range []string{"guard 1 1 0", "swap 1 1 0", "all 1 1 0"} {
 		if !slices.ContainsFunc(strings.Split(b.String(), "\n"), func(s string) bool { return strings.Join(strings.Fields(s), " ") == line }) {
 			t.Errorf("the table has no line %q:\n%s", line, b.String())
 		}
+	}
+	if got := killers(all, results)["f.go f"]; !slices.Equal(got, []string{"search TestLawGuard"}) {
+		t.Errorf("killers: %v", got)
 	}
 }
 

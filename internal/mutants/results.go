@@ -42,7 +42,28 @@ func load(file string) (map[string]Result, error) {
 	}
 }
 
-// save writes the results in the order of the mutants, and of those only.
+// current leaves only results of mutants that are there, in functions as they are.
+func current(results map[string]Result, all []Mutant) {
+	bodies := map[string]string{}
+	for _, m := range all {
+		bodies[m.ID] = m.Body
+	}
+	maps.DeleteFunc(results, func(id string, r Result) bool { return bodies[id] != r.Body })
+}
+
+// judged is r by the list of equivalents: a mutant that survives is one of them if it stands there.
+func (r Result) judged(same map[string]string) Result {
+	if r.Outcome == "killed" {
+		return r
+	}
+	r.Outcome, r.By = "survived", ""
+	if why, ok := same[r.ID]; ok {
+		r.Outcome, r.By = "equivalent", why
+	}
+	return r
+}
+
+// save writes the results in the order of the mutants.
 func save(file string, list []Mutant, results map[string]Result) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

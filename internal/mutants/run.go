@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,7 +15,9 @@ import (
 type runner struct {
 	options
 	stages  []*stage
-	results map[string]Result // by id
+	same    map[string]string   // why mutants are equivalent
+	results map[string]Result   // by id
+	killers map[string][]string // of a function: what has killed mutants of it ("package test"), the last one first
 
 	mu       sync.Mutex
 	start    time.Time
@@ -65,22 +69,66 @@ func (r *runner) run(root string, list []Mutant) error {
 	return nil
 }
 
-// ask runs one stage after the other, until one kills the mutant.
+// ask runs the tests that have killed mutants of the same function, then one stage after the other, until the mutant is
+// killed.
 func (r *runner) ask(m Mutant) Result {
 	start := time.Now()
-	res := Result{Mutant: m, Outcome: "survived"}
-	for _, s := range order(r.stages, path.Dir(m.File)) {
-		by, out := s.ask(m.ID)
-		if by != "" {
-			res.Outcome, res.By = "killed", by
-			if r.id != "" {
-				fmt.Printf("%s\n", out)
+	res := Result{Mutant: m, Outcome: "survived"}.judged(r.same)
+	died := func(by string, out []byte) bool {
+		if by == "" {
+			return false
+		}
+		res.Outcome, res.By = "killed", by
+		if r.id != "" {
+			fmt.Printf("%s\n", out)
+		}
+		return true
+	}
+	first := func() bool {
+		for _, k := range r.before(m) {
+			dir, test, _ := strings.Cut(k, " ")
+			if i := slices.IndexFunc(r.stages, func(s *stage) bool { return s.dir == dir }); i >= 0 && died(r.stages[i].ask(m.ID, test)) {
+				return true
 			}
-			break
+		}
+		return false
+	}
+	if !first() {
+		for _, s := range order(r.stages, path.Dir(m.File)) {
+			if died(s.ask(m.ID, "")) {
+				break
+			}
 		}
 	}
 	res.Seconds = float64(time.Since(start).Round(10*time.Millisecond).Milliseconds()) / 1000
 	return res
+}
+
+// before are the tests that are worth a try before all others.
+func (r *runner) before(m Mutant) []string {
+	const most = 4
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.killers[m.File+" "+m.Func]
+	return slices.Clone(list[:min(most, len(list))])
+}
+
+// killers are what has killed mutants, by function.
+func killers(all []Mutant, results map[string]Result) map[string][]string {
+	out := map[string][]string{}
+	for _, m := range all {
+		learn(out, results[m.ID])
+	}
+	return out
+}
+
+// learn puts what has killed a mutant before all that has killed others of its function.
+func learn(killers map[string][]string, r Result) {
+	if r.Outcome != "killed" || strings.HasSuffix(r.By, ")") { // it is no test
+		return
+	}
+	in := r.File + " " + r.Func
+	killers[in] = append([]string{r.By}, slices.DeleteFunc(killers[in], func(by string) bool { return by == r.By })...)
 }
 
 // note keeps a result at once, so that a run which is stopped goes on later.
@@ -93,6 +141,7 @@ func (r *runner) note(out *os.File, res Result) {
 		return
 	}
 	r.results[res.ID] = res
+	learn(r.killers, res)
 	b, _ := json.Marshal(res) // strings and numbers
 	fmt.Fprintf(out, "%s\n", b)
 	if res.Outcome == "survived" {

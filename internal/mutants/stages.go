@@ -22,7 +22,7 @@ type stage struct {
 	binary string
 	cwd    string
 	args   []string
-	limit  time.Duration // of a run; far more than it takes without a mutant
+	limit  time.Duration // of a run, in time of the processor: far more than it takes without a mutant, on a busy machine, too
 }
 
 // stages are in the order in which they are asked, but that the package of a mutant comes first.
@@ -93,12 +93,11 @@ func (s *stage) build(o overlay) error {
 		s.args = append(s.args, rapid...)
 	}
 	s.limit = 10 * time.Minute
-	start := time.Now()
-	if by, out := s.ask(""); by != "" {
+	by, out, took := s.try("", "")
+	if by != "" {
 		return fmt.Errorf("the tests of %s fail without any mutant: %s\n%s", s.dir, by, out)
 	}
-	took := time.Since(start)
-	s.limit = 5*took + 10*time.Second
+	s.limit = 3*took + 3*time.Second
 	fmt.Printf("%-20s %s\n", s.dir, took.Round(10*time.Millisecond))
 	return nil
 }
@@ -108,21 +107,35 @@ var (
 	crashLine = regexp.MustCompile(`(?m)^(?:panic|fatal error): (.*)`)
 )
 
-// ask runs the tests with a mutant ("" is none) and says what has killed it, "" if nothing has, and what the tests print.
-func (s *stage) ask(id string) (by string, out []byte) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
+// ask runs the tests with a mutant, or one of them, and says what has killed it, "" if nothing has, and what the tests
+// print.
+func (s *stage) ask(id, test string) (by string, out []byte) {
+	by, out, _ = s.try(id, test)
+	return by, out
+}
+
+// try is ask, and says how much time of the processor that took. No mutant, and no test, is "".
+func (s *stage) try(id, test string) (by string, out []byte, took time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*s.limit)
 	defer cancel()
 	// A mutant may never end, or eat all memory.
-	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", `ulimit -v 12000000; exec "$0" "$@"`, s.binary}, s.args...)...)
+	limits := fmt.Sprintf(`ulimit -v 12000000; ulimit -t %d; exec "$0" "$@"`, int(s.limit.Seconds())+1)
+	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", limits, s.binary}, s.args...)...)
+	if test != "" {
+		cmd.Args = append(cmd.Args, "-test.run=^"+test+"$") // instead of that of the stage
+	}
 	cmd.Dir = s.cwd
 	cmd.Env = append(append(os.Environ(), s.env...), variable+"="+id)
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState != nil {
+		took = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
 	switch {
-	case ctx.Err() != nil:
-		return s.dir + " (does not end)", out
 	case err == nil:
-		return "", out
+		return "", out, took
+	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() < 0: // a signal has ended it
+		return s.dir + " (does not end)", out, took
 	}
 	by = "fails"
 	if at := failLine.FindSubmatch(out); at != nil {
@@ -130,5 +143,5 @@ func (s *stage) ask(id string) (by string, out []byte) {
 	} else if crashLine.Match(out) {
 		by = "(crash)"
 	}
-	return s.dir + " " + by, out
+	return s.dir + " " + by, out, took
 }

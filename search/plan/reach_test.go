@@ -135,6 +135,12 @@ func TestHierarchyInACircle(t *testing.T) {
 		t.Errorf("above what is a part of a circle: %v (%v)", q.Where, err)
 	}
 	for i := range plan.MaxJoin {
+		if i == plan.MaxJoin-3 { // beside those three
+			q, err := plan.Resolve(ctx, many{l}, where("Encounter", "location:below=a"), sets{"Location": ""}, nil, nil)
+			if err != nil || len(q.Where.(search.Param).Any) != plan.MaxJoin {
+				t.Errorf("a hierarchy of %d: %v", plan.MaxJoin, err)
+			}
+		}
 		l.rows = append(l.rows, plan.Row{Type: "Location", ID: fmt.Sprint(i), Version: 1})
 	}
 	if _, err := plan.Resolve(ctx, many{l}, where("Encounter", "location:below=a"), sets{"Location": ""}, nil, nil); fhir.KindOf(err) != fhir.KindTooCostly {
@@ -162,7 +168,7 @@ func (s spoiled) Select(ctx context.Context, b plan.Bound, w plan.Window) (plan.
 	return p, err
 }
 
-// A body that cannot be read ends a request that has to read it, and the error says which.
+// A body that cannot be read ends a request that has to read it: the error says which, and is not the client's.
 func TestSpoiledBodies(t *testing.T) {
 	for _, c := range []struct{ typ, query, spoiled string }{
 		{"PlanDefinition", "_revinclude=CarePlan:instantiates-canonical", "PlanDefinition/q"},
@@ -172,8 +178,17 @@ func TestSpoiledBodies(t *testing.T) {
 		{"PlanDefinition", "_has:CarePlan:instantiates-canonical:status=active", "PlanDefinition/q"},
 	} {
 		p := lowered(t, search.Guard(where(c.typ, c.query), search.Unrestricted))
-		if r, err := plan.Run(ctx, spoiled{papers()}, p, plan.Window{Limit: 5}); err == nil || !strings.HasPrefix(err.Error(), "parse the stored "+c.spoiled+" version 1: ") {
+		if r, err := plan.Run(ctx, spoiled{papers()}, p, plan.Window{Limit: 5}); fhir.KindOf(err) != fhir.KindException || !strings.HasPrefix(err.Error(), "parse the stored "+c.spoiled+" version 1: ") {
 			t.Errorf("%s?%s: %v, %v (%v)", c.typ, c.query, names(r.Rows), names(r.Included), err)
+		}
+	}
+	for _, c := range []struct{ typ, query, spoiled string }{
+		{"Observation", "code:in=urn:v", "ValueSet/v"},
+		{"Observation", "code:below=urn:a|x", "CodeSystem/a"},
+		{"Encounter", "location:above=room", "Location/room"},
+	} {
+		if q, err := plan.Resolve(ctx, spoiled{papers()}, where(c.typ, c.query), search.Unrestricted, nil, nil); fhir.KindOf(err) != fhir.KindException || !strings.HasPrefix(err.Error(), "parse the stored "+c.spoiled+" version 1: ") {
+			t.Errorf("%s?%s: %v (%v)", c.typ, c.query, q.Where, err)
 		}
 	}
 }

@@ -2,8 +2,6 @@ package plan
 
 import (
 	"context"
-	"fmt"
-
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/conformance/terminology"
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -68,9 +66,9 @@ func (d *definitions) CodeSystem(url, version string) (*terminology.Definition, 
 }
 
 func (d *definitions) canonical(typ, url, version string) (*terminology.Definition, error) {
-	where := search.And{search.Param{P: r4.Lookup(typ, "url"), Any: []search.Value{{Raw: url, Text: url}}}}
+	where := search.And{search.Param{P: r4.Lookup(typ, "url"), Any: []search.Value{{Text: url}}}}
 	if version != "" {
-		where = append(where, search.Param{P: r4.Lookup(typ, "version"), Any: []search.Value{{Raw: version, Code: version}}})
+		where = append(where, search.Param{P: r4.Lookup(typ, "version"), Any: []search.Value{{Code: version}}})
 	}
 	return d.definition(typ, where)
 }
@@ -89,7 +87,7 @@ func (d *definitions) definition(typ string, where search.Expr) (*terminology.De
 	row := &r.Rows[0]
 	found, err := d.cache.Read(row.Type+"/"+row.ID, row.Body)
 	if err != nil {
-		return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
+		return nil, unreadable(row, err)
 	}
 	return found, nil
 }
@@ -126,7 +124,7 @@ func (d *definitions) Hierarchy(mod search.Modifier, of fhir.Reference) ([]fhir.
 func (d *definitions) parts(p *r4.SearchParameter, of []fhir.Reference) ([]fhir.Reference, error) {
 	where := search.Param{P: p}
 	for _, r := range of {
-		where.Any = append(where.Any, search.Value{Raw: r.String(), Ref: r})
+		where.Any = append(where.Any, search.Value{Ref: r})
 	}
 	return d.hierarchy(p, where, func(row *Row) ([]fhir.Reference, error) {
 		return []fhir.Reference{{Type: row.Type, ID: row.ID}}, nil
@@ -141,9 +139,9 @@ func (d *definitions) wholes(p *r4.SearchParameter, of []fhir.Reference) ([]fhir
 	}
 	w := search.World{Index: d.index}
 	return d.hierarchy(p, where, func(row *Row) ([]fhir.Reference, error) {
-		res, err := fhir.Parse(row.Body, fhir.Limits{})
+		res, err := parsed(row)
 		if err != nil {
-			return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
+			return nil, err
 		}
 		var out []fhir.Reference
 		for _, r := range w.References(p, res) {

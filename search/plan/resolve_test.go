@@ -3,10 +3,13 @@ package plan_test
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 )
 
@@ -99,6 +102,49 @@ func TestResolve(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s?%s by %v: %s, want %s", c.typ, c.query, c.a, got, c.want)
+		}
+	}
+}
+
+// What may be read by a condition that cannot be asked ends the request; it is not the same as nothing.
+func TestResolveByAnOpenAccess(t *testing.T) {
+	open := where("Observation", "code:in=urn:v").Where
+	for query, typ := range map[string]string{"code:in=urn:v": "ValueSet", "code:in=ValueSet/v": "ValueSet", "code:below=urn:a|x": "CodeSystem"} {
+		q, err := plan.Resolve(ctx, dictionary(), where("Observation", query), byOwn{open, typ}, nil, nil)
+		if err == nil || strings.Contains(err.Error(), "not known here") {
+			t.Errorf("%s: %v (%v)", query, q.Where, err)
+		}
+	}
+	for _, query := range []string{"location:below=house", "location:above=room"} {
+		if q, err := plan.Resolve(ctx, dictionary(), where("Encounter", query), byOwn{open, "Location"}, nil, nil); err == nil {
+			t.Errorf("%s: %v", query, q.Where)
+		}
+	}
+}
+
+// All of a level are followed, and what is stored may name this server by its base.
+func TestHierarchyLevels(t *testing.T) {
+	l := &log{}
+	l.put("Location", "house", `,"name":"house"`)
+	for of, parts := range map[string][]string{"house": {"first", "second"}, "first": {"a", "b"}, "second": {"c", "d"}} {
+		for _, part := range parts {
+			l.put("Location", part, `,"partOf":{"reference":"Location/`+of+`"}`)
+		}
+	}
+	l.put("Location", "bed", `,"partOf":{"reference":"https://here.test/fhir/Location/a"}`)
+	x := &index.Indexer{Base: "https://here.test/fhir"}
+	for query, want := range map[string]string{"below=house": "a b c d first house second", "above=bed": "a bed first house"} {
+		q, err := plan.Resolve(ctx, l, where("Encounter", "location:"+query), sets{"Location": ""}, x, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, v := range q.Where.(search.Param).Any {
+			got = append(got, v.Ref.ID)
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", query, got, want)
 		}
 	}
 }

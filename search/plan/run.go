@@ -66,9 +66,14 @@ func Count(ctx context.Context, src Source, p Plan) (int, error) {
 func parsed(r *Row) (*fhir.Resource, error) {
 	res, err := fhir.Parse(r.Body, fhir.Limits{Depth: math.MaxInt, Bytes: math.MaxInt, Nodes: math.MaxInt})
 	if err != nil {
-		return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", r.Type, r.ID, r.Version, err)
+		return nil, unreadable(r, err)
 	}
 	return res, nil
+}
+
+// unreadable is not wrapped: what the parser says of a client's mistake is here the store's.
+func unreadable(r *Row, err error) error {
+	return fmt.Errorf("parse the stored %s/%s version %d: %v", r.Type, r.ID, r.Version, err)
 }
 
 func tooCostly(format string, args ...any) error {

@@ -160,16 +160,20 @@ func (s sets) Allowed(_ search.Interaction, typ string) search.Expr {
 	return where(typ, query).Where
 }
 
-// where parses name=value pairs without escapes.
-func where(typ, query string) search.Query {
-	var list []search.Pair
+// pairs are those of name=value&… without escapes.
+func pairs(query string) (list []search.Pair) {
 	for query != "" {
 		pair, rest, _ := strings.Cut(query, "&")
 		name, value, _ := strings.Cut(pair, "=")
 		list = append(list, search.Pair{Name: name, Value: value})
 		query = rest
 	}
-	q, err := search.Parse(typ, list, search.Options{})
+	return list
+}
+
+// where parses a query of pairs.
+func where(typ, query string) search.Query {
+	q, err := search.Parse(typ, pairs(query), search.Options{})
 	if err != nil {
 		panic(err)
 	}

@@ -17,7 +17,7 @@ type entries struct{ index.Entries }
 func (x *indexing) entries(row *plan.Row) (index.Entries, error) {
 	res, err := fhir.Parse(row.Body, storedLimits)
 	if err != nil {
-		return index.Entries{}, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
+		return index.Entries{}, fmt.Errorf("parse the stored %s/%s version %d: %v", row.Type, row.ID, row.Version, err)
 	}
 	return x.indexer.Entries(res), nil
 }

@@ -207,7 +207,7 @@ func (s *Store) again(ctx context.Context, x *indexing, sch *schema, doc bson.Ra
 	}
 	res, err := fhir.Parse(row.Body, storedLimits)
 	if err != nil {
-		return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
+		return nil, fmt.Errorf("parse the stored %s/%s version %d: %v", row.Type, row.ID, row.Version, err)
 	}
 	e := x.indexer.Entries(res)
 	shape, err := s.shape(ctx, sch, &e)

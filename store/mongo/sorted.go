@@ -147,7 +147,7 @@ func (q *query) placeKeys(row *plan.Row, w plan.Window) ([]index.Key, error) {
 		}
 		if res == nil {
 			if res, err = fhir.Parse(bytes.Clone(row.Body), storedLimits); err != nil {
-				return nil, fmt.Errorf("parse the stored %s/%s version %d: %w", row.Type, row.ID, row.Version, err)
+				return nil, fmt.Errorf("parse the stored %s/%s version %d: %v", row.Type, row.ID, row.Version, err)
 			}
 		}
 		out[i], _ = q.src.indexing.indexer.SortKey(k.P, res, k.Desc)

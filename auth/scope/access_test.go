@@ -53,7 +53,10 @@ func TestUnavailableConstraintDenies(t *testing.T) {
 		if got := Of(s).Access(Context{}).Allowed(search.Read, "Patient"); got != search.None {
 			t.Errorf("%T opens %s", c, got)
 		}
-		if m, ok := s.meet(Scope{Level: System, Type: "*", Letters: All, Constraint: Unconstrained{}}); ok && expr(m.Constraint) != search.None {
+		if got := Of(s, parse(t, "system/Patient.c?eyes=blue").data[0]).Access(Context{}).Allowed(search.Read, "Patient"); got != search.None {
+			t.Errorf("%T opens %s where own parameters are asked for", c, got)
+		}
+		if m := s.meet(Scope{Level: System, Type: "*", Letters: All, Constraint: Unconstrained{}}); expr(m.Constraint) != search.None {
 			t.Errorf("%T opens %s when it is narrowed", c, expr(m.Constraint))
 		}
 	}
@@ -121,6 +124,9 @@ func TestContent(t *testing.T) {
 		{`{"resourceType":"Patient","id":"2"}`, false, false},
 		{`{"resourceType":"Task","for":{"reference":"Patient/1"}}`, true, true},
 		{`{"resourceType":"Contract","subject":[{"reference":"Patient/1"},{"reference":"Patient/2"}]}`, true, false},
+		{`{"resourceType":"Contract","status":"executed"}`, false, false},
+		{`{"resourceType":"MeasureReport","subject":{"reference":"Patient/1"},"evaluatedResource":[{"reference":"Patient/1"}]}`, true, true},
+		{`{"resourceType":"MeasureReport","subject":{"reference":"Patient/1"},"evaluatedResource":[{"reference":"Patient/2"}]}`, false, false},
 	} {
 		res, err := fhir.Parse([]byte(c.body), fhir.DefaultLimits)
 		if err != nil {

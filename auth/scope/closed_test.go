@@ -19,6 +19,7 @@ func TestZeroOpensNothing(t *testing.T) {
 	for name, a := range map[string]*Access{
 		"no level":          Of(everything).Access(Context{Patient: "1", User: Policy{Everyone{}, All}, Administrator: true}),
 		"a level of nobody": Of(Scope{Level: 9, Type: "*", Letters: All, Constraint: Unconstrained{}}).Access(Context{Patient: "1", User: Policy{Everyone{}, All}}),
+		"no ceiling":        parse(t, "system/*.cruds").Access(Context{User: panelOf("1"), Client: Unavailable{}, Administrator: true}),
 		"unknown patients":  parse(t, "system/*.cruds").Access(Context{User: Policy{strangers{}, All}, Administrator: true}),
 	} {
 		for _, typ := range r4.Resources() {
@@ -90,9 +91,15 @@ func TestConstraintIsWrittenOut(t *testing.T) {
 	}
 	for _, bad := range []string{"system/Observation.rs?", "system/Observation.rs?code", "system/Observation.rs?code=", "system/Observation.rs?=a", "system/Observation.rs?code=%zz",
 		"system/Observation.rs?%zz=a", "system/Observation.rs?code=a&", "system/Observation.rs?&code=a"} {
-		if s, err := ParseScope(bad); err == nil {
-			t.Errorf("%s is %s", bad, s)
+		if s, err := ParseScope(bad); err == nil || !strings.HasSuffix(err.Error(), "its constraint is not name=value") {
+			t.Errorf("%s is %s (%v)", bad, s, err)
 		}
+	}
+	if s, err := ParseScope("system/Observation.rs?%63ode%3Anot=a"); err != nil || s.String() != "system/Observation.rs?code:not=a" {
+		t.Errorf("an encoded name: %s (%v)", s, err)
+	}
+	if _, err := ParseScope("system/Observation.rs?date=yesterday"); err == nil || strings.Contains(err.Error(), "http.") {
+		t.Errorf("a scope is no part of a request: %v", err)
 	}
 }
 
@@ -100,16 +107,26 @@ func TestConstraintIsWrittenOut(t *testing.T) {
 func TestWith(t *testing.T) {
 	set := parse(t, "patient/Observation.rs openid")
 	for word, want := range map[string]string{
-		"patient/Patient.r":      "patient/Observation.rs patient/Patient.r openid",
-		"launch":                 "patient/Observation.rs openid launch",
-		"openid":                 "patient/Observation.rs openid",
-		"patient/Observation.rs": "patient/Observation.rs openid",
-		"patient/Nothing.rs":     "patient/Observation.rs openid",
-		"launch openid fhirUser": "patient/Observation.rs openid launch fhirUser",
+		"patient/Patient.r patient/Device.s": "patient/Observation.rs patient/Patient.r patient/Device.s openid",
+		"patient/Patient.r":                  "patient/Observation.rs patient/Patient.r openid",
+		"launch":                             "patient/Observation.rs openid launch",
+		"openid":                             "patient/Observation.rs openid",
+		"patient/Observation.rs":             "patient/Observation.rs openid",
+		"patient/Nothing.rs":                 "patient/Observation.rs openid",
+		"launch openid fhirUser":             "patient/Observation.rs openid launch fhirUser",
 	} {
 		if got := set.With(word).Text(); got != want || set.Text() != "patient/Observation.rs openid" {
 			t.Errorf("with %s: %s, want %s; the set is %s", word, got, want, set.Text())
 		}
+	}
+}
+
+// What is added to a set is not in another one that was made of it.
+func TestWithTwice(t *testing.T) {
+	set := parse(t, "patient/Observation.r patient/Observation.s patient/Observation.c openid launch fhirUser") // three of each: there is room for one more
+	one, other := set.With("patient/Patient.r offline_access"), set.With("patient/Device.r online_access")
+	if got, want := one.Text(), "patient/Observation.r patient/Observation.s patient/Observation.c patient/Patient.r openid launch fhirUser offline_access"; got != want {
+		t.Errorf("%s, want %s; the other one is %s", got, want, other.Text())
 	}
 }
 
@@ -234,6 +251,7 @@ func TestEveryOwnParameterCounts(t *testing.T) {
 func TestWhoSeesByLinksAttachesWhatIsSeen(t *testing.T) {
 	for scopes, want := range map[string]search.Expr{
 		"system/Observation.c":                                      search.All,
+		"patient/Observation.c system/Observation.c":                search.All,
 		"system/Observation.c system/Binary.rs":                     search.All,
 		"system/Observation.c patient/Observation.rs":               search.All,
 		"system/Observation.c patient/Binary.r":                     search.None,
@@ -266,6 +284,23 @@ func TestEveryFaultIsTold(t *testing.T) {
 		got := parse(t, "system/Patient.rs").Access(c.ctx).Faults()
 		if !slices.EqualFunc(got, c.want, func(a, b error) bool { return errors.Is(a, b) }) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		ctx  Context
+		want string
+	}{
+		{Context{Patient: "1", User: Policy{}}, ""},
+		{Context{Patient: "1"}, "user/Patient.s: there is no user with a policy"},
+		{Context{User: Policy{}}, "patient/Patient.r: no patient is in context patient/Device.r: no patient is in context"},
+		{Context{}, "patient/Patient.r: no patient is in context user/Patient.s: there is no user with a policy patient/Device.r: no patient is in context"},
+	} {
+		var got []string
+		for _, err := range parse(t, "system/Patient.rs patient/Patient.r user/Patient.s patient/Device.r").Access(c.ctx).Faults() {
+			got = append(got, strings.Replace(strings.TrimPrefix(err.Error(), "scope "), " opens nothing", "", 1))
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%+v: %q, want %q", c.ctx, got, c.want)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func (l Letters) Has(i search.Interaction) bool { return l&(1<<i) != 0 }
 // String are the letters in the order of SMART v2.
 func (l Letters) String() string {
 	var b []byte
-	for i := range len(order) {
+	for i := range order {
 		if l.Has(search.Interaction(i)) {
 			b = append(b, order[i])
 		}

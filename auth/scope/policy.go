@@ -163,8 +163,5 @@ func sharedReach(i search.Interaction, typ string) search.Expr {
 
 // subjectParam is the parameter that names the patient of a type outside the compartment; nil of others.
 func subjectParam(typ string) *r4.SearchParameter {
-	if code := compartments.SubjectParam(typ); code != "" {
-		return r4.Lookup(typ, code)
-	}
-	return nil
+	return r4.Lookup(typ, compartments.SubjectParam(typ))
 }

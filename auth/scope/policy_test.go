@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/firewarden/firewarden/compartments"
+	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -52,6 +53,11 @@ func TestS4_21_PolicyBelowScopes(t *testing.T) {
 		{"user/*.cruds", Context{User: nobody}, search.Read, "Observation", "none", false},
 		{"user/*.cruds", Context{User: nobody}, search.Read, "Device", "none", false},
 		{"user/*.cruds", Context{User: nobody}, search.Read, "Location", "all", false},
+		{"user/*.cruds", Context{User: Policy{Letters: All}}, search.Read, "Location", "all", false},
+		{"user/*.cruds", Context{User: Policy{Letters: All}}, search.Read, "Observation", "none", false},
+		{"user/*.cruds", Context{User: everyone}, search.Create, "Binary", "all", false},
+		{"user/*.cruds", Context{User: own}, search.Update, "Provenance", "in:Patient/1", false},
+		{"system/*.cruds", Context{User: own}, search.Create, "AuditEvent", "none", false},
 		{"user/*.cruds", Context{User: rule}, search.Read, "Observation", "none", false},
 		{"user/*.cruds", Context{User: rule}, search.Read, "Location", "none", false},
 		{"user/Observation.rs?category=a", Context{User: own}, search.Search, "Observation", "(and in:Patient/1 category=a)", false},
@@ -70,6 +76,8 @@ func TestS4_21_PolicyBelowScopes(t *testing.T) {
 		{"system/*.cruds", Context{Client: readonly}, search.Update, "Observation", "none", false},
 		{"system/*.cruds", Context{}, search.Update, "Observation", "all", true},
 		{"system/Observation.cruds", Context{User: everyone}, search.Update, "Observation", "all", true},
+		{"system/*.cruds system/Observation.cruds?category=a", Context{}, search.Update, "Observation", "all", true},
+		{"patient/*.cruds system/Observation.cruds", Context{}, search.Update, "Observation", "all", true},
 		{"system/Observation.cruds", Context{User: readonly}, search.Update, "Observation", "none", false},
 		{"system/Observation.u?status=final user/Observation.u", Context{User: everyone}, search.Update, "Observation", "all", false},
 	} {
@@ -117,7 +125,10 @@ func TestPanelByClass(t *testing.T) {
 			case compartments.Directory, compartments.Definitional, compartments.Linked:
 				want = !writes(i)
 			}
-			for _, a := range []search.Access{rule, settled} {
+			for _, a := range []*Access{rule, settled.(*Access)} {
+				if got := a.Content(i, typ) != search.None; got != want {
+					t.Errorf("content of %s.%c granted %v: %s", typ, order[i], got, a.Content(i, typ))
+				}
 				if got := a.Allowed(i, typ) != search.None; got != want {
 					t.Errorf("%s.%c granted %v: %s", typ, order[i], got, a.Allowed(i, typ))
 				}
@@ -140,6 +151,30 @@ func TestSettleFails(t *testing.T) {
 	a := parse(t, "user/*.cruds").Access(Context{User: Policy{Rule{}, All}, Client: Policy{Everyone{}, All}})
 	if got, err := a.Settle(nil, func(search.Query) (search.Panel, error) { return search.Panel{}, broken }); !errors.Is(err, broken) || got != nil {
 		t.Errorf("%v, %v", got, err)
+	}
+	a = parse(t, "system/Patient.rs?eyes=blue system/Observation.rs").Access(Context{})
+	if got, err := a.Settle(func() (*parameters.Set, error) { return nil, broken }, nil); !errors.Is(err, broken) || got != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// An access depends on a snapshot by a rule of either policy, and by own parameters alone.
+func TestSettled(t *testing.T) {
+	rule, everyone := Policy{Rule{}, All}, Policy{Everyone{}, All}
+	for _, c := range []struct {
+		scopes string
+		ctx    Context
+		want   bool
+	}{
+		{"system/*.rs", Context{}, true},
+		{"system/Patient.rs?gender=male", Context{User: everyone, Client: everyone}, true},
+		{"system/Patient.rs?eyes=blue", Context{}, false},
+		{"system/*.rs", Context{User: rule}, false},
+		{"system/*.rs", Context{User: everyone, Client: rule}, false},
+	} {
+		if got := parse(t, c.scopes).Access(c.ctx).Settled(); got != c.want {
+			t.Errorf("%s %+v: %v", c.scopes, c.ctx, got)
+		}
 	}
 }
 

@@ -92,8 +92,8 @@ func refuse(text, format string, args ...any) *fhir.Error {
 
 // printable says whether s is a scope-token of RFC 6749 §3.3.
 func printable(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
 			return false
 		}
 	}
@@ -117,19 +117,17 @@ func (s Scope) covers(t Scope) bool {
 	return s.Level == t.Level && (s.Type == "*" || s.Type == t.Type) && implies(t.Constraint, s.Constraint)
 }
 
-// meet is what both s and t allow; ok is false if that is nothing.
-func (s Scope) meet(t Scope) (m Scope, ok bool) {
-	m = Scope{Level: s.Level, Type: s.Type, Letters: s.Letters & t.Letters}
+// meet is what both s and t allow; without letters, if that is nothing.
+func (s Scope) meet(t Scope) Scope {
+	if s.Level != t.Level || s.Type != t.Type && s.Type != "*" && t.Type != "*" {
+		return Scope{}
+	}
+	m := Scope{Level: s.Level, Type: s.Type, Letters: s.Letters & t.Letters, Constraint: both(s.Constraint, t.Constraint)}
 	if s.Type == "*" {
 		m.Type = t.Type
 	}
-	ok = s.Level == t.Level && (s.Type == t.Type || s.Type == "*" || t.Type == "*") && m.Letters != 0
-	if !ok {
-		return Scope{}, false
-	}
-	m.Constraint = both(s.Constraint, t.Constraint)
 	m.text = m.String()
-	return m, true
+	return m
 }
 
 // names says whether the scope is about the type with the letter.

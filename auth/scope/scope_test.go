@@ -63,6 +63,8 @@ func TestS3_10_Grammar(t *testing.T) {
 		{"patient/Observation.rs?_format=json", ""},
 		{"patient/*.rs?category=laboratory", ""},
 		{"patient/Observation.read?category=laboratory", ""},
+		{"patient/Observation.write?category=laboratory", ""},
+		{"patient/Observation.*?category=laboratory", ""},
 		{`patient/Observation.rs?code="a"`, ""},
 		{`patient/Observation.rs?code=a\,b`, ""},
 		{"patient/Observation.rs?code=ä", ""},

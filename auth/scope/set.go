@@ -74,9 +74,9 @@ func (s Set) Text() string {
 // other have the same.
 func (s Set) String() string {
 	var kept []Scope
-	for i, t := range s.data {
-		for j, u := range s.data {
-			if i != j && u.covers(t) && (j < i || !t.covers(u)) {
+	for _, t := range s.data {
+		for _, u := range s.data {
+			if u.covers(t) && !t.covers(u) {
 				t.Letters &^= u.Letters
 			}
 		}
@@ -131,7 +131,7 @@ func (s Set) Narrow(ceiling Set) (granted Set, cut []string) {
 		}
 		cut = append(cut, d.text)
 		for _, c := range ceiling.data {
-			if m, ok := d.meet(c); ok && !granted.coversScope(m) {
+			if m := d.meet(c); !granted.coversScope(m) {
 				granted.add(m)
 			}
 		}

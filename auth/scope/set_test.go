@@ -57,6 +57,8 @@ func TestNarrow(t *testing.T) {
 		{"patient/Observation.cruds", "patient/Observation.rs?category=laboratory", "patient/Observation.rs?category=laboratory", "patient/Observation.cruds"},
 		{"patient/Observation.rs?code=x", "patient/Observation.r?category=a patient/Observation.s",
 			"patient/Observation.r?category=a&code=x patient/Observation.s?code=x", "patient/Observation.rs?code=x"},
+		{"patient/Observation.rs", "patient/Observation.r patient/Observation.r?category=a", "patient/Observation.r", "patient/Observation.rs"},
+		{"patient/Observation.r", "patient/Observation.s", "", "patient/Observation.r"},
 		{"user/Observation.rs __mine", "patient/*.cruds", "", "user/Observation.rs __mine"},
 	} {
 		granted, cut := parse(t, c.asked).Narrow(parse(t, c.ceiling))

@@ -13,37 +13,47 @@ import (
 	"github.com/firewarden/firewarden/internal/fhir"
 )
 
+// apiRoute is a row of the table of the API. The answer is written as JSON with the status; without one it is empty.
+type apiRoute struct {
+	method, path string
+	serve        func(*Server, context.Context, *http.Request) (status int, answer any, err error)
+}
+
+func apiRoutes() []apiRoute {
+	return []apiRoute{
+		{"POST", "/api/launch", (*Server).apiLaunch},
+		{"GET", "/api/clients", (*Server).apiClients},
+		{"POST", "/api/clients", (*Server).apiAddClient},
+		{"GET", "/api/clients/{id}", (*Server).apiClient},
+		{"PUT", "/api/clients/{id}", (*Server).apiPutClient},
+		{"DELETE", "/api/clients/{id}", (*Server).apiRemoveClient},
+		{"POST", "/api/clients/{id}/secret", (*Server).apiSecret},
+		{"GET", "/api/users", (*Server).apiUsers},
+		{"POST", "/api/users", (*Server).apiAddUser},
+		{"GET", "/api/users/{name}", (*Server).apiUser},
+		{"DELETE", "/api/users/{name}", (*Server).apiRemoveUser},
+		{"PUT", "/api/users/{name}/password", (*Server).apiPassword},
+		{"PUT", "/api/users/{name}", (*Server).apiPutUser},
+		{"GET", "/api/policies", (*Server).apiPolicies},
+		{"GET", "/api/policies/{name}", (*Server).apiPolicy},
+		{"PUT", "/api/policies/{name}", (*Server).apiPutPolicy},
+		{"DELETE", "/api/policies/{name}", (*Server).apiRemovePolicy},
+		{"GET", "/api/grants", (*Server).apiGrants},
+		{"DELETE", "/api/grants/{id}", (*Server).apiRevoke},
+		{"POST", "/api/tokens", (*Server).apiMint},
+		{"POST", "/api/tokens/explain", (*Server).apiExplain},
+		{"GET", "/api/keys", (*Server).apiKeys},
+		{"POST", "/api/keys/rotate", (*Server).apiRotate},
+		{"POST", "/api/registration-tokens", (*Server).apiInitialToken},
+	}
+}
+
 // API is what administrators' scripts call, under /api. Whoever mounts it lets nobody else in (Administrator helps).
 func (s *Server) API() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, h := range map[string]func(context.Context, *http.Request) (int, any, error){
-		"POST /api/launch":               s.apiLaunch,
-		"GET /api/clients":               s.apiClients,
-		"POST /api/clients":              s.apiAddClient,
-		"GET /api/clients/{id}":          s.apiClient,
-		"PUT /api/clients/{id}":          s.apiPutClient,
-		"DELETE /api/clients/{id}":       s.apiRemoveClient,
-		"POST /api/clients/{id}/secret":  s.apiSecret,
-		"GET /api/users":                 s.apiUsers,
-		"POST /api/users":                s.apiAddUser,
-		"GET /api/users/{name}":          s.apiUser,
-		"DELETE /api/users/{name}":       s.apiRemoveUser,
-		"PUT /api/users/{name}/password": s.apiPassword,
-		"PUT /api/users/{name}":          s.apiPutUser,
-		"GET /api/policies":              s.apiPolicies,
-		"GET /api/policies/{name}":       s.apiPolicy,
-		"PUT /api/policies/{name}":       s.apiPutPolicy,
-		"DELETE /api/policies/{name}":    s.apiRemovePolicy,
-		"GET /api/grants":                s.apiGrants,
-		"DELETE /api/grants/{id}":        s.apiRevoke,
-		"POST /api/tokens":               s.apiMint,
-		"POST /api/tokens/explain":       s.apiExplain,
-		"GET /api/keys":                  s.apiKeys,
-		"POST /api/keys/rotate":          s.apiRotate,
-		"POST /api/registration-tokens":  s.apiInitialToken,
-	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			status, answer, err := h(r.Context(), r)
+	for _, route := range apiRoutes() {
+		mux.HandleFunc(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) {
+			status, answer, err := route.serve(s, r.Context(), r)
 			noStore(w)
 			if err != nil {
 				s.apiFail(w, r, err)

@@ -159,12 +159,17 @@ func (s *Server) offeredScopes() []string {
 	return slices.Clip(list)
 }
 
-func (s *Server) discover(doc func(*documents) []byte) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+func discover(doc func(*documents) []byte) func(*Server, http.ResponseWriter, *http.Request) {
+	return func(s *Server, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
 		w.Write(doc(&s.documents))
 	}
+}
+
+// noUDAP says where clients register instead.
+func (s *Server) noUDAP(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusNotFound, map[string]string{"error": "not_supported", "error_description": "UDAP (FAST security) is not supported: clients register by " + s.url("register")})
 }
 
 // jwks publishes the keys that our tokens are verified by.

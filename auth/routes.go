@@ -12,65 +12,95 @@ import (
 // ServeHTTP answers everything under /auth and the discovery documents.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Paths are the patterns that a Server answers.
-var Paths = []string{"/auth/", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/fhir/.well-known/smart-configuration"}
+// Route is a method on a path that a Server or its API answers; {name} is a segment of the path.
+type Route struct{ Method, Path string }
 
-func (s *Server) routes() *http.ServeMux {
-	mux := http.NewServeMux()
-	each := func(methods, path string, h http.Handler) {
-		for m := range strings.SplitSeq(methods, ", ") {
-			mux.Handle(m+" "+path, h)
+// Routes are all of them, for those who go through what there is.
+func Routes() (list []Route) {
+	for _, r := range routes() {
+		for m := range strings.SplitSeq(r.methods, ", ") {
+			list = append(list, Route{m, r.path})
 		}
 	}
-
-	// For everybody, from any page: nothing in it is secret.
-	open := func(path string, h http.HandlerFunc) {
-		mux.Handle("GET "+path, anyOrigin(h))
-		mux.Handle("OPTIONS "+path, preflight("GET"))
+	for _, r := range apiRoutes() {
+		list = append(list, Route{r.method, r.path})
 	}
-	open("/fhir/.well-known/smart-configuration", s.discover(func(d *documents) []byte { return d.smart }))
-	open("/.well-known/openid-configuration", s.discover(func(d *documents) []byte { return d.openid }))
-	open("/.well-known/oauth-authorization-server", s.discover(func(d *documents) []byte { return d.oauth }))
-	open("/auth/jwks.json", s.jwks)
-	open("/auth/style.json", s.style)
-	open("/fhir/.well-known/udap", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusNotFound, map[string]string{"error": "not_supported", "error_description": "UDAP (FAST security) is not supported: clients register by " + s.url("register")})
-	})
+	return list
+}
 
-	// For programs: apps in a browser, too, from the origins that they have registered.
-	called := func(methods, path string, h http.HandlerFunc) {
-		each(methods, path, s.ofClient(h))
-		mux.Handle("OPTIONS "+path, preflight(methods))
+// route is a row of the table: methods on a path, and who asks.
+type route struct {
+	methods, path string
+	asker
+	serve func(*Server, http.ResponseWriter, *http.Request)
+}
+
+// asker is who asks by a route.
+type asker uint8
+
+const (
+	everybody asker = iota // from any page: nothing in it is secret
+	programs               // apps in a browser, too, from the origins that they have registered
+	people
+)
+
+func routes() []route {
+	return []route{
+		{"GET", "/fhir/.well-known/smart-configuration", everybody, discover(func(d *documents) []byte { return d.smart })},
+		{"GET", "/.well-known/openid-configuration", everybody, discover(func(d *documents) []byte { return d.openid })},
+		{"GET", "/.well-known/oauth-authorization-server", everybody, discover(func(d *documents) []byte { return d.oauth })},
+		{"GET", "/fhir/.well-known/udap", everybody, (*Server).noUDAP},
+		{"GET", "/auth/jwks.json", everybody, (*Server).jwks},
+		{"GET", "/auth/style.json", everybody, (*Server).style},
+
+		{"POST", "/auth/token", programs, (*Server).token},
+		{"POST", "/auth/introspect", programs, (*Server).introspect},
+		{"POST", "/auth/revoke", programs, (*Server).revoke},
+		{"GET, POST", "/auth/userinfo", programs, (*Server).userinfo},
+		{"POST", "/auth/register", programs, (*Server).register},
+		{"GET, PUT, DELETE", "/auth/register/{client}", programs, (*Server).registration},
+
+		{"GET, POST", "/auth/authorize", people, (*Server).authorize},
+		{"GET", "/auth/flow", people, (*Server).goOn},
+		{"POST", "/auth/flow/login", people, (*Server).login},
+		{"POST", "/auth/flow/pick", people, (*Server).pick},
+		{"POST", "/auth/flow/consent", people, (*Server).consent},
+		{"GET, POST", "/auth/login", people, (*Server).signInPage},
+		{"GET", "/auth/outside/{issuer}", people, (*Server).outside},
+		{"GET", "/auth/outside/{issuer}/back", people, (*Server).outsideBack},
+		{"GET, POST", "/auth/logout", people, (*Server).logout},
+		{"GET, POST", "/auth/manage", people, (*Server).manage},
+		{"GET, POST", "/auth/apps/new", people, (*Server).newApp},
+		{"GET, POST", "/auth/setup", people, (*Server).setup},
 	}
-	called("POST", "/auth/token", s.token)
-	called("POST", "/auth/introspect", s.introspect)
-	called("POST", "/auth/revoke", s.revoke)
-	called("GET, POST", "/auth/userinfo", s.userinfo)
-	called("POST", "/auth/register", s.register)
-	called("GET, PUT, DELETE", "/auth/register/{client}", s.registration)
+}
 
-	// For people.
-	pages := func(methods, path string, h http.HandlerFunc) { each(methods, path, h) }
-	pages("GET, POST", "/auth/authorize", s.authorize)
-	pages("GET", "/auth/flow", s.goOn)
-	pages("POST", "/auth/flow/login", s.login)
-	pages("POST", "/auth/flow/pick", s.pick)
-	pages("POST", "/auth/flow/consent", s.consent)
-	pages("GET, POST", "/auth/login", s.signInPage)
-	pages("GET", "/auth/outside/{issuer}", s.outside)
-	pages("GET", "/auth/outside/{issuer}/back", s.outsideBack)
-	pages("GET, POST", "/auth/logout", s.logout)
-	pages("GET, POST", "/auth/manage", s.manage)
-	pages("GET, POST", "/auth/apps/new", s.newApp)
-	pages("GET, POST", "/auth/setup", s.setup)
+// handler answers the routes.
+func (s *Server) handler() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, r := range routes() {
+		var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.serve(s, w, req) })
+		switch r.asker {
+		case everybody:
+			h = anyOrigin(h)
+		case programs:
+			h = s.ofClient(h)
+		}
+		for m := range strings.SplitSeq(r.methods, ", ") {
+			mux.Handle(m+" "+r.path, h)
+		}
+		if r.asker != people {
+			mux.Handle("OPTIONS "+r.path, preflight(r.methods))
+		}
+	}
 	return mux
 }
 
 // anyOrigin lets pages of any origin read an answer.
-func anyOrigin(h http.HandlerFunc) http.Handler {
+func anyOrigin(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
-		h(w, r)
+		h.ServeHTTP(w, r)
 	})
 }
 
@@ -91,11 +121,11 @@ func preflight(methods string) http.Handler {
 }
 
 // ofClient lets a page read the answer that its own client gets: of an origin that the client has registered.
-func (s *Server) ofClient(h http.HandlerFunc) http.Handler {
+func (s *Server) ofClient(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
 		if origin == "" {
-			h(w, r)
+			h.ServeHTTP(w, r)
 			return
 		}
 		w.Header().Set("Vary", "Origin")
@@ -109,7 +139,7 @@ func (s *Server) ofClient(h http.HandlerFunc) http.Handler {
 				w.Header().Set("Access-Control-Allow-Origin", origin)
 			}
 		}
-		h(w, r)
+		h.ServeHTTP(w, r)
 	})
 }
 

@@ -187,7 +187,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.bearers = newBearerCache()
 	s.engine = newEngine(s)
 	s.documents = s.makeDocuments()
-	s.mux = s.routes()
+	s.mux = s.handler()
 	return s, nil
 }
 

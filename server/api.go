@@ -14,7 +14,7 @@ import (
 // with a slash is another spelling of one without. Rows that do the same stand together.
 func api(table []route) []ui.Operation {
 	var list []ui.Operation
-	for _, group := range []string{"The server", "Resources", "History", "Operations"} {
+	for _, group := range []string{"The server", "Resources", "History", "Operations", administering} {
 		for _, r := range table {
 			t := wordsOf(r)
 			if r.serve == nil || t.group != group || strings.HasSuffix(r.path, "/") {
@@ -26,7 +26,7 @@ func api(table []route) []ui.Operation {
 					at = i + 1
 				}
 			}
-			list = slices.Insert(list, at, ui.Operation{Method: r.method, Path: label(r.path), Title: t.title, Detail: t.detail, Group: group, Open: r.open})
+			list = slices.Insert(list, at, ui.Operation{Method: r.method, Path: label(r.path), Title: t.title, Detail: t.detail, Group: group, Open: r.open && !r.mounted})
 		}
 	}
 	return list
@@ -56,6 +56,15 @@ var tellings = map[string]telling{
 	"/":             {},
 	"/docs":         {},
 	"/assets/:name": {},
+	whyPagePath:     {},
+	auditPagePath:   {},
+
+	// What is below these is OAuth's, which its own documents describe, and administrators'.
+	"/api/*":              {},
+	"/auth/*":             {},
+	"/.well-known/*":      {},
+	"/fhir/.well-known/*": {},
+
 	"/openapi.json": {"The server", "This description for tools", "OpenAPI 3.1."},
 	"/health":       {"The server", "Health", "503 while the store does not work and during a shutdown."},
 	"/health/live":  {"The server", "Whether the process lives", ""},
@@ -81,6 +90,33 @@ var tellings = map[string]telling{
 	"$meta":        {"Operations", "Tags, profiles and security labels", "Of a resource, or all those in use."},
 	"$meta-add":    {"Operations", "Add tags, profiles or security labels", ""},
 	"$meta-delete": {"Operations", "Take away tags, profiles or security labels", ""},
+
+	whyMount:       {administering, "Why something may be seen, or not", "Of each ref: which scopes match, by which parameter it is linked to the patient, which constraint fails, and the smallest scope that would do. In a sandbox an access token explains itself; everywhere an administrator names a grant, or a client with scopes, patient and user. A token is sent by POST, in a JSON object."},
+	auditMount:     {administering, "Who looked", "The audit log, for administrators' scripts. As FHIR it is /fhir/AuditEvent."},
+	parametersPath: {administering, "How far own search parameters are", "For administrators: which are enabled, and which are being indexed."},
+}
+
+const administering = "Who may what, and who did"
+
+// asked are the parameters of paths that are not FHIR's.
+var asked = map[string][]ui.Parameter{
+	whyMount: {
+		{Name: "ref", Text: "A resource, as in Observation/9; several times for several."},
+		{Name: "grant", Text: "Whose access: a grant by its id, or by the jti of a token of it."},
+		{Name: "client", Text: "Or that of a token that would be made for this client, with scope, patient and user."},
+		{Name: "scope", Text: "Its scopes, with blanks between them."},
+		{Name: "patient", Text: "Its patient in context: an id."},
+		{Name: "user", Text: "The name of the user whose policy bounds it."},
+	},
+	auditMount: {
+		{Name: "user", Text: "Of this user only."},
+		{Name: "client", Text: "Of this client only."},
+		{Name: "patient", Text: "About this patient only: an id."},
+		{Name: "since", Text: "From this date or time on."},
+		{Name: "until", Text: "Up to this date or time."},
+		{Name: "format", Text: "json, ndjson or csv."},
+		{Name: "page", Text: "What X-Next-Page of the answer before said."},
+	},
 }
 
 // everySearch are the parameters that a search of every type takes, those that work.

@@ -5,47 +5,14 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/gofiber/fiber/v2"
-
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/store/audit"
 )
 
 const (
 	apiPrefix = "/api/"
-	apiMount  = apiPrefix + "*"
 	maxAuth   = 256 << 10 // bytes of a body for the authorization server
 )
-
-// mounts are the rows that there are beside an authorization server. Those without a method answer every one themselves;
-// of several rows that match a path the first one counts.
-func mounts() []route {
-	return []route{
-		{path: "/auth/*", serve: (*exchange).authorization},
-		{path: "/.well-known/*", serve: (*exchange).authorization},
-		{path: "/fhir/.well-known/*", serve: (*exchange).authorization},
-		{path: whyMount, serve: (*exchange).why},
-		{path: whyPagePath, serve: (*exchange).whyPage},
-		{method: get, path: auditMount, serve: (*exchange).apiAudit},
-		{method: get, path: auditPagePath, serve: (*exchange).auditPage},
-		{path: apiMount, serve: (*exchange).administer},
-	}
-}
-
-// mount gives Fiber the paths of the authorization server and of what needs one.
-func (s *Server) mount() {
-	if s.o.Auth == nil {
-		return
-	}
-	s.api = s.o.Auth.API()
-	for _, r := range mounts() {
-		for _, m := range fiber.DefaultMethods {
-			if r.method == "" || r.method == m {
-				s.app.Add(m, r.path, s.handle(route{method: m, path: r.path, label: r.path, open: true, mounted: true, serve: r.serve}))
-			}
-		}
-	}
-}
 
 // administer passes on what an administrator asks, by the key or by a page of ours.
 func (x *exchange) administer() error {
@@ -66,7 +33,7 @@ func (x *exchange) isAdministrator(r *http.Request) bool {
 		x.by(audit.Who{Client: "administrator"})
 		return true
 	}
-	if !x.s.o.Auth.Administrator(r) {
+	if x.s.o.Auth == nil || !x.s.o.Auth.Administrator(r) {
 		return false
 	}
 	if v, ok, err := x.s.o.Auth.Visitor(r); err == nil && ok {

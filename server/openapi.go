@@ -84,6 +84,11 @@ func operation(o ui.Operation) object {
 			}
 		}
 	}
+	if o.Method == get {
+		for _, p := range asked[o.Path] {
+			refs = append(refs, object{"name": p.Name, "in": "query", "description": p.Text, "schema": object{"type": "string"}})
+		}
+	}
 	if len(refs) > 0 {
 		out["parameters"] = refs
 	}
@@ -106,6 +111,8 @@ func request(o ui.Operation) object {
 		return object{"required": true, "content": object{
 			"application/json-patch+json": object{"schema": object{"type": "array"}},
 			mediaFHIR:                     object{"schema": object{"$ref": "#/components/schemas/Parameters"}}}}
+	case o.Path == whyMount:
+		return object{"required": true, "content": object{"application/json": object{"schema": object{"type": "object", "properties": questions()}}}}
 	case strings.HasSuffix(o.Path, "/_search"):
 		return object{"content": object{"application/x-www-form-urlencoded": object{"schema": object{"type": "object"}}}}
 	case o.Path == "/fhir":
@@ -114,6 +121,16 @@ func request(o ui.Operation) object {
 		schema = "Parameters"
 	}
 	return object{"required": true, "content": object{mediaFHIR: object{"schema": object{"$ref": "#/components/schemas/" + schema}}}}
+}
+
+// questions are the members of what is asked why.
+func questions() object {
+	out := object{"token": object{"type": "string", "description": "Whose access: this token's."}}
+	for _, p := range asked[whyMount] {
+		out[p.Name] = object{"type": "string", "description": p.Text}
+	}
+	out["ref"] = object{"type": "array", "items": object{"type": "string"}, "description": "Resources, as in Observation/9."}
+	return out
 }
 
 // result is what comes back.

@@ -69,7 +69,7 @@ func TestHomeOfAServerTellsNoCounts(t *testing.T) {
 // Every row that is answered is described, and nothing else is.
 func TestEveryRouteIsTold(t *testing.T) {
 	used := map[string]bool{}
-	for _, r := range routes() {
+	for _, r := range routes(true) {
 		if r.serve == nil {
 			continue
 		}
@@ -137,14 +137,14 @@ func TestOpenAPI(t *testing.T) {
 			if body := method == "post" || method == "put" || method == "patch"; body != (o.RequestBody != nil) {
 				t.Errorf("%s %s: body %v", method, path, o.RequestBody)
 			}
-			if open := !strings.HasPrefix(path, "/fhir") || path == "/fhir/metadata"; open != (len(o.Security) == 0) {
+			if open := !strings.HasPrefix(path, "/fhir") && path != parametersPath || path == "/fhir/metadata"; open != (len(o.Security) == 0) {
 				t.Errorf("%s %s: security %v", method, path, o.Security)
 			}
 		}
 	}
-	for _, r := range routes() {
+	for _, r := range routes(false) {
 		_, told := doc.Paths[label(r.path)][strings.ToLower(r.method)]
-		if want := r.serve != nil && !strings.HasSuffix(r.path, "/") && (strings.HasPrefix(r.path, "/fhir") || strings.HasPrefix(r.path, "/health") || r.path == "/openapi.json"); told != want {
+		if want := r.serve != nil && !strings.HasSuffix(r.path, "/") && (strings.HasPrefix(r.path, "/fhir") || strings.HasPrefix(r.path, "/health") || r.path == "/openapi.json" || r.path == parametersPath); told != want {
 			t.Errorf("%s %s: told %v", r.method, r.path, told)
 		}
 	}
@@ -155,6 +155,32 @@ func TestOpenAPI(t *testing.T) {
 	}
 	if len(ids) < 20 {
 		t.Errorf("%d operations", len(ids))
+	}
+}
+
+// Explanations and the log are told where there are any, with what they can be asked for.
+func TestAdministrationIsTold(t *testing.T) {
+	told := map[string]bool{}
+	for _, o := range api(routes(true)) {
+		told[o.Method+" "+o.Path] = !o.Open
+	}
+	for _, at := range []string{"GET /api/why", "POST /api/why", "GET /api/audit", "GET /api/searchparameters"} {
+		if !told[at] {
+			t.Errorf("%s is not told, or told to be open", at)
+		}
+	}
+	text := string(openAPI("http://x.example", "1", api(routes(true))))
+	for _, list := range asked {
+		for _, p := range list {
+			if !strings.Contains(text, p.Text) {
+				t.Errorf("OpenAPI does not tell %s", p.Name)
+			}
+		}
+	}
+	for _, f := range auditFilters {
+		if !slices.ContainsFunc(asked[auditMount], func(p ui.Parameter) bool { return p.Name == f.name }) {
+			t.Errorf("of the log %s is not told", f.name)
+		}
 	}
 }
 

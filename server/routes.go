@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/conformance"
 	"github.com/firewarden/firewarden/internal/fhir"
 )
@@ -29,6 +30,7 @@ type route struct {
 	any   bool   // a row for every method
 
 	mounted bool // of the authorization server or of administrators
+	smart   bool // is there beside an authorization server only
 }
 
 const (
@@ -39,9 +41,22 @@ const (
 	pat  = http.MethodPatch
 )
 
-// routes is the table. Of several rows that match a path the first one counts.
-func routes() []route {
-	return []route{
+// routes is the table, with what needs an authorization server or without. Of several rows that match a path the first
+// one counts.
+func routes(smart bool) []route {
+	table := []route{
+		{method: get, path: whyMount, open: true, mounted: true, smart: true, serve: (*exchange).why},
+		{method: post, path: whyMount, open: true, mounted: true, smart: true, serve: (*exchange).why},
+		{method: get, path: whyPagePath, open: true, mounted: true, smart: true, serve: (*exchange).whyPage},
+		{method: post, path: whyPagePath, open: true, mounted: true, smart: true, serve: (*exchange).whyPage},
+		{method: get, path: auditMount, open: true, mounted: true, smart: true, serve: (*exchange).apiAudit},
+		{method: get, path: auditPagePath, open: true, mounted: true, smart: true, serve: (*exchange).auditPage},
+		{method: get, path: parametersPath, open: true, mounted: true, serve: (*exchange).searchParameters},
+		{path: "/api/*", open: true, mounted: true, smart: true, serve: (*exchange).administer},
+		{path: "/auth/*", open: true, mounted: true, smart: true, serve: (*exchange).authorization},
+		{path: "/.well-known/*", open: true, mounted: true, smart: true, serve: (*exchange).authorization},
+		{path: "/fhir/.well-known/*", open: true, mounted: true, smart: true, serve: (*exchange).authorization},
+
 		{method: get, path: "/", open: true, serve: (*exchange).startPage},
 		{method: get, path: "/docs", open: true, serve: (*exchange).docsPage},
 		{method: get, path: "/openapi.json", open: true, serve: (*exchange).openAPI},
@@ -90,6 +105,7 @@ func routes() []route {
 		{method: get, path: "/fhir/:type/:id/:member", codes: "search-type", serve: (*exchange).searchCompartment},
 		{method: post, path: "/fhir/:type/:id/:member/_search", codes: "search-type", serve: (*exchange).searchCompartment},
 	}
+	return slices.DeleteFunc(table, func(r route) bool { return r.smart && !smart })
 }
 
 // Route is a row of the table for those who try them all.
@@ -99,17 +115,22 @@ type Route struct {
 	Missing bool   // FHIR has it, and we say that we do not
 }
 
-// Routes are the paths of every server in the order in which they are looked up. What is below the mounts of the
-// authorization server is its own matter.
-func Routes() []Route {
-	out := []Route{{Path: parametersPath, Method: get}}
-	for _, r := range mounts() {
-		out = append(out, Route{Method: r.method, Path: r.path})
+// Routes are the paths of every server in the order in which they are looked up, those of the authorization server and of
+// its API instead of the rows that hand everything below a path to them.
+func Routes() (list []Route) {
+	for _, r := range routes(true) {
+		below, all := strings.CutSuffix(r.path, "*")
+		if !all {
+			list = append(list, Route{r.method, label(r.path), r.serve == nil})
+			continue
+		}
+		for _, of := range auth.Routes() {
+			if strings.HasPrefix(of.Path, below) {
+				list = append(list, Route{of.Method, of.Path, false})
+			}
+		}
 	}
-	for _, r := range routes() {
-		out = append(out, Route{r.method, label(r.path), r.serve == nil})
-	}
-	return out
+	return list
 }
 
 const noOperation = "this operation is not supported: $meta, $meta-add and $meta-delete are"
@@ -174,7 +195,7 @@ func (s *Server) register(table []route) {
 			case !ok && m == http.MethodOptions:
 				r = route{method: m, open: true, serve: (*exchange).options}
 			case !ok:
-				r = route{method: m, open: first.open, serve: (*exchange).wrongMethod}
+				r = route{method: m, open: first.open, mounted: first.mounted, serve: (*exchange).wrongMethod}
 			}
 			r.path = first.path
 			if ok && r.serve != nil || m == http.MethodOptions {
@@ -198,11 +219,12 @@ func (s *Server) register(table []route) {
 	s.unreadable = route{label: "unreadable"}
 }
 
-// find is the row that answers a method on a path: its own, GET's for HEAD, the one for every method.
+// find is the row that answers a method on a path: its own, GET's for HEAD, the one for every method; OPTIONS of those
+// that are handed on, too.
 func find(table []route, method, path string) (route, bool) {
 	for _, r := range table {
 		if r.path == path && (r.method == method || r.method == get && method == http.MethodHead ||
-			r.method == "" && method != http.MethodOptions) {
+			r.method == "" && (method != http.MethodOptions || r.mounted)) {
 			return r, true
 		}
 	}

@@ -113,7 +113,10 @@ func New(o Options) *Server {
 		s.metrics.ofLog(o.Audit)
 	}
 	s.exchanges.New = func() any { return new(exchange) }
-	table := routes()
+	if o.Auth != nil {
+		s.api = o.Auth.API()
+	}
+	table := routes(o.Auth != nil)
 	date := o.Date
 	if date == "" {
 		date = o.Now().UTC().Format(time.RFC3339)
@@ -138,8 +141,6 @@ func New(o Options) *Server {
 		IdleTimeout:                  o.Limits.Idle,
 		ErrorHandler:                 s.protocolError,
 	})
-	s.status()
-	s.mount()
 	s.register(table)
 	h := s.app.Server()
 	h.CloseOnShutdown = true

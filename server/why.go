@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/server/ui"
 	"github.com/firewarden/firewarden/server/why"
 )
 
@@ -98,7 +100,7 @@ func questionOf(r *http.Request) (q question, err error) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		v := r.URL.Query()
 		for name := range v {
-			if !strings.Contains(" ref grant client scope patient user ", " "+name+" ") {
+			if !slices.ContainsFunc(asked[whyMount], func(p ui.Parameter) bool { return p.Name == name }) {
 				return q, fhir.Errorf(fhir.KindValue, "", "the parameters are ref, grant, client, scope, patient and user; a token is sent by POST, in a JSON object")
 			}
 		}
@@ -106,9 +108,6 @@ func questionOf(r *http.Request) (q question, err error) {
 		q.Grant = v.Get("grant")
 		q.Mint = auth.Mint{Client: v.Get("client"), Scope: v.Get("scope"), Patient: v.Get("patient"), User: v.Get("user")}
 		return q, nil
-	}
-	if r.Method != http.MethodPost {
-		return q, fhir.Errorf(fhir.KindMethod, "", "this path takes GET and POST")
 	}
 	b, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -22,9 +22,6 @@ func (x *exchange) whyPage() error {
 	if err != nil {
 		return err
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
-		return fhir.Errorf(fhir.KindMethod, "", "this path takes GET and POST")
-	}
 	v, in, err := x.s.o.Auth.Visitor(r)
 	if err != nil {
 		return err

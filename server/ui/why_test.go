@@ -63,7 +63,7 @@ func TestWhoMayAskWhy(t *testing.T) {
 		{"administrator, of what is absent", serving, adminKey, "GET", "?ref=Observation/none&client=sandbox-public&scope=system/*.rs", "", 200, `"state":"absent"`},
 		{"administrator, a token in the address", serving, adminKey, "GET", "?ref=Observation/vital&token=x", "", 400, "sent by POST"},
 		{"administrator, no JSON", serving, adminKey, "POST", "", "{", 400, "JSON object"},
-		{"administrator, another method", serving, adminKey, "DELETE", "", "", 405, "GET and POST"},
+		{"administrator, another method", serving, adminKey, "DELETE", "", "", 405, "GET, HEAD, POST"},
 		{"developer", sandbox, sandbox.labToken(), "GET", "?ref=Observation/vital", "", 200, refused},
 		{"developer, of what is absent", sandbox, sandbox.labToken(), "GET", "?ref=Observation/none&ref=Observation/lab", "", 200, `"state":"absent"`},
 		{"developer, of another access", sandbox, sandbox.labToken(), "GET", "?ref=Observation/vital&client=sandbox-public&scope=system/*.rs", "", 403, "explains itself"},

@@ -10,6 +10,8 @@ import (
 type channel struct {
 	name string
 	rows []Request
+	// walk goes through pages and programs that follow one another, instead of rows.
+	walk func(*walker)
 	// unasked says why a token that sees everything gets the same answers, whatever is hidden from others.
 	unasked string
 	// why says, of a channel that no data flows through, why not: its answers are the same in all worlds.
@@ -114,7 +116,13 @@ var channels = []channel{
 		row("DELETE", "/Observation/3", "", "Prefer", "return=OperationOutcome"), row("PUT", "/Observation/3", obs("3", "B"), "Prefer", "return=OperationOutcome")}},
 	{name: "what the server says of itself", rows: []Request{row("GET", "/metadata", ""), row("OPTIONS", "/Observation/3", ""), row("GET", "../", ""), row("GET", "../docs", ""), row("GET", "../openapi.json", ""), row("GET", "../assets/{asset}", ""), row("GET", "../health", ""), row("GET", "../health/live", ""), row("GET", "../health/ready", "")},
 		why: "documents of our own tables; counts stand on the start page of a sandbox only (server/pages_test.go TestHomeOfAServerTellsNoCounts)"},
-	{name: "administration", rows: []Request{row("GET", "../api/searchparameters", ""), row("GET", "../api/clients", ""), row("GET", "../api/why?ref=Observation/3", ""), row("GET", "../why", ""), row("GET", "../api/audit", ""), row("GET", "../audit", "")}, why: "nobody but an administrator gets in, and to ask why in a sandbox who holds the token (server/ui/why_test.go TestWhoMayAskWhy)"},
+	{name: "pickers and consent", walk: choosing},
+	{name: "launches, and what was granted", walk: launched},
+	{name: "who looked", walk: looking},
+	{name: "why", walk: explaining},
+	{name: "signing in", walk: signingIn, why: "users are not of the record"},
+	{name: "clients and tokens", walk: programs, why: "they name resources, which nothing reads"},
+	{name: "administration without an administrator", walk: administering, why: "nobody but an administrator is answered"},
 }
 
 // absent are channels that FHIR has and this server has not: once one answers, it needs rows above.
@@ -144,7 +152,6 @@ var elsewhere = map[string]string{
 	"explanations":                      "server/ui/why_test.go TestWhoMayAskWhy",
 	"the trace of scopes":               "server/trace_test.go TestTrace",
 	"who is let in":                     "server/access_test.go TestWhoGetsIn",
-	"the pages of authorization":        "auth/data_test.go TestS5_11_UsersSeeTheirOwn",
 	"the counts on the start page":      "server/pages_test.go TestHomeOfAServerTellsNoCounts",
 	"the log":                           "server/health_test.go TestOneLineARequestWithoutPatients",
 	"all pairs of compartments":         "server/interaction/compartment_test.go TestCompartmentPairs",

@@ -35,7 +35,12 @@ func TestChannels(t *testing.T) {
 			}
 			var reading, all []tried // in one store
 			types := map[string]bool{}
+			rows := 0
 			for i, ch := range channels {
+				if ch.walk != nil { // TestChannelsOfPeople
+					continue
+				}
+				rows++
 				var list []tried
 				for _, q := range expanded(ch.rows) {
 					list = append(list, tried{&channels[i], q})
@@ -57,12 +62,12 @@ func TestChannels(t *testing.T) {
 			c.cross(t, reading, writers)
 			c.cross(t, all, readers)
 			for i := range channels {
-				if ch := &channels[i]; c.thorough && ch.why == "" && !(c.sees[ch] && (c.tells[ch] || ch.unasked != "")) {
+				if ch := &channels[i]; c.thorough && ch.walk == nil && ch.why == "" && !(c.sees[ch] && (c.tells[ch] || ch.unasked != "")) {
 					t.Errorf("%s asserts nothing: some token sees something: %v, something hidden would show: %v", ch.name, c.sees[ch], c.tells[ch])
 				}
 			}
 			t.Logf("channels: %d with %d requests on %d types × %d kinds of scopes: %d pairs of worlds, %d answers compared",
-				len(channels), len(all), len(types), len(writers)+len(readers), c.pairs, c.answered)
+				rows, len(all), len(types), len(writers)+len(readers), c.pairs, c.answered)
 		})
 	}
 }

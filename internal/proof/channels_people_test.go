@@ -1,0 +1,326 @@
+package proof
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/internal/proof/model"
+	"github.com/firewarden/firewarden/server"
+)
+
+// person is who signs in: what of the fixed world is theirs says the policy.
+type person struct {
+	name, policy, is string
+}
+
+// token is what the person sees, in pickers and on pages.
+func (p person) token() model.Token { return of("user/*.rs", "", p.policy, p.is) }
+
+var persons = []person{
+	{"a patient", "self", "Patient/A"},
+	{"a relative", "related", "RelatedPerson/1"},
+	{"a doctor", "doctor", "Practitioner/1"},
+	{"a member of a care team", "care-team", "Practitioner/1"},
+	{"a patient without a record", "self", nobody},
+}
+
+// The apps of the walks.
+const (
+	callback = "https://app.example.org/back"
+	verifier = "a-verifier-that-is-long-enough-for-everybody-0123456789"
+	appID    = "app"
+	secretID = "secret"
+	password = "correct horse"
+)
+
+// people makes the users and the clients.
+func (w *whole) people(who person) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	must := func(err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	must(w.auth.PutPolicy(ctx, "doctor", auth.Policy{Patients: "Patient?general-practitioner={user}"}))
+	must(w.auth.AddUser(ctx, auth.User{Name: "ann", Display: "Ann", FHIRUser: who.is, Policy: who.policy}, password))
+	meta := auth.Metadata{Name: "App", AuthMethod: "none", GrantTypes: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{callback}, LaunchURI: "https://app.example.org/launch",
+		Scope: "launch launch/* openid fhirUser profile offline_access patient/*.cruds user/*.cruds"}
+	must(w.auth.PutClient(ctx, auth.Client{ID: appID, Metadata: meta, Verified: true}, ""))
+	meta.AuthMethod, meta.GrantTypes, meta.Scope = "client_secret_basic", append(meta.GrantTypes, "client_credentials"), meta.Scope+" system/*.rs"
+	must(w.auth.PutClient(ctx, auth.Client{ID: secretID, Metadata: meta, Introspects: true, Verified: true}, "a-secret-of-the-app"))
+}
+
+// authorize begins as an app does.
+func (w *walker) authorize(scope string, pairs ...string) {
+	w.t.Helper()
+	sum := sha256.Sum256([]byte(verifier))
+	w.get("/auth/authorize?" + query(append([]string{"response_type", "code", "client_id", appID, "redirect_uri", callback, "scope", scope, "state", "state-of-the-app", "aud", host + "/fhir",
+		"code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]), "code_challenge_method", "S256"}, pairs...)...))
+}
+
+// through goes through the pages of a flow to their end: it signs in, looks for words in pickers and chooses what choose
+// names there, allows.
+func (w *walker) through(choose []string, words ...string) {
+	w.t.Helper()
+	for range 6 {
+		switch {
+		case w.form("/auth/flow/login") != nil:
+			w.submit("/auth/flow/login", "name", "ann", "password", password)
+		case w.form("/auth/flow/pick") != nil:
+			if request := w.hidden("/auth/flow/pick", "request"); len(words) > 0 {
+				page := w.page
+				for _, word := range words {
+					w.get("/auth/flow?" + query("request", request, "q", word))
+				}
+				w.page = page
+			}
+			id := choose[0]
+			choose = append(choose[1:], choose[0])
+			if action := "choose"; id == "" {
+				w.submit("/auth/flow/pick", "action", "none")
+			} else {
+				w.submit("/auth/flow/pick", "action", action, "choice", id)
+			}
+		case w.form("/auth/flow/consent") != nil:
+			w.submit("/auth/flow/consent", "action", "allow")
+		default:
+			return
+		}
+	}
+}
+
+// hidden is a hidden input of a form of the page.
+func (w *walker) hidden(path, name string) string {
+	for n := range w.form(path).Descendants() {
+		if n.Data == "input" && attr(n, "name") == name {
+			return attr(n, "value")
+		}
+	}
+	return ""
+}
+
+// redeem gives the tokens for the code that the app was called back with; none if it was called back with an error.
+func (w *walker) redeem() (access, refresh string) {
+	w.t.Helper()
+	if w.back == nil || w.back.Query().Get("code") == "" {
+		return "", ""
+	}
+	code := w.back.Query().Get("code")
+	w.back = nil
+	return tokensOf(w.post("/auth/token", "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier, "client_id", appID))
+}
+
+func tokensOf(a answer) (access, refresh string) {
+	var got struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}
+	if json.Unmarshal([]byte(a.body), &got) != nil {
+		return "", ""
+	}
+	return got.Access, got.Refresh
+}
+
+// basic is how a client with a secret says who it is.
+func basic(path string, pairs ...string) (method, at, body, name, value string) {
+	return http.MethodPost, path, query(pairs...), "Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(secretID+":a-secret-of-the-app"))
+}
+
+// appScopes are what the app asks for.
+const appScopes = "launch/patient launch/encounter openid fhirUser offline_access patient/*.rs user/Observation.rs"
+
+// choosing: an app asks for a patient and an encounter. The user looks for words, tries ids that are not on the page, and
+// goes back to what is.
+func choosing(w *walker) {
+	words := []string{"ab", "abc", "bc", "A", "B", "nil", "1", "3", "2", "1980-01-01", "1990-01-01", "zzz", "2020", "2021"}
+	for _, ids := range [][]string{{"B", "3"}, {"nil", "3"}, {"A", "3"}, {"A", "nil"}, {"C", ""}, {"A", "2"}} {
+		w.authorize(appScopes)
+		w.through(ids, words...)
+		words = nil
+		if token, _ := w.redeem(); token != "" {
+			w.with(token, "GET", "/fhir/Patient", "")
+		}
+	}
+	w.authorize(appScopes, "prompt", "none")
+	w.authorize("launch/location patient/*.rs")
+	w.through([]string{"A", "1"}, "ab", "zzz")
+	w.ask("POST", "/auth/authorize", query("response_type", "code", "client_id", appID, "redirect_uri", callback, "scope", appScopes, "state", "x", "aud", "https://elsewhere.example.org"))
+}
+
+// launched: an EHR launches the app with patients of whom the user may not hear; the user looks at what was granted, and
+// takes it back.
+func launched(w *walker) {
+	for _, patient := range []string{"A", "B", "nil"} {
+		a := w.with(adminKey, "POST", "/api/launch", text(object{"client": appID, "user": "ann", "patient": patient, "encounter": "3", "intent": "order"}))
+		var got struct{ Launch string }
+		if err := json.Unmarshal([]byte(a.body), &got); err != nil || got.Launch == "" {
+			w.t.Fatalf("%s", a)
+		}
+		w.authorize("launch openid offline_access patient/*.rs", "launch", got.Launch)
+		w.through(nil)
+		access, refresh := w.redeem()
+		for _, path := range []string{"/fhir/Patient/" + patient, "/fhir/Observation", "/auth/userinfo"} {
+			w.with(access, "GET", path, "")
+		}
+		w.ask(basic("/auth/introspect", "token", access))
+		w.post("/auth/token", "grant_type", "refresh_token", "refresh_token", refresh, "client_id", appID)
+	}
+	w.get("/auth/manage")
+	if w.form("/auth/manage") != nil {
+		w.submit("/auth/manage")
+	}
+}
+
+// signing in and out, and what is beside that: users are not of the record.
+func signingIn(w *walker) {
+	w.leave()
+	for _, path := range []string{"/auth/flow?request=x", "/auth/manage", "/auth/setup?token=x", "/auth/outside/none", "/auth/outside/none/back?state=x", "/auth/authorize?client_id=nobody", "/auth/logout", "/auth/login"} {
+		w.get(path)
+	}
+	w.submit("/auth/login", "name", "ann", "password", "wrong")
+	w.submit("/auth/login", "name", "nobody", "password", "wrong")
+	w.submit("/auth/login", "name", "ann", "password", password)
+	for _, path := range []string{"/auth/flow/login", "/auth/flow/pick", "/auth/flow/consent", "/auth/manage", "/auth/login", "/auth/logout", "/auth/setup", "/auth/apps/new"} {
+		w.post(path, "request", "x")
+	}
+	w.get("/auth/apps/new?preset=backend")
+	if w.form("/auth/apps/new") != nil { // of a sandbox
+		w.submit("/auth/apps/new", "client_name", "Mine", "redirect_uris", callback)
+	}
+	w.get("/auth/logout")
+	w.submit("/auth/logout")
+}
+
+// programs: clients and tokens, which name resources and do not read them.
+func programs(w *walker) {
+	for _, path := range []string{"/fhir/.well-known/smart-configuration", "/fhir/.well-known/udap", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/auth/jwks.json", "/auth/style.json"} {
+		w.get(path)
+		w.ask("OPTIONS", path, "", "Origin", "https://app.example.org")
+	}
+	for _, patient := range []string{"A", "B", "nil"} {
+		token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "openid fhirUser patient/*.rs", User: "ann", Patient: patient})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.with(token, "GET", "/auth/userinfo", "")
+		w.with(token, "POST", "/auth/userinfo", "")
+		w.ask(basic("/auth/introspect", "token", token))
+		w.ask(basic("/auth/revoke", "token", token))
+		w.ask(basic("/auth/introspect", "token", token))
+	}
+	w.with("x", "GET", "/auth/userinfo", "")
+	w.ask(basic("/auth/token", "grant_type", "client_credentials", "scope", "system/*.rs"))
+	w.ask(basic("/auth/token", "grant_type", "client_credentials", "scope", "patient/*.rs"))
+	w.post("/auth/token", "grant_type", "authorization_code", "code", "x", "client_id", appID)
+	w.post("/auth/introspect", "token", "x")
+	w.post("/auth/revoke", "token", "x", "client_id", appID)
+	sent := text(object{"client_name": "New", "redirect_uris": []string{callback}, "token_endpoint_auth_method": "none", "scope": "patient/*.rs"})
+	w.ask("POST", "/auth/register", sent)
+	initial, err := w.auth.InitialToken(w.t.Context(), "administrator", 1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var c struct {
+		ID    string `json:"client_id"`
+		Token string `json:"registration_access_token"`
+	}
+	if a := w.with(initial, "POST", "/auth/register", sent); json.Unmarshal([]byte(a.body), &c) != nil || c.Token == "" {
+		w.t.Fatalf("%s", a)
+	}
+	at := "/auth/register/" + c.ID
+	w.with(c.Token, "GET", at, "")
+	w.with(c.Token, "PUT", at, strings.Replace(sent, "{", `{"client_id":"`+c.ID+`",`, 1))
+	w.with("x", "GET", at, "")
+	w.with(c.Token, "DELETE", at, "")
+}
+
+// administering without being an administrator: by nobody, by an app's token, by somebody who has signed in. Every path of
+// the API, as its table has it.
+func administering(w *walker) {
+	token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "user/*.cruds", User: "ann"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.leave()
+	w.signIn()
+	for _, r := range server.Routes() {
+		if !strings.HasPrefix(r.Path, "/api/") {
+			continue
+		}
+		path := strings.NewReplacer("{id}", "B", "{name}", "ann").Replace(r.Path)
+		body := ""
+		if r.Method != http.MethodGet {
+			body = "{}"
+		}
+		for _, a := range []answer{w.ask(r.Method, path, body), w.with("x", r.Method, path, body), w.with(token, r.Method, path, body)} {
+			if a.status != http.StatusUnauthorized && !(w.sandbox && r.Path == "/api/why") {
+				w.t.Errorf("%s %s: %s", r.Method, path, a)
+			}
+		}
+	}
+}
+
+func (w *walker) signIn() {
+	w.t.Helper()
+	w.get("/auth/login")
+	w.submit("/auth/login", "name", "ann", "password", password)
+}
+
+// explaining: outside of a sandbox nobody but an administrator hears why. In a sandbox the holder of a token hears of what
+// the token may see nothing that depends on the rest; that of the rest it hears whether it is there is what it is for.
+func explaining(w *walker) {
+	token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "user/*.rs", User: "ann"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	refs := w.shown
+	if !w.sandbox {
+		refs = append(slices.Clone(refs), "Observation/3", "Patient/B", "Patient/nil")
+	}
+	for _, ref := range refs {
+		w.with(token, "GET", "/api/why?"+query("ref", ref), "")
+	}
+	if len(refs) > 0 {
+		w.with(token, "POST", "/api/why", text(object{"ref": refs[:1]}))
+	}
+	w.with(token, "POST", "/api/why", text(object{"ref": []string{"Patient/B"}, "token": token}))
+	w.with(token, "GET", "/api/why", "")
+	w.leave()
+	w.get("/why?ref=Patient/B")
+	w.signIn()
+	w.get("/why?ref=Patient/B")
+	if w.form("/why") != nil {
+		w.submit("/why", "ref", "Patient/B")
+		w.submit("/why", "ref", strings.Join(refs[:min(len(refs), 5)], " "), "token", token)
+	} else {
+		w.post("/why", "ref", "Patient/B", "token", token)
+	}
+}
+
+// looking at the log, after an administrator has looked at much.
+func looking(w *walker) {
+	w.leave()
+	for _, path := range []string{"/Patient/A", "/Patient/B", "/Observation/1", "/Observation/3", "/Encounter?patient=A", "/Encounter?patient=B", "/Observation/3/_history", "/Observation/nil"} {
+		w.with(adminKey, "GET", "/fhir"+path, "")
+	}
+	w.told = w.told[:len(w.told)-8] // an administrator sees all of it
+	w.get("/audit")
+	w.signIn()
+	for _, q := range []string{"", "?user=ann", "?client=administrator", "?patient=A", "?patient=B", "?patient=nil", "?since=2020-01-01", "?until=2020-01-01", "?format=csv", "?format=ndjson&patient=B", "?format=xml", "?page=nothing", "?since=x"} {
+		w.get("/audit" + q)
+	}
+	token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "user/*.rs patient/*.rs", User: "ann", Patient: "A"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, q := range []string{"?_count=2", "?entity=Patient/A&_sort=-date&_count=3", "?entity=Patient/B", "?agent:identifier=administrator", "?_total=accurate&_summary=count"} {
+		w.with(token, "GET", "/fhir/AuditEvent"+q, "")
+	}
+}

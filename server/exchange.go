@@ -110,7 +110,7 @@ func (x *exchange) prepare() error {
 		x.typ = r4.Resources()[i] // our own string
 	}
 	if x.s.o.Trace && !x.route.open {
-		x.trace()
+		x.trace(x.needs())
 	}
 	return nil
 }

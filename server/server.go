@@ -32,6 +32,7 @@ import (
 type Server struct {
 	o          Options
 	app        *fiber.App
+	table      []route
 	metrics    metrics
 	key        [sha256.Size]byte // hash of the administrator's key
 	metadata   statements
@@ -116,7 +117,8 @@ func New(o Options) *Server {
 	if o.Auth != nil {
 		s.api = o.Auth.API()
 	}
-	table := routes(o.Auth != nil)
+	s.table = routes(o.Auth != nil)
+	table := s.table
 	date := o.Date
 	if date == "" {
 		date = o.Now().UTC().Format(time.RFC3339)

@@ -1,11 +1,16 @@
 package server
 
 import (
+	"slices"
 	"strings"
+
+	"github.com/gofiber/fiber/v2"
 
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/server/interaction"
 )
 
 // maxTrace is the length of the header of a trace, in bytes.
@@ -16,37 +21,39 @@ type shared interface {
 	Shares(i search.Interaction, typ string) scope.Shares
 }
 
+// need are letters that a request needs of a type, "*" for all, in the order in which they are asked for.
+type need struct{ typ, letters string }
+
 // trace names in a header the scopes that let the request in, for each letter that it needs, with what bounds them:
 //
 //	X-Firewarden-Scope: Observation.s by patient/Observation.rs?category=laboratory (in:Patient/1), within the user's policy
 //
-// It says what can be said before the store is asked, from the token and the request alone: whatever is hidden, it is the
-// same.
-func (x *exchange) trace() {
-	typ, letters := x.typ, x.letters()
-	if x.route.codes == "search-type" && x.c.Params("id") != "" { // of a compartment
-		typ = x.param("member")
-	}
-	if typ == "" {
-		typ = "*"
-	}
+// Of a Bundle it is what its entries need, each once. It says what can be said before the store is asked, from the token and
+// the request alone: whatever is hidden, it is the same.
+func (x *exchange) trace(needs ...need) {
 	a, ok := x.caller.Access.(shared)
-	if letters == "" || !ok && x.caller.Access != (administrator{}) || typ != "*" && !r4.IsResource(typ) {
+	if !ok && x.caller.Access != (administrator{}) {
 		return
 	}
-	var b strings.Builder
-	for n, letter := range letters {
-		if n > 0 {
-			b.WriteString("; ")
+	var parts []string
+	for _, n := range needs {
+		if n.typ != "*" && !r4.Searchable(n.typ) {
+			continue
 		}
-		b.WriteString(typ + "." + string(letter) + " by ")
-		if !ok {
-			b.WriteString("the administrator's key")
-		} else {
-			b.WriteString(traced(a, search.Interaction(strings.IndexRune("cruds", letter)), typ))
+		for _, letter := range n.letters {
+			by := "the administrator's key"
+			if ok {
+				by = traced(a, search.Interaction(strings.IndexRune("cruds", letter)), n.typ)
+			}
+			if part := n.typ + "." + string(letter) + " by " + by; !slices.Contains(parts, part) {
+				parts = append(parts, part)
+			}
 		}
 	}
-	text := b.String()
+	if len(parts) == 0 {
+		return
+	}
+	text := strings.Join(parts, "; ")
 	if len(text) > maxTrace {
 		text = text[:maxTrace-3] + "..."
 	}
@@ -54,6 +61,38 @@ func (x *exchange) trace() {
 	if len(x.req.Header.PeekBytes(hOrigin)) > 0 {
 		x.setBytes(hExpose, append(append([]byte(nil), vExposed...), ", X-Firewarden-Scope"...))
 	}
+}
+
+// needs is what the request needs by itself; nothing of a Bundle.
+func (x *exchange) needs() need {
+	conditional := len(x.req.Header.PeekBytes(hIfNoneExist)) > 0
+	return x.route.needs(strings.Split(strings.TrimPrefix(x.c.Path(), "/fhir"), "/"), conditional)
+}
+
+// needsOf are what the entries of a Bundle need: each as if it came by itself, and the letter s where it refers by a search.
+func (s *Server) needsOf(bundle *fhir.Resource) (all []need) {
+	bundle.Root.Get("entry").Each(func(n *fhir.Node) {
+		request := n.Get("request")
+		path, _, where := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(request.Str("url"), s.o.Service.Base), "/"), "?")
+		if where {
+			path = strings.TrimSuffix(path, "/")
+		}
+		for _, r := range s.table {
+			if r.method != request.Str("method") || !fiber.RoutePatternMatch("/fhir/"+path, r.path, fiber.Config{CaseSensitive: true, StrictRouting: true}) {
+				continue
+			}
+			if n := r.needs(strings.Split("/"+path, "/"), request.Str("ifNoneExist") != ""); n.letters != "" {
+				all = append(all, n)
+			}
+			break
+		}
+		if res := n.Get("resource"); res != nil && r4.IsResource(res.Str("resourceType")) {
+			for _, typ := range interaction.ConditionalTypes(bundle.Sub(res)) {
+				all = append(all, need{typ, "s"})
+			}
+		}
+	})
+	return all
 }
 
 // traced are the scopes of one letter. Of several types at once only what the scopes say is told.
@@ -88,36 +127,48 @@ func traced(a shared, i search.Interaction, typ string) string {
 	return text
 }
 
-// letters are those that the request needs of its type (access.md §2), in the order in which they are asked for; none of
-// a Bundle, whose entries have their own.
-func (x *exchange) letters() string {
-	letters := ""
-	switch x.route.codes {
+// needs is what a request of the row needs, by the segments of its path below /fhir, the first of which is empty; conditional
+// is a create with If-None-Exist. An update by a search creates where that finds nothing.
+func (r *route) needs(path []string, conditional bool) need {
+	n := need{typ: "*"}
+	id := strings.Contains(r.path, ":id")
+	switch {
+	case id && r.codes == "search-type": // of a compartment
+		if n.typ = path[3]; n.typ == "_search" {
+			n.typ = "*"
+		}
+	case strings.Contains(r.path, ":type"):
+		n.typ = path[1]
+	}
+	switch r.codes {
 	case "read", "vread", "history-instance":
-		letters = "r"
+		n.letters = "r"
 	case "search-type", "search-system", "history-type", "history-system":
-		letters = "s"
+		n.letters = "s"
 	case "create":
-		letters = "c"
-		if len(x.req.Header.PeekBytes(hIfNoneExist)) > 0 {
-			letters = "sc"
+		n.letters = "c"
+		if conditional {
+			n.letters = "sc"
 		}
 	case "update":
-		letters = "u"
+		n.letters = "u"
+		if r.where {
+			n.letters = "uc"
+		}
 	case "patch":
-		letters = "ru"
+		n.letters = "ru"
 	case "delete":
-		letters = "d"
+		n.letters = "d"
 	}
 	switch {
-	case x.route.where:
-		letters = "s" + letters
-	case x.route.op == "meta" && x.c.Params("id") != "":
-		letters = "r"
-	case x.route.op == "meta":
-		letters = "s"
-	case x.route.op != "":
-		letters = "u"
+	case r.where:
+		n.letters = "s" + n.letters
+	case r.op == "meta" && id:
+		n.letters = "r"
+	case r.op == "meta":
+		n.letters = "s"
+	case r.op != "":
+		n.letters = "u"
 	}
-	return letters
+	return n
 }

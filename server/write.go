@@ -80,6 +80,9 @@ func (x *exchange) bundle() error {
 	if err != nil {
 		return err
 	}
+	if x.s.o.Trace {
+		x.trace(x.s.needsOf(res)...)
+	}
 	out, err := x.s.o.Service.Bundle(x.context(), x.caller, res, interaction.BundleOptions{Return: x.wanted(interaction.ReturnMinimal)})
 	for _, fault := range out.Faults { // the answer has no text of them
 		x.s.o.Logger.Error("entry of a Bundle", slog.String("request", x.id), slog.String("error", fault.Error()))

@@ -81,6 +81,16 @@ func conditional(text string) (typ, query string, ok bool) {
 	return typ, query, ok && r4.IsResource(typ)
 }
 
+// ConditionalTypes are the types that a resource of a Bundle refers to by a search, which is one of that type.
+func ConditionalTypes(res *fhir.Resource) (types []string) {
+	for _, l := range links(res) {
+		if typ, _, ok := conditional(l.node.Text); ok && l.kind == linkReference && !slices.Contains(types, typ) {
+			types = append(types, typ)
+		}
+	}
+	return types
+}
+
 // typeAt is the name of the FHIR type of a node, "" if the tables do not know the node.
 func typeAt(res *fhir.Resource, n *fhir.Node) string {
 	if n.JSON == fhir.Object {

@@ -30,6 +30,7 @@ type Caller struct {
 	Token    string // jti of the token; of ours it begins with the id of the grant
 	Scope    string // Scopes as text
 	Scopes   scope.Set
+	Ceiling  scope.Set // the most that the client may have by its registration, or with an outside issuer by the configuration
 	Launch   launch.Context
 	Expires  int64
 }
@@ -233,7 +234,7 @@ func (s *Server) compose(ctx context.Context, out *compiled, g *Grant, scopes st
 	}
 	granted = s.meaning(granted, within.User != nil)
 	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: granted.Access(within), Client: c.ID, User: g.User, Subject: subject, Scope: granted.String(), Scopes: granted, Launch: g.Launch, Expires: expires,
+	out.caller = Caller{Access: granted.Access(within), Client: c.ID, User: g.User, Subject: subject, Scope: granted.String(), Scopes: granted, Ceiling: c.ceiling(), Launch: g.Launch, Expires: expires,
 		Identity: strings.Join([]string{c.ID, g.Subject, g.Launch.Patient, granted.String()}, "\n")}
 	return nil
 }

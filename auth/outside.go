@@ -81,7 +81,7 @@ func (s *Server) findOutside(ctx context.Context, b *bearer) (*compiled, error) 
 	}
 	granted = s.meaning(granted, within.User != nil)
 	within.NoDelete = s.o.DeleteNeedsScope && !granted.Has("cdr_fhir_delete")
-	out.caller = Caller{Access: granted.Access(within), Issuer: o.issuer.Config.Issuer, Client: o.Client, User: o.Identity.Subject, Subject: o.FHIRUser.String(), Scope: granted.String(), Scopes: granted, Launch: launch.Context{Patient: o.Patient},
+	out.caller = Caller{Access: granted.Access(within), Issuer: o.issuer.Config.Issuer, Client: o.Client, User: o.Identity.Subject, Subject: o.FHIRUser.String(), Scope: granted.String(), Scopes: granted, Ceiling: most, Launch: launch.Context{Patient: o.Patient},
 		Expires: b.claims.Expires, Identity: strings.Join([]string{"outside", o.issuer.Config.Issuer, o.Client, o.Subject, o.Patient, o.FHIRUser.String(), granted.String()}, "\n")}
 	return out, nil
 }

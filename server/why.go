@@ -87,7 +87,7 @@ func (s *Server) explain(r *http.Request, c *auth.Caller, refs []string) (explai
 	}
 	for _, ref := range refs {
 		typ, id, _ := strings.Cut(strings.TrimPrefix(ref, s.o.Service.Base+"/"), "/")
-		a, err := why.Asker{Service: s.o.Service}.Why(r.Context(), interaction.Caller{Access: c.Access}, typ, id)
+		a, err := why.Asker{Service: s.o.Service, Ceiling: &c.Ceiling}.Why(r.Context(), interaction.Caller{Access: c.Access}, typ, id)
 		if err != nil {
 			return out, err
 		}

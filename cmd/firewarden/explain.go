@@ -141,7 +141,11 @@ func (m *Main) tellLetter(l why.Letter) {
 		}
 	}
 	if len(l.Smallest) > 0 {
-		say("would do: %s", strings.Join(l.Smallest, " "))
+		more := ""
+		if l.Unregistered() {
+			more = " (the client is not registered for it)"
+		}
+		say("would do: %s%s", strings.Join(l.Smallest, " "), more)
 	}
 }
 

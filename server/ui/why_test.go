@@ -65,6 +65,8 @@ func TestWhoMayAskWhy(t *testing.T) {
 		{"administrator, no JSON", serving, adminKey, "POST", "", "{", 400, "JSON object"},
 		{"administrator, another method", serving, adminKey, "DELETE", "", "", 405, "GET, HEAD, POST"},
 		{"developer", sandbox, sandbox.labToken(), "GET", "?ref=Observation/vital", "", 200, refused},
+		{"administrator, whether the client is registered for what would do", serving, adminKey, "GET", "?ref=Observation/vital&client=sandbox-public&patient=a&scope=patient/Condition.rs", "", 200, `"registered":true`},
+		{"administrator, a client that is not", serving, adminKey, "GET", "?ref=Observation/vital&client=sandbox-backend&patient=a&scope=patient/Condition.rs", "", 200, `"registered":false`},
 		{"developer, of what is absent", sandbox, sandbox.labToken(), "GET", "?ref=Observation/none&ref=Observation/lab", "", 200, `"state":"absent"`},
 		{"developer, of another access", sandbox, sandbox.labToken(), "GET", "?ref=Observation/vital&client=sandbox-public&scope=system/*.rs", "", 403, "explains itself"},
 		{"developer, of another token", sandbox, sandbox.labToken(), "POST", "", ask(sandbox.labToken(), nil), 403, "explains itself"},
@@ -138,7 +140,7 @@ func TestWhyPage(t *testing.T) {
 	b.write("Scopes (optional)", "patient/Observation.r")
 	b.write("Patient in context (optional)", "b")
 	b.press("Ask why")
-	if !strings.Contains(b.text, "it is not in the compartment of Patient/b, it has subject=Patient/a") {
+	if !strings.Contains(b.text, "it is not in the compartment of Patient/b, it has subject=Patient/a") || !strings.Contains(b.text, "for which the client is not registered") {
 		t.Error(b.text)
 	}
 	b = serving.browser()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -15,7 +16,10 @@ import (
 )
 
 // Asker explains what a Service would answer.
-type Asker struct{ Service *interaction.Service }
+type Asker struct {
+	Service *interaction.Service
+	Ceiling *scope.Set // the most that the caller's client may be granted; nil: that is not told
+}
 
 // Answer is the explanation of one resource.
 type Answer struct {
@@ -44,9 +48,14 @@ type Letter struct {
 	// User and Client are what the user's policy and the client's ask; nil where there is no more to ask.
 	User   *Test `json:"userPolicy,omitempty"`
 	Client *Test `json:"clientPolicy,omitempty"`
-	// Smallest are the scopes that would do, beside those that there are; none if it is allowed, or if none would.
-	Smallest []string `json:"smallest,omitempty"`
+	// Smallest are the scopes that would do, beside those that there are and within the policies; none if it is allowed, or
+	// if none would. Registered says whether the client may be granted them as it is registered.
+	Smallest   []string `json:"smallest,omitempty"`
+	Registered *bool    `json:"registered,omitempty"`
 }
+
+// Unregistered says whether Smallest is beyond the client's registration.
+func (l Letter) Unregistered() bool { return l.Registered != nil && !*l.Registered }
 
 // Scope is what one scope adds to the decision.
 type Scope struct {
@@ -150,7 +159,11 @@ func (e *explanation) letter(i search.Interaction) (l Letter, err error) {
 	if e.of.Row.Deleted {
 		return l, nil
 	}
-	l.Smallest, err = e.smallest(access, i)
+	if l.Smallest, err = e.smallest(access, i); len(l.Smallest) > 0 && e.Ceiling != nil {
+		would, _ := scope.Parse(strings.Join(l.Smallest, " "))
+		registered := e.Ceiling.Covers(would)
+		l.Registered = &registered
+	}
 	return l, err
 }
 

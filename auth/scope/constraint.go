@@ -92,7 +92,7 @@ func parseExpr(typ string, pairs []search.Pair, params *parameters.Set) (search.
 		if err != nil {
 			return nil, err
 		}
-		if q.Where == nil || q.Where == search.All || refersOut(q.Where) {
+		if refersOut(q.Where) {
 			return nil, fmt.Errorf("%q looks at more than the resource itself", p.Name)
 		}
 		all = append(all, q.Where)
@@ -103,11 +103,11 @@ func parseExpr(typ string, pairs []search.Pair, params *parameters.Set) (search.
 	return all, nil
 }
 
-// refersOut says whether e, what one parameter asks, depends on other resources than the one at hand. Whatever no single
-// parameter of a resource's own asks (an And too) counts as if it did.
+// refersOut says whether e, what one parameter asks, depends on other resources than the one at hand, or asks nothing.
+// Whatever no single parameter of a resource's own asks (an And too) counts as if it did.
 func refersOut(e search.Expr) bool {
 	switch e := e.(type) {
-	case search.Const, search.Type, search.ID, search.Missing, search.In, search.InAny, search.Only, search.Sole, search.SoleAny:
+	case search.ID, search.Missing:
 		return false
 	case search.Param:
 		return search.Open(e) // a definition or a hierarchy that is stored

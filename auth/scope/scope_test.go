@@ -25,6 +25,8 @@ func TestS3_10_Grammar(t *testing.T) {
 		{"patient/Observation.rs?code=a%5C,b,c", "patient/Observation.rs?code=a%5C,b,c"},
 		{"patient/Observation.rs?_lastUpdated=ge2020-01-01T00:00:00+01:00", "patient/Observation.rs?_lastUpdated=ge2020-01-01T00:00:00+01:00"},
 		{"patient/*.rs?_security=http://x|R", "patient/*.rs?_security=http://x|R"},
+		{"patient/*.rs?_security:not=R", "patient/*.rs?_security:not=R"},
+		{"patient/Observation.rs?_id=a,b&category:missing=true", "patient/Observation.rs?_id=a,b&category:missing=true"},
 		{"patient/Observation.rs?category:not=a", "patient/Observation.rs?category:not=a"},
 
 		{"patient/Observation.sr", ""},

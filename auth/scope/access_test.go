@@ -56,7 +56,11 @@ func TestUnavailableConstraintDenies(t *testing.T) {
 		if got := Of(s, parse(t, "system/Patient.c?eyes=blue").data[0]).Access(Context{}).Allowed(search.Read, "Patient"); got != search.None {
 			t.Errorf("%T opens %s where own parameters are asked for", c, got)
 		}
-		if m := s.meet(Scope{Level: System, Type: "*", Letters: All, Constraint: Unconstrained{}}); expr(m.Constraint) != search.None {
+		everything := Scope{Level: System, Type: "*", Letters: All, Constraint: Unconstrained{}}
+		if s.covers(everything) {
+			t.Errorf("%T covers everything", c)
+		}
+		if m := s.meet(everything); expr(m.Constraint) != search.None {
 			t.Errorf("%T opens %s when it is narrowed", c, expr(m.Constraint))
 		}
 	}

@@ -64,7 +64,7 @@ func TestOwnParametersInScopes(t *testing.T) {
 		if a.Allowed(search.Search, "Observation") != search.All || a.Allowed(search.Create, "Patient") != search.None {
 			t.Errorf("%s: other scopes and letters have changed", c.name)
 		}
-		if why := fmt.Sprint(a.Faults()); len(a.Faults()) > 0 != (c.why != "") || !strings.Contains(why, c.why) {
+		if why := fmt.Sprint(a.Faults()); len(a.Faults()) > 0 != (c.why != "") || strings.Count(why, c.why) < len(a.Faults()) {
 			t.Errorf("%s: faults %s, want %q", c.name, why, c.why)
 		}
 		if left, refused := set.Available(c.params, c.granted); len(left.Data()) != 3-len(refused) || !left.Has("openid") || len(refused) != len(a.Faults()) {

@@ -92,7 +92,7 @@ func refuse(text, format string, args ...any) *fhir.Error {
 
 // printable says whether s is a scope-token of RFC 6749 §3.3.
 func printable(s string) bool {
-	for _, c := range []byte(s) {
+	for _, c := range s {
 		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
 			return false
 		}

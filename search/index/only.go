@@ -38,7 +38,6 @@ func (o *only) walk(n *fhir.Node) {
 				identifier = c
 			}
 			o.walk(c)
-		case c.JSON != fhir.String:
 		case c.Name == "reference":
 			reference = c
 		case c.Name == "type":

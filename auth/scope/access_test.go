@@ -64,6 +64,15 @@ func TestUnavailableConstraintDenies(t *testing.T) {
 			t.Errorf("%T opens %s when it is narrowed", c, expr(m.Constraint))
 		}
 	}
+	male := parse(t, "system/Patient.rs?gender=male").data[0]
+	for _, c := range []Constraint{nil, Unavailable{}} {
+		s := Scope{Level: System, Type: "*", Letters: All, Constraint: c}
+		for _, m := range []Scope{s.meet(male), male.meet(s)} {
+			if got := Of(m).Access(Context{}).Allowed(search.Read, "Patient"); got != search.None {
+				t.Errorf("%T and a constraint open %s", c, got)
+			}
+		}
+	}
 	if got := (Set{}).Access(Context{Patient: "1", Administrator: true}).Allowed(search.Read, "Patient"); got != search.None {
 		t.Errorf("no scope opens %s", got)
 	}

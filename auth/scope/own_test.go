@@ -90,9 +90,14 @@ func TestOwnParametersCompare(t *testing.T) {
 	if !a.Covers(b) || b.Covers(a) || b.Intersect(a).String() != b.String() || a.String() != "system/Patient.rs?eyes=blue,brown" {
 		t.Errorf("%s and %s: %s", a, b, b.Intersect(a))
 	}
-	m := parse(t, "system/Patient.rs?gender=male").Intersect(parse(t, "system/Patient.rs?eyes=blue"))
-	if m.String() != "system/Patient.rs?eyes=blue&gender=male" || m.Access(Context{}).Allowed(search.Read, "Patient") != search.None {
-		t.Errorf("both: %s", m)
+	male, blue, active := parse(t, "system/Patient.rs?gender=male"), parse(t, "system/Patient.rs?eyes=blue"), parse(t, "system/Patient.rs?active=true")
+	for _, m := range []Set{male.Intersect(blue), blue.Intersect(male)} {
+		if a := m.Access(Context{}); m.String() != "system/Patient.rs?eyes=blue&gender=male" || a.Settled() || a.Allowed(search.Read, "Patient") != search.None {
+			t.Errorf("both: %s", m)
+		}
+	}
+	if a := male.Intersect(active).Access(Context{}); !a.Settled() || a.Allowed(search.Read, "Patient").String() != "(and gender=male active=true)" {
+		t.Errorf("without own ones: %s", a.Allowed(search.Read, "Patient"))
 	}
 	for _, bad := range []string{"patient/Patient.rs?eyes.ears=a", "patient/*.rs?eyes=a", "patient/Patient.rs?_eyes=a"} {
 		if set, refused := Parse(bad); len(refused) == 0 {

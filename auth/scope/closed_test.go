@@ -103,6 +103,24 @@ func TestConstraintIsWrittenOut(t *testing.T) {
 	}
 }
 
+// The terms of a constraint are all of them, for as long as somebody asks.
+func TestTerms(t *testing.T) {
+	where := parse(t, "system/Observation.rs?status:not=x&category=b,a&code=c").data[0].Constraint.(Where)
+	var got []string
+	for name, values := range where.Terms() {
+		got = append(got, name+"="+strings.Join(values, ","))
+	}
+	if strings.Join(got, "&") != "category=a,b&code=c&status:not=x" {
+		t.Errorf("terms %q", got)
+	}
+	for name := range where.Terms() {
+		if name != "category" {
+			t.Errorf("%s is asked for by nobody", name)
+		}
+		break
+	}
+}
+
 // With adds what a word says, once, and leaves the set as it was.
 func TestWith(t *testing.T) {
 	set := parse(t, "patient/Observation.rs openid")

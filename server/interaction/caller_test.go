@@ -43,6 +43,7 @@ func TestCallers(t *testing.T) {
 		"nil sets":  {Caller{Access: plain{}}, "", search.None, false, 0},
 		"some":      {Caller{Access: plain{search.Update: id, search.Search: id, search.Create: search.None}}, "us", id, false, 1},
 		"all":       {Caller{Access: plain{search.Update: search.All, search.Read: search.All}}, "ru", search.All, true, 0},
+		"reader":    {Caller{Access: plain{search.Update: id, search.Read: search.All}}, "ru", id, false, 0},
 		"everybody": {Caller{Access: search.Unrestricted}, "cruds", search.All, true, stored},
 	} {
 		for i := search.Create; i <= search.Search; i++ {

@@ -50,7 +50,7 @@ func (s *Service) condition(c Caller, typ, query string) (condition, error) {
 	if q.Type == "" {
 		return condition{}, fhir.Errorf(fhir.KindUnknownParam, "http._contained", "a condition is on the resource itself, not on what contains one")
 	}
-	if q.Where == nil || q.Where == search.All {
+	if q.Where == search.All {
 		return condition{}, fhir.Errorf(fhir.KindInvalid, "", "the condition %q names no search parameter", clip(query))
 	}
 	return condition{q}, nil

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net"
 	"net/http"
 	"strings"
 
@@ -16,11 +15,7 @@ func (x *exchange) audited() *audit.Trail {
 	if x.s.o.Audit == nil || x.route.codes == "" && x.route.op == "" && !x.route.mounted {
 		return nil
 	}
-	address := x.client()
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		address = host
-	}
-	return x.s.o.Audit.Begin(audit.Record{Request: x.id, Address: address})
+	return x.s.o.Audit.Begin(audit.Record{Request: x.id, Address: x.address()})
 }
 
 // mostQuery is how much of an address is kept of a request that was refused before it was read.

@@ -17,6 +17,18 @@ func (x *exchange) client() string {
 	return behind(remote, x.req.Header.PeekAll("X-Forwarded-For"), x.s.o.Proxies)
 }
 
+// address is that of the client without a port.
+func (x *exchange) address() string {
+	if a, ok := x.c.Context().RemoteAddr().(*net.TCPAddr); ok && len(x.s.o.Proxies) == 0 {
+		return a.AddrPort().Addr().Unmap().String()
+	}
+	address := x.client()
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}
+
 func behind(remote string, forwarded [][]byte, proxies []netip.Prefix) string {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil || !within(at.Addr(), proxies) {

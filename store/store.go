@@ -62,6 +62,9 @@ type Put struct {
 	Record
 	IfVersion uint64 // as KV.Put and KV.Delete have it: otherwise the whole Commit is ErrConflict
 	Delete    bool
+	// Fresh says that the key was made at random and is written only once, for ever, and then removed Fresh too: with
+	// AnyVersion, and without expiry. What was there before need not be looked for.
+	Fresh bool
 }
 
 // Write is one new version. Version numbers are given by the writer: the version before (a tombstone counts) plus one;

@@ -43,9 +43,9 @@ func readHead(ctx context.Context, kv store.KV) (h head, err error) {
 	if err != nil || !ok {
 		return head{}, err
 	}
-	d := reader{b: r.Value}
+	d := reader{s: string(r.Value)}
 	h.batches, h.events, h.at, h.version = d.uvarint(), d.uvarint(), d.varint(), r.Version
-	if copy(h.sum[:], d.bytes(sha256.Size)); d.fault != nil || len(d.b) > 0 {
+	if copy(h.sum[:], d.take(sha256.Size)); d.fault != nil || len(d.s) > 0 {
 		return head{}, fmt.Errorf("the head: %w", errBytes)
 	}
 	return h, nil
@@ -65,6 +65,9 @@ type batch struct {
 
 const format = 1
 
+// mostHead is what the sum and the numbers of a batch take at most.
+const mostHead = 1 + sha256.Size + 5*binary.MaxVarintLen64
+
 // codec packs batches; several goroutines may use it.
 type codec struct {
 	enc *zstd.Encoder
@@ -72,32 +75,13 @@ type codec struct {
 }
 
 func newCodec() (c codec, err error) {
-	if c.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
+	if c.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(256<<10)); err != nil {
 		return c, fmt.Errorf("audit log: %w", err)
 	}
 	if c.dec, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(1<<30)); err != nil {
 		return c, fmt.Errorf("audit log: %w", err)
 	}
 	return c, nil
-}
-
-// batch makes the batch of the records behind one with the sum before, and says how many events it has.
-func (c codec) batch(before [sha256.Size]byte, records []Record) (value []byte, events uint64) {
-	var raw []byte
-	words := map[uint64]bool{}
-	for i := range records {
-		raw = records[i].append(raw)
-		for _, e := range records[i].events(place{}) {
-			events++
-			e.words(func(w string) bool { words[hash(w)] = true; return true })
-		}
-	}
-	value = append([]byte{format}, before[:]...)
-	value = binary.AppendUvarint(binary.AppendUvarint(value, uint64(len(records))), events)
-	value = binary.AppendVarint(binary.AppendVarint(value, records[0].At), records[len(records)-1].At)
-	f := newFilter(words)
-	value = append(binary.AppendUvarint(value, uint64(len(f))), f...)
-	return c.enc.EncodeAll(raw, value), events
 }
 
 // sum is what the next batch holds of this one.
@@ -110,16 +94,21 @@ func sum(n uint64, value []byte) [sha256.Size]byte {
 
 // readBatch reads all but the records.
 func readBatch(value []byte) (b batch, err error) {
-	d := reader{b: value}
-	if f := d.bytes(1); len(f) != 1 || f[0] != format {
+	d := reader{s: string(value[:min(len(value), mostHead)])}
+	all := len(d.s)
+	if f := d.take(1); f != string([]byte{format}) {
 		return b, fmt.Errorf("a format that this version does not know: %w", errBytes)
 	}
-	copy(b.before[:], d.bytes(sha256.Size))
+	copy(b.before[:], d.take(sha256.Size))
 	b.records, b.events = int(d.uvarint()), d.uvarint()
 	b.from, b.to = d.varint(), d.varint()
-	b.words = d.bytes(d.count())
-	b.frame = d.b
-	return b, d.fault
+	n := d.uvarint()
+	rest := value[all-len(d.s):]
+	if d.fault != nil || n > uint64(len(rest)) {
+		return batch{}, errBytes
+	}
+	b.words, b.frame = rest[:n], rest[n:]
+	return b, nil
 }
 
 // records reads the records of a batch.

@@ -3,7 +3,6 @@ package audit
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/search/plan"
@@ -77,24 +76,12 @@ func (r *Record) events(p place) (out []event) {
 	return out
 }
 
-// words calls f with the texts by which the event can be asked for, as the terms of its index have them, until f is false:
-// what it refers to, who asked, by which token, what for and what came of it. A search for one of those is not in an event
-// without the word.
-func (e *event) words(f func(string) bool) bool {
-	reference := func(typ, id string) bool { return id == "" || f(typ+"/"+id) && f(id) }
-	text := func(prefix, s string) bool { return s == "" || f(prefix+s) }
-	typ, id := "", e.Who.Subject
-	if i := strings.LastIndexByte(id, '/'); i >= 0 {
-		typ, id = id[:i], id[i+1:]
+// events is how many there are of an act.
+func (a *Act) events() int {
+	if n := len(a.Patients); n > 1 {
+		return n + 1
 	}
-	k := formOf(e.act.Code)
-	return f(k.typ.Code) && f(k.subtype.Code) && f(k.action) && f(outcome(e.act.Status)) &&
-		reference(e.act.Type, e.act.ID) && reference("Patient", e.patient) && reference(typ, id) && text("", e.Who.User) && text("", e.Who.Client) && text(jwtID, e.Who.Token)
-}
-
-// has says whether the event has one of the words.
-func (e *event) has(words []string) bool {
-	return !e.words(func(w string) bool { return !slices.Contains(words, w) })
+	return 1
 }
 
 // patient is the id of a reference to a Patient.

@@ -1,7 +1,5 @@
 package audit
 
-import "hash/fnv"
-
 // filter is a Bloom filter: it says of a word that it is not there, or that it may be, which is wrong once in a hundred
 // times.
 type filter []byte
@@ -38,18 +36,9 @@ func (f filter) has(words []string) bool {
 		return false
 	}
 	for _, w := range words {
-		if f.each(hash(w), func(at uint64) bool { return f[at/8]&(1<<(at%8)) != 0 }) {
+		if f.each(word{w}.hash(), func(at uint64) bool { return f[at/8]&(1<<(at%8)) != 0 }) {
 			return true
 		}
 	}
 	return false
-}
-
-func hash(word string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(word))
-	x := h.Sum64() // whose high bits differ little in short words: mix them
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	return x ^ x>>33
 }

@@ -1,11 +1,11 @@
 package audit
 
 import (
-	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/store"
 )
@@ -51,29 +50,13 @@ type Log struct {
 	groups   groups
 
 	mu      sync.Mutex
-	waiting []waiting
+	waiting waiting
 	full    chan struct{} // there is a batch's worth of records waiting
 	figures Figures
 
-	flushing sync.Mutex
-}
-
-// waiting is a record that is in no batch yet. One that was written with a commit is durable already: key is where, and is
-// said of the last one there.
-type waiting struct {
-	Record
-	durable bool
-	key     string
-}
-
-// inOne are records that were written with a commit, in the order of their times.
-func inOne(records []Record, key string) []waiting {
-	out := make([]waiting, len(records))
-	for i, r := range records {
-		out[i] = waiting{Record: r, durable: true}
-	}
-	out[len(out)-1].key = key
-	return out
+	flushing sync.Mutex // what follows is of who holds it
+	spare    waiting    // empty, for what comes next
+	packer   packer
 }
 
 const (
@@ -95,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Site == "" {
 		o.Site = o.Indexer.Base
 	}
-	l := &Log{o: o, full: make(chan struct{}, 1), patients: newPatients(o.Indexer)}
+	l := &Log{o: o, full: make(chan struct{}, 1), patients: newPatients(o.Indexer), packer: newPacker()}
 	var err error
 	if l.codec, err = newCodec(); err != nil {
 		return nil, err
@@ -133,32 +116,6 @@ func (l *Log) openIDs(ctx context.Context) error {
 	}
 }
 
-// add takes records that a flush makes durable. Where too many wait it waits for one: requests come no faster than their
-// records are written.
-func (l *Log) add(list ...waiting) error {
-	l.mu.Lock()
-	full := len(l.waiting) >= mostWaiting && !list[0].durable
-	l.mu.Unlock()
-	if full {
-		ctx, cancel := context.WithTimeout(context.Background(), mostWait)
-		defer cancel()
-		if err := l.Flush(ctx); err != nil {
-			return &fhir.Error{Kind: fhir.KindTransient, Diagnostics: "the audit log cannot be written at the moment; try again", Err: err}
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	before := len(l.waiting)
-	l.waiting = append(l.waiting, list...)
-	if before/batchRecords < len(l.waiting)/batchRecords {
-		select {
-		case l.full <- struct{}{}:
-		default:
-		}
-	}
-	return nil
-}
-
 // Figures are what a log has done since it was opened.
 type Figures struct {
 	Records, Batches uint64 // that were written
@@ -170,7 +127,7 @@ func (l *Log) Figures() Figures {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.figures
-	f.Waiting = len(l.waiting)
+	f.Waiting = len(l.waiting.places)
 	return f
 }
 
@@ -197,38 +154,6 @@ func (l *Log) Run(ctx context.Context, report func(error)) {
 	}
 }
 
-// Flush makes durable all that was added before the call, as links of the chain.
-func (l *Log) Flush(ctx context.Context) error {
-	l.flushing.Lock()
-	defer l.flushing.Unlock()
-	l.mu.Lock()
-	list := l.waiting
-	l.waiting = nil
-	l.mu.Unlock()
-	// In the order of their times, so that a search from the newest to the oldest is one walk.
-	slices.SortStableFunc(list, func(a, b waiting) int { return cmp.Compare(a.At, b.At) })
-	for len(list) > 0 {
-		n := min(len(list), 16*batchRecords)
-		if err := l.link(ctx, list[:n]); err != nil {
-			return l.back(list, err)
-		}
-		l.mu.Lock()
-		l.figures.Records += uint64(n)
-		l.figures.Batches += uint64((n + batchRecords - 1) / batchRecords)
-		l.mu.Unlock()
-		list = list[n:]
-	}
-	return nil
-}
-
-// back takes back what could not be written.
-func (l *Log) back(list []waiting, err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.waiting = append(list, l.waiting...)
-	return fmt.Errorf("write the audit log: %w", err)
-}
-
 // Recover puts into the chain what a process that has ended has written with its commits and left, for a store that nobody
 // else has open.
 func (l *Log) Recover(ctx context.Context) error { return l.recover(ctx, math.MaxInt64) }
@@ -239,7 +164,8 @@ func (l *Log) recover(ctx context.Context, before int64) error {
 		if records[0].At >= before {
 			return nil
 		}
-		return l.add(inOne(records, key)...)
+		l.wait(func(w *waiting) { w.add(written(records, key)) })
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("recover the audit log: %w", err)
@@ -247,37 +173,38 @@ func (l *Log) recover(ctx context.Context, before int64) error {
 	return l.Flush(ctx)
 }
 
-// link appends batches of the records to the chain, in one commit. Another process may be doing the same: whoever comes
-// second reads the head again.
-func (l *Log) link(ctx context.Context, list []waiting) error {
+// link appends batches of records to the chain, in one commit. Another process may be doing the same: whoever comes second
+// reads the head again.
+func (l *Log) link(ctx context.Context, w waiting) error {
 	for {
 		h, err := readHead(ctx, l.o.Store.KV())
 		if err != nil {
 			return err
 		}
 		version := h.version
-		var commit store.Commit
-		put := func(b, key string, value []byte, ifVersion uint64) {
-			commit.Records = append(commit.Records, store.Put{Record: store.Record{Bucket: b, Key: key, Value: value}, IfVersion: ifVersion, Delete: value == nil})
+		commit := store.Commit{Records: make([]store.Put, 0, len(w.places)+len(w.places)/batchRecords+2)}
+		put := func(p store.Put, b, key string, value []byte) {
+			p.Record = store.Record{Bucket: b, Key: key, Value: value}
+			commit.Records = append(commit.Records, p)
 		}
-		for part := range slices.Chunk(list, batchRecords) {
-			records := make([]Record, len(part))
-			for i, w := range part {
-				if records[i] = w.Record; w.At < h.at {
-					records[i].At, records[i].Before = h.at, w.Before+h.at-w.At
+		for part := range slices.Chunk(w.places, batchRecords) {
+			for i := range part {
+				p := &part[i]
+				if p.at < h.at {
+					p.at, p.before = h.at, p.before+h.at-p.at
 				}
-				h.at = records[i].At
-				if w.key != "" {
-					put(bucketNew, w.key, nil, store.AnyVersion)
+				h.at = p.at
+				if p.key != "" {
+					put(store.Put{IfVersion: store.AnyVersion, Fresh: true, Delete: true}, bucketNew, p.key, nil)
 				}
 			}
-			value, events := l.codec.batch(h.sum, records)
+			value, events := l.packer.batch(l.codec, h.sum, waiting{w.texts, part})
 			h.batches++
 			h.events += events
 			h.sum = sum(h.batches, value)
-			put(bucket, batchKey(h.batches), value, 0)
+			put(store.Put{}, bucket, batchKey(h.batches), value)
 		}
-		put(bucket, headKey, h.append(), version)
+		put(store.Put{IfVersion: version}, bucket, headKey, h.append())
 		if err := l.o.Store.Commit(ctx, commit); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
@@ -287,11 +214,12 @@ func (l *Log) link(ctx context.Context, list []waiting) error {
 	}
 }
 
-// newKey names a record that is written with a commit: keys are in the order of time.
+// newKey names records that are written with a commit: keys are in the order of time.
 func (l *Log) newKey(at int64) (string, error) {
-	var b [8]byte
-	if _, err := io.ReadFull(l.o.Random, b[:]); err != nil {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], uint64(at))
+	if _, err := io.ReadFull(l.o.Random, b[8:]); err != nil {
 		return "", fmt.Errorf("name a record of the audit log: %w", err)
 	}
-	return fmt.Sprintf("%016x", uint64(at)) + hex.EncodeToString(b[:]), nil
+	return hex.EncodeToString(b[:]), nil
 }

@@ -60,15 +60,13 @@ func (o over) commit(ctx context.Context, c store.Commit, records []Record) erro
 	if err != nil {
 		return err
 	}
-	var value []byte
-	for i := range records {
-		value = records[i].append(value)
-	}
-	c.Records = append(c.Records, store.Put{Record: store.Record{Bucket: bucketNew, Key: key, Value: value}, IfVersion: store.AnyVersion})
+	w := written(records, key)
+	c.Records = append(c.Records, store.Put{Record: store.Record{Bucket: bucketNew, Key: key, Value: w.texts}, IfVersion: store.AnyVersion, Fresh: true})
 	if err := o.Store.Commit(ctx, c); err != nil {
 		return err // if it was carried out nevertheless, the record is found when it was left for a minute
 	}
-	return o.log.add(inOne(records, key)...)
+	o.log.wait(func(all *waiting) { all.add(w) })
+	return nil
 }
 
 // view is what conditions are evaluated on.

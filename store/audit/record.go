@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // Record is one request and what came of it.
@@ -47,9 +48,15 @@ func (a *Act) Writes() bool {
 }
 
 // append appends r, as it is in a batch.
-func (r *Record) append(b []byte) []byte {
-	b = binary.AppendVarint(b, r.At)
-	b = binary.AppendVarint(b, r.Before)
+func (r *Record) append(b []byte) []byte { return r.appendText(appendTimes(b, r.At, r.Before)) }
+
+// appendTimes appends what a record begins with.
+func appendTimes(b []byte, at, before int64) []byte {
+	return binary.AppendVarint(binary.AppendVarint(b, at), before)
+}
+
+// appendText appends what of r stands behind its times.
+func (r *Record) appendText(b []byte) []byte {
 	for _, s := range [...]string{r.Request, r.Address, r.Who.User, r.Who.Subject, r.Who.Issuer, r.Who.Client, r.Who.Token, r.Who.Patient, r.Who.Scope} {
 		b = appendText(b, s)
 	}
@@ -74,78 +81,90 @@ func appendText(b []byte, s string) []byte {
 
 var errBytes = errors.New("the bytes of the audit log are malformed")
 
-// reader reads what append wrote; after the first fault everything is zero.
+// reader reads what append wrote; after the first fault everything is zero. What it reads are parts of the one string.
 type reader struct {
-	b     []byte
+	s     string
 	fault error
 }
 
 // readRecords reads records that stand one after the other.
 func readRecords(b []byte) (out []Record, err error) {
-	d := reader{b: b}
-	for len(d.b) > 0 && d.fault == nil {
-		out = append(out, d.record())
+	d := reader{s: string(b)}
+	for len(d.s) > 0 && d.fault == nil {
+		var r Record
+		d.record(&r)
+		out = append(out, r)
 	}
 	return out, d.fault
 }
 
-func (d *reader) record() (r Record) {
+// record reads a record into r, whose lists it uses again.
+func (d *reader) record(r *Record) {
 	r.At, r.Before = d.varint(), d.varint()
-	for _, s := range [...]*string{&r.Request, &r.Address, &r.Who.User, &r.Who.Subject, &r.Who.Issuer, &r.Who.Client, &r.Who.Token, &r.Who.Patient, &r.Who.Scope} {
-		*s = d.text()
-	}
-	r.Acts = make([]Act, d.count())
-	for i := range r.Acts {
-		a := &r.Acts[i]
-		a.Code, a.Type, a.ID, a.Query = d.text(), d.text(), d.text(), d.text()
-		a.Version, a.Status, a.Count = d.uvarint(), int(d.uvarint()), int(d.uvarint())
-		if n := d.count(); n > 0 {
-			a.Patients = make([]string, n)
-		}
-		for j := range a.Patients {
-			a.Patients[j] = d.text()
-		}
-	}
-	return r
+	d.text(r)
 }
 
-func (d *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	return read(d, v, n)
+// text reads what of a record stands behind its times.
+func (d *reader) text(r *Record) {
+	for _, s := range [...]*string{&r.Request, &r.Address, &r.Who.User, &r.Who.Subject, &r.Who.Issuer, &r.Who.Client, &r.Who.Token, &r.Who.Patient, &r.Who.Scope} {
+		*s = d.string()
+	}
+	n := d.count()
+	r.Acts = slices.Grow(r.Acts[:0], n)[:n]
+	for i := range r.Acts {
+		a := &r.Acts[i]
+		a.Code, a.Type, a.ID, a.Query = d.string(), d.string(), d.string(), d.string()
+		a.Version, a.Status, a.Count = d.uvarint(), int(d.uvarint()), int(d.uvarint())
+		a.Patients = a.Patients[:0]
+		for range d.count() {
+			a.Patients = append(a.Patients, d.string())
+		}
+	}
+}
+
+func (d *reader) uvarint() (v uint64) {
+	for i := range min(len(d.s), binary.MaxVarintLen64) {
+		b := d.s[i]
+		if i == binary.MaxVarintLen64-1 && b > 1 {
+			break
+		}
+		v |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			d.s = d.s[i+1:]
+			return v
+		}
+	}
+	d.fail()
+	return 0
 }
 
 func (d *reader) varint() int64 {
-	v, n := binary.Varint(d.b)
-	return read(d, v, n)
-}
-
-func read[T any](d *reader, v T, n int) T {
-	if n <= 0 {
-		d.b, d.fault = nil, errBytes
-		return *new(T)
-	}
-	d.b = d.b[n:]
-	return v
+	v := d.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
 }
 
 // count is a number of things that follow, each of a byte at least.
 func (d *reader) count() int {
 	n := d.uvarint()
-	if n > uint64(len(d.b)) {
-		d.b, d.fault = nil, errBytes
+	if n > uint64(len(d.s)) {
+		d.fail()
 		return 0
 	}
 	return int(n)
 }
 
-func (d *reader) text() string { return string(d.bytes(d.count())) }
+func (d *reader) string() string { return d.take(d.count()) }
 
-func (d *reader) bytes(n int) []byte {
-	if n > len(d.b) {
-		d.b, d.fault = nil, errBytes
-		return nil
+// take takes n bytes.
+func (d *reader) take(n int) string {
+	if n > len(d.s) {
+		d.fail()
+		return ""
 	}
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
+	s := d.s[:n]
+	d.s = d.s[n:]
+	return s
 }
+
+// fail notes that the bytes are not what append wrote.
+func (d *reader) fail() { d.s, d.fault = "", errBytes }

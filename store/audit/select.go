@@ -306,19 +306,19 @@ func readCut(w plan.Window) (c cut, err error) {
 		}
 		return c, nil
 	}
-	d := reader{b: w.After}
+	d := reader{s: string(w.After)}
 	c.last = side(d.uvarint())
 	for i := range c.sides {
 		c.sides[i].kind = kind(d.uvarint())
 		if n := d.count(); n > 0 {
-			c.sides[i].at = d.bytes(n)
+			c.sides[i].at = []byte(d.take(n))
 		}
 		between := c.sides[i].kind == before || c.sides[i].kind == behind
 		if c.sides[i].kind > end || between != (c.sides[i].at != nil) {
 			return c, errPosition
 		}
 	}
-	if d.fault != nil || len(d.b) > 0 || c.last > storeSide || c.sides[c.last].at == nil {
+	if d.fault != nil || len(d.s) > 0 || c.last > storeSide || c.sides[c.last].at == nil {
 		return c, errPosition
 	}
 	if c.sides[c.last].kind = behind; w.At != w.Back {

@@ -18,6 +18,11 @@ type Trail struct {
 	mu      sync.Mutex
 	acts    []*Doing
 	written bool // something was committed, and said so with the commit
+
+	// Most requests are one act, about one patient.
+	act     Doing
+	only    [1]*Doing
+	patient [1]string
 }
 
 // Begin begins the trail of a request; its address and id are in r. Nil if nothing is to be written.
@@ -66,10 +71,16 @@ func Do(ctx context.Context, a Act) *Doing {
 	if t == nil || t.log.o.Mode == Writes && !a.Writes() {
 		return nil
 	}
-	d := &Doing{Act: a, trail: t}
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := &t.act
+	if t.acts == nil {
+		t.acts, a.Patients = t.only[:0], append(t.patient[:0], a.Patients...)
+	} else {
+		d = new(Doing)
+	}
+	*d = Doing{Act: a, trail: t}
 	t.acts = append(t.acts, d)
-	t.mu.Unlock()
 	return d
 }
 
@@ -129,6 +140,8 @@ func (t *Trail) End(status int, otherwise func() Act) error {
 	}
 	r := t.request
 	r.At = t.log.o.Now().UnixMicro()
+	var only [1]Act
+	r.Acts = only[:0]
 	t.mu.Lock()
 	for _, d := range t.acts {
 		a := d.Act
@@ -149,7 +162,7 @@ func (t *Trail) End(status int, otherwise func() Act) error {
 		}
 		r.Acts = []Act{a}
 	}
-	return t.log.add(waiting{Record: r})
+	return t.log.add(&r)
 }
 
 // wrote notes that a commit was carried out, which is in the log by itself.

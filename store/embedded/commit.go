@@ -111,7 +111,7 @@ func (p *preparation) apply(records []store.Put) (applied bool, err error) {
 		done(err == nil)
 		return err
 	}
-	if len(records) > 0 {
+	if slices.ContainsFunc(records, func(r store.Put) bool { return !r.Fresh }) {
 		err = s.kv.apply(p.batch, records, write)
 	} else {
 		err = write()
@@ -181,6 +181,13 @@ func (p *preparation) prepare(c store.Commit) error {
 		}
 		if p.stale != nil {
 			return nil
+		}
+	}
+	for i := range c.Records {
+		if r := &c.Records[i]; r.Fresh {
+			if err := p.fresh(r); err != nil {
+				return fmt.Errorf("prepare the record %s/%s: %w", r.Bucket, r.Key, err)
+			}
 		}
 	}
 	return nil

@@ -26,7 +26,7 @@ type kv struct {
 var kvVersionKey = append([]byte{keyMeta}, "kv"...)
 
 func (kv *kv) load(s *Store) error {
-	kv.s = s
+	kv.s, kv.version = s, freshVersion
 	val, closer, err := get(s.db, kvVersionKey)
 	if err != nil || closer == nil {
 		return err
@@ -35,7 +35,7 @@ func (kv *kv) load(s *Store) error {
 	if len(val) != 8 {
 		return errRecord
 	}
-	kv.version = readUint64(val)
+	kv.version = max(readUint64(val), freshVersion)
 	return nil
 }
 
@@ -139,17 +139,39 @@ func (kv *kv) change(ctx context.Context, p store.Put) (version uint64, err erro
 
 const sweepEvery = 256
 
-// apply puts changes into a batch, if the records are at the versions that are asked for, and has it applied before
+// apply puts the changes that are not Fresh into a batch, if the records are at the versions that are asked for, and has it applied before
 // anybody else changes a record.
 func (kv *kv) apply(b *pebble.Batch, puts []store.Put, apply func() error) error {
 	kv.mu.Lock()
 	defer kv.mu.Unlock()
 	for i := range puts {
+		if puts[i].Fresh {
+			continue
+		}
 		if err := kv.put(b, &puts[i]); err != nil {
 			return err
 		}
 	}
 	return apply()
+}
+
+// freshVersion is that of a record of a key that is never used again. No other record has it.
+const freshVersion = 1
+
+// fresh puts a change of a Fresh record into the batch: the only one of its key, or its removal, with which it goes from
+// the store when tables are written.
+func (p *preparation) fresh(r *store.Put) error {
+	p.buf = append(appendBucket(p.buf[:0], r.Bucket), r.Key...)
+	key := len(p.buf)
+	if r.Delete {
+		return p.batch.SingleDelete(p.buf, nil)
+	}
+	p.buf = append(appendKV(p.buf, freshVersion, 0), r.Value...)
+	return p.batch.Set(p.buf[:key], p.buf[key:], nil)
+}
+
+func appendKV(b []byte, version uint64, expires int64) []byte {
+	return binary.AppendVarint(binary.AppendUvarint(b, version), expires)
 }
 
 // put puts a change into a batch; kv.mu is held.
@@ -188,11 +210,10 @@ func (kv *kv) put(b *pebble.Batch, p *store.Put) error {
 			return err
 		}
 	}
-	val := binary.AppendVarint(binary.AppendUvarint(nil, kv.version), expires)
 	if err := b.Set(kvVersionKey, appendUint64(nil, kv.version), nil); err != nil {
 		return err
 	}
-	return b.Set(at, append(val, p.Value...), nil)
+	return b.Set(at, append(appendKV(nil, kv.version, expires), p.Value...), nil)
 }
 
 // sweep removes expired records, as many as were written since it last did, and more.

@@ -193,6 +193,37 @@ var commitTests = []suiteTest{
 		s.holds(kv, "one", "11")
 	}},
 
+	{"a fresh record is written with a commit, and removed", func(s *suite) {
+		kv := s.store.KV()
+		record := func(key, value string) store.Put {
+			return store.Put{Record: store.Record{Bucket: "b", Key: key, Value: []byte(value)}, IfVersion: store.AnyVersion, Fresh: true, Delete: value == ""}
+		}
+		commit := relying(s.version("Patient", "a", 1, patient))
+		commit.Records = []store.Put{record("one", "1"), {Record: store.Record{Bucket: "b", Key: "other", Value: []byte("x")}}, record("two", "2")}
+		if err := s.store.Commit(s.ctx, commit); err != nil {
+			s.Fatalf("commit: %v", err)
+		}
+		s.holds(kv, "one", "1")
+		s.holds(kv, "two", "2")
+		one, _, err := kv.Get(s.ctx, "b", "one")
+		if err != nil {
+			s.Fatal(err)
+		}
+		if _, err := kv.Put(s.ctx, store.Record{Bucket: "b", Key: "other", Value: []byte("y")}, one.Version); err == nil {
+			s.Error("two records have one version")
+		}
+		commit = relying(s.version("Patient", "gone", 2, ""))
+		commit.Records = []store.Put{record("three", "3"), record("one", "")}
+		s.conflict("a stale version", s.store.Commit(s.ctx, commit))
+		s.absent(kv, "b", "three")
+		s.holds(kv, "one", "1")
+		if err := s.store.Commit(s.ctx, store.Commit{Records: []store.Put{record("one", "")}}); err != nil {
+			s.Fatalf("remove: %v", err)
+		}
+		s.absent(kv, "b", "one")
+		s.holds(kv, "two", "2")
+	}},
+
 	{"two writes of one instance", func(s *suite) {
 		for _, second := range []uint64{1, 2} {
 			commit := relying(s.version("Patient", "a", 1, patient), s.version("Patient", "b", 1, patient),

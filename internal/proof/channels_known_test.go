@@ -49,7 +49,7 @@ func TestChannelsAreComplete(t *testing.T) {
 		}
 	}
 	all := seenBy(unrestricted)
-	for _, list := range walk(t, "memory", fixed, true, person{"who sees everything", "all", "Practitioner/1"}, all) {
+	for _, list := range walk(t, "memory", fixed, true, administrator, all) {
 		for _, one := range list {
 			for _, at := range visits(one.asked) {
 				visited[at] = true

@@ -13,21 +13,29 @@ import (
 	"github.com/firewarden/firewarden/server"
 )
 
-// person is who signs in: what of the fixed world is theirs says the policy.
+// person is who signs in, and what the app of theirs has a token for. What of the fixed world is theirs says the policy.
 type person struct {
-	name, policy, is string
+	name  string
+	app   model.Token
+	pages bool // goes to pages, too
+	rules bool // is an administrator
 }
 
-// token is what the person sees, in pickers and on pages.
-func (p person) token() model.Token { return of("user/*.rs", "", p.policy, p.is) }
+// signedIn is a person whose app may read all that the person may, which is what pickers and pages show, too.
+func signedIn(name, policy, is string) person {
+	return person{name: name, app: of("user/*.rs", "", policy, is), pages: true}
+}
 
 var persons = []person{
-	{"a patient", "self", "Patient/A"},
-	{"a relative", "related", "RelatedPerson/1"},
-	{"a doctor", "doctor", "Practitioner/1"},
-	{"a member of a care team", "care-team", "Practitioner/1"},
-	{"a patient without a record", "self", nobody},
+	signedIn("a patient", "self", "Patient/A"),
+	signedIn("a relative", "related", "RelatedPerson/1"),
+	signedIn("a doctor", "doctor", "Practitioner/1"),
+	signedIn("a member of a care team", "care-team", "Practitioner/1"),
+	signedIn("a patient without a record", "self", nobody),
 }
+
+// administrator sees everything.
+var administrator = person{name: "who sees everything", app: of("user/*.rs", "", "all", "Practitioner/1"), pages: true, rules: true}
 
 // The apps of the walks.
 const (
@@ -49,7 +57,7 @@ func (w *whole) people(who person) {
 		}
 	}
 	must(w.auth.PutPolicy(ctx, "doctor", auth.Policy{Patients: "Patient?general-practitioner={user}"}))
-	must(w.auth.AddUser(ctx, auth.User{Name: "ann", Display: "Ann", FHIRUser: who.is, Policy: who.policy}, password))
+	must(w.auth.AddUser(ctx, auth.User{Name: "ann", Display: "Ann", FHIRUser: who.app.User, Policy: who.app.Policy, Administrator: who.rules}, password))
 	meta := auth.Metadata{Name: "App", AuthMethod: "none", GrantTypes: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{callback}, LaunchURI: "https://app.example.org/launch",
 		Scope: "launch launch/* openid fhirUser profile offline_access patient/*.cruds user/*.cruds"}
 	must(w.auth.PutClient(ctx, auth.Client{ID: appID, Metadata: meta, Verified: true}, ""))
@@ -133,6 +141,19 @@ func basic(path string, pairs ...string) (method, at, body, name, value string) 
 	return http.MethodPost, path, query(pairs...), "Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(secretID+":a-secret-of-the-app"))
 }
 
+// token is one of the person's app; "" if there cannot be one of its scopes.
+func (w *walker) token() string {
+	m := auth.Mint{Client: secretID, Scope: w.app.String(), Patient: w.app.Patient}
+	if w.app.Policy != "" {
+		m.User = "ann"
+	}
+	token, err := w.auth.Mint(w.t.Context(), m)
+	if err != nil {
+		return ""
+	}
+	return token
+}
+
 // appScopes are what the app asks for.
 const appScopes = "launch/patient launch/encounter openid fhirUser offline_access patient/*.rs user/Observation.rs"
 
@@ -204,17 +225,6 @@ func programs(w *walker) {
 		w.get(path)
 		w.ask("OPTIONS", path, "", "Origin", "https://app.example.org")
 	}
-	for _, patient := range []string{"A", "B", "nil"} {
-		token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "openid fhirUser patient/*.rs", User: "ann", Patient: patient})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.with(token, "GET", "/auth/userinfo", "")
-		w.with(token, "POST", "/auth/userinfo", "")
-		w.ask(basic("/auth/introspect", "token", token))
-		w.ask(basic("/auth/revoke", "token", token))
-		w.ask(basic("/auth/introspect", "token", token))
-	}
 	w.with("x", "GET", "/auth/userinfo", "")
 	w.ask(basic("/auth/token", "grant_type", "client_credentials", "scope", "system/*.rs"))
 	w.ask(basic("/auth/token", "grant_type", "client_credentials", "scope", "patient/*.rs"))
@@ -241,13 +251,25 @@ func programs(w *walker) {
 	w.with(c.Token, "DELETE", at, "")
 }
 
+// introspecting: what a token is said to be, to whom.
+func introspecting(w *walker) {
+	for _, patient := range []string{"A", "B", "nil"} {
+		token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "openid fhirUser patient/*.rs " + w.app.String(), User: "ann", Patient: patient})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.with(token, "GET", "/auth/userinfo", "")
+		w.with(token, "POST", "/auth/userinfo", "")
+		w.ask(basic("/auth/introspect", "token", token))
+		w.ask(basic("/auth/revoke", "token", token))
+		w.ask(basic("/auth/introspect", "token", token))
+	}
+}
+
 // administering without being an administrator: by nobody, by an app's token, by somebody who has signed in. Every path of
 // the API, as its table has it.
 func administering(w *walker) {
-	token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "user/*.cruds", User: "ann"})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	token := w.token()
 	w.leave()
 	w.signIn()
 	for _, r := range server.Routes() {
@@ -276,11 +298,7 @@ func (w *walker) signIn() {
 // explaining: outside of a sandbox nobody but an administrator hears why. In a sandbox the holder of a token hears of what
 // the token may see nothing that depends on the rest; that of the rest it hears whether it is there is what it is for.
 func explaining(w *walker) {
-	token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "user/*.rs", User: "ann"})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	refs := w.shown
+	token, refs := w.token(), w.shown
 	if !w.sandbox {
 		refs = append(slices.Clone(refs), "Observation/3", "Patient/B", "Patient/nil")
 	}
@@ -292,13 +310,17 @@ func explaining(w *walker) {
 	}
 	w.with(token, "POST", "/api/why", text(object{"ref": []string{"Patient/B"}, "token": token}))
 	w.with(token, "GET", "/api/why", "")
-	w.leave()
+}
+
+// asking is explaining on the page.
+func asking(w *walker) {
+	token, refs := w.token(), strings.Join(w.shown[max(len(w.shown)-5, 0):], " ")
 	w.get("/why?ref=Patient/B")
 	w.signIn()
 	w.get("/why?ref=Patient/B")
 	if w.form("/why") != nil {
 		w.submit("/why", "ref", "Patient/B")
-		w.submit("/why", "ref", strings.Join(refs[:min(len(refs), 5)], " "), "token", token)
+		w.submit("/why", "ref", refs, "token", token)
 	} else {
 		w.post("/why", "ref", "Patient/B", "token", token)
 	}
@@ -306,21 +328,30 @@ func explaining(w *walker) {
 
 // looking at the log, after an administrator has looked at much.
 func looking(w *walker) {
-	w.leave()
-	for _, path := range []string{"/Patient/A", "/Patient/B", "/Observation/1", "/Observation/3", "/Encounter?patient=A", "/Encounter?patient=B", "/Observation/3/_history", "/Observation/nil"} {
-		w.with(adminKey, "GET", "/fhir"+path, "")
-	}
-	w.told = w.told[:len(w.told)-8] // an administrator sees all of it
+	w.looked()
 	w.get("/audit")
 	w.signIn()
 	for _, q := range []string{"", "?user=ann", "?client=administrator", "?patient=A", "?patient=B", "?patient=nil", "?since=2020-01-01", "?until=2020-01-01", "?format=csv", "?format=ndjson&patient=B", "?format=xml", "?page=nothing", "?since=x"} {
 		w.get("/audit" + q)
 	}
-	token, err := w.auth.Mint(w.t.Context(), auth.Mint{Client: secretID, Scope: "user/*.rs patient/*.rs", User: "ann", Patient: "A"})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, q := range []string{"?_count=2", "?entity=Patient/A&_sort=-date&_count=3", "?entity=Patient/B", "?agent:identifier=administrator", "?_total=accurate&_summary=count"} {
+}
+
+// lookingByToken is looking at the log as FHIR has it.
+func lookingByToken(w *walker) {
+	w.looked()
+	token := w.token()
+	for _, q := range []string{"?_count=2", "?entity=Patient/A&_sort=-date&_count=3", "?entity=Patient/B", "?agent:identifier=administrator", "?_total=accurate&_summary=count", "/_history"} {
 		w.with(token, "GET", "/fhir/AuditEvent"+q, "")
 	}
+	w.with(token, "GET", "/fhir/Patient?_has:AuditEvent:entity:action=R", "")
+	w.with(token, "GET", "/fhir/Patient?_revinclude=AuditEvent:entity", "")
+}
+
+// looked: an administrator has, and sees all of it.
+func (w *walker) looked() {
+	told := w.told
+	for _, path := range []string{"/Patient/A", "/Patient/B", "/Observation/1", "/Observation/3", "/Encounter?patient=A", "/Encounter?patient=B", "/Observation/3/_history", "/Observation/nil"} {
+		w.with(adminKey, "GET", "/fhir"+path, "")
+	}
+	w.told = told
 }

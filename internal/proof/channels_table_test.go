@@ -10,8 +10,9 @@ import (
 type channel struct {
 	name string
 	rows []Request
-	// walk goes through pages and programs that follow one another, instead of rows.
-	walk func(*walker)
+	// walk goes through pages and programs that follow one another, instead of rows: a person does, or, by an access token, an
+	// app of whatever kind of scopes.
+	walk, app func(*walker)
 	// unasked says why a token that sees everything gets the same answers, whatever is hidden from others.
 	unasked string
 	// why says, of a channel that no data flows through, why not: its answers are the same in all worlds.
@@ -118,8 +119,11 @@ var channels = []channel{
 		why: "documents of our own tables; counts stand on the start page of a sandbox only (server/pages_test.go TestHomeOfAServerTellsNoCounts)"},
 	{name: "pickers and consent", walk: choosing},
 	{name: "launches, and what was granted", walk: launched},
-	{name: "who looked", walk: looking},
-	{name: "why", walk: explaining},
+	{name: "who looked, on the page", walk: looking},
+	{name: "who looked, by an app", app: lookingByToken},
+	{name: "why, on the page", walk: asking},
+	{name: "why, by an app", app: explaining},
+	{name: "what a token is", app: introspecting, why: "a token names resources, which nothing reads"},
 	{name: "signing in", walk: signingIn, why: "users are not of the record"},
 	{name: "clients and tokens", walk: programs, why: "they name resources, which nothing reads"},
 	{name: "administration without an administrator", walk: administering, why: "nobody but an administrator is answered"},

@@ -3,52 +3,73 @@ package proof
 import "testing"
 
 // TestChannelsOfPeople walks through the channels that are pages and programs of the authorization server and of
-// administrators, as each of the persons, in two worlds that differ in nothing but what that person may not see: all that is
-// answered on the way is equal, byte for byte. Who sees everything is told of the difference, unless a channel has none.
+// administrators, as each of the persons and by an app of each kind of scopes, in two worlds that differ in nothing but what
+// they may not see: all that is answered on the way is equal, byte for byte. Who sees everything is told of the difference,
+// unless a channel has none.
 func TestChannelsOfPeople(t *testing.T) {
-	everybody := person{"who sees everything", "all", "Practitioner/1"}
 	for engine := range timed {
 		t.Run(engine, func(t *testing.T) {
-			sees, tells := map[string]bool{}, map[string]bool{}
-			pairs, answers := 0, 0
-			for _, sandbox := range []bool{false, true} {
-				looks := engine == "memory" && sandbox // whether the channels could tell, too
-				var all map[string][]told
-				if looks {
-					all = walk(t, engine, fixed, sandbox, everybody, seenBy(everybody.token()))
-				}
-				for _, who := range persons {
-					other, shown := withoutHidden(fixed, who.token()), seenBy(who.token())
-					one, two := walk(t, engine, fixed, sandbox, who, shown), walk(t, engine, other, sandbox, who, shown)
-					for name := range one {
-						pairs++
-						answers += len(one[name])
-						if at := departs(one[name], two[name]); at >= 0 {
-							t.Errorf("%s, %s, sandbox %v: %s\nin one world: %s\nin the other: %s", name, who.name, sandbox, one[name][at].asked, one[name][at].answer, two[name][min(at, len(two[name])-1)].answer)
-						}
-					}
-					if !looks {
-						continue
-					}
-					empty, hidden := walk(t, engine, nil, sandbox, who, shown), walk(t, engine, other, sandbox, everybody, seenBy(everybody.token()))
-					for name := range one {
-						sees[name] = sees[name] || departs(one[name], empty[name]) >= 0
-						tells[name] = tells[name] || departs(all[name], hidden[name]) >= 0
+			c := &strolls{engine: engine, sees: map[string]bool{}, tells: map[string]bool{}}
+			for _, who := range persons {
+				c.compare(t, who, false)
+				c.compare(t, who, true)
+			}
+			apps := 0
+			for _, k := range kinds {
+				if engine == "memory" || k.often {
+					if c.compare(t, person{name: k.name, app: k.token}, true) {
+						apps++
 					}
 				}
 			}
 			for _, ch := range channels {
 				switch {
-				case ch.walk == nil || engine != "memory":
-				case ch.why == "" && !(sees[ch.name] && tells[ch.name]):
-					t.Errorf("%s asserts nothing: some person sees something: %v, something hidden would show: %v", ch.name, sees[ch.name], tells[ch.name])
-				case ch.why != "" && (sees[ch.name] || tells[ch.name]):
+				case ch.rows != nil || engine != "memory":
+				case ch.why == "" && !(c.sees[ch.name] && c.tells[ch.name]):
+					t.Errorf("%s asserts nothing: somebody sees something: %v, something hidden would show: %v", ch.name, c.sees[ch.name], c.tells[ch.name])
+				case ch.why != "" && (c.sees[ch.name] || c.tells[ch.name]):
 					t.Errorf("data flows through %s", ch.name)
 				}
 			}
-			t.Logf("channels: of pages and programs × %d persons × sandbox or not: %d pairs of worlds, %d answers compared", len(persons), pairs, answers)
+			t.Logf("channels: of pages and programs × %d persons, in a sandbox or not, or × %d kinds of scopes: %d pairs of worlds, %d answers compared", len(persons), apps, c.pairs, c.answers)
 		})
 	}
+}
+
+// strolls are walks on one engine.
+type strolls struct {
+	engine         string
+	everything     map[string][]told // who sees everything, in the fixed world
+	sees, tells    map[string]bool   // by channel
+	pairs, answers int
+}
+
+// compare walks through two worlds; false if there cannot be such an app.
+func (c *strolls) compare(t *testing.T, who person, sandbox bool) bool {
+	t.Helper()
+	other, shown := withoutHidden(fixed, who.app), seenBy(who.app)
+	one, two := walk(t, c.engine, fixed, sandbox, who, shown), walk(t, c.engine, other, sandbox, who, shown)
+	for name := range one {
+		c.pairs++
+		c.answers += len(one[name])
+		if at := departs(one[name], two[name]); at >= 0 {
+			t.Errorf("%s, %s, sandbox %v: %s\nin one world: %s\nin the other: %s", name, who.name, sandbox, one[name][at].asked, one[name][at].answer, two[name][min(at, len(two[name])-1)].answer)
+		}
+	}
+	if c.engine != "memory" || !who.pages || !sandbox {
+		return len(one) > 0
+	}
+	// Whether the channels could tell, too.
+	all := seenBy(administrator.app)
+	if c.everything == nil {
+		c.everything = walk(t, c.engine, fixed, sandbox, administrator, all)
+	}
+	empty, hidden := walk(t, c.engine, nil, sandbox, who, shown), walk(t, c.engine, other, sandbox, administrator, all)
+	for name := range one {
+		c.sees[name] = c.sees[name] || departs(one[name], empty[name]) >= 0
+		c.tells[name] = c.tells[name] || departs(c.everything[name], hidden[name]) >= 0
+	}
+	return true
 }
 
 // walk walks through all channels that are walked through and says what was answered, by channel.
@@ -57,10 +78,16 @@ func walk(t *testing.T, engine string, world []Op, sandbox bool, who person, sho
 	out := map[string][]told{}
 	t.Run("", func(t *testing.T) {
 		w := &walker{whole: openWhole(t, engine, world, sandbox, who), person: who, shown: shown}
+		if w.token() == "" {
+			return
+		}
 		for i, ch := range channels {
-			if ch.walk != nil {
-				w.channel, w.count = ch.name, 1000*i // whatever went before
-				w.leave()
+			w.channel, w.count = ch.name, 1000*i // whatever went before
+			w.leave()
+			switch {
+			case ch.app != nil:
+				ch.app(w)
+			case ch.walk != nil && who.pages:
 				ch.walk(w)
 			}
 		}

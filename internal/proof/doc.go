@@ -18,7 +18,7 @@
 // Three go through what there is, rather than at random:
 //
 //	TestChannels            every way into the server (channels_table_test.go) × every kind of scopes, in two fixed worlds
-//	TestChannelsOfPeople    those that are pages and programs (channels_people_test.go), walked through by several people and
+//	TestChannelsOfPeople    those that are pages and programs (channels_pages_test.go), walked through by several people and
 //	                        by apps of every kind of scopes
 //	TestChannelsAreComplete a route, parameter, modifier, comparison, header or kind of patch without a row fails by name;
 //	                        so does a row of what is not there, and a channel that was absent and answers

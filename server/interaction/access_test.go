@@ -61,6 +61,7 @@ func TestAnswers(t *testing.T) {
 		{"patient/Observation.u?category=laboratory", "update", "a", other, "forbidden"},
 		{"patient/Observation.u?category=laboratory patient/Observation.r", "update", "v", observation("v", "A", "laboratory"), "forbidden"},
 		{"patient/Observation.u?category=laboratory", "update", "v", observation("v", "A", "laboratory"), "not-found"},
+		{"patient/Observation.u?category=laboratory system/Observation.r", "update", "v", observation("v", "A", "laboratory"), "forbidden"},
 		{"patient/Observation.u", "delete", "a", "", "forbidden"},
 		{"patient/Observation.u", "create", "", a2, "forbidden"},
 

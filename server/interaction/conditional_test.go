@@ -49,6 +49,7 @@ func testConditionalUpdate(t *testing.T, r *rig) {
 		{"_id=id-1", `{"resourceType":"Patient","id":"other"}`, WriteOptions{}, fhir.KindInvalid},
 		{"_id=nil", `{"resourceType":"Patient","id":"mine"}`, WriteOptions{}, fhir.KindConflict},
 		{"_id=nil", anyone, WriteOptions{IfMatch: `W/"1"`}, fhir.KindPrecondition},
+		{"_id=nil", anyone, WriteOptions{IfMatch: `W/"0"`}, fhir.KindPrecondition},
 		{"_id=id-1", anyone, WriteOptions{IfMatch: `W/"1"`}, fhir.KindPrecondition},
 		{"_id=id-1", anyone, WriteOptions{IfNoneMatch: "*"}, fhir.KindPrecondition},
 		{"", anyone, WriteOptions{}, fhir.KindInvalid},

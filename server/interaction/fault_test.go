@@ -151,6 +151,57 @@ func TestFaultsEndRequests(t *testing.T) {
 	}
 }
 
+// An update whose condition finds nothing asks by u whether the id that the client chose is taken: not by r, and not in vain.
+func TestConditionalUpdateOfATakenID(t *testing.T) {
+	b := &breaking{Store: storetest.NewMemory()}
+	r := rigOn(t, b)
+	r.put(identified(patient("taken"), "1"))
+	ask := func() error {
+		b.calls = 0
+		_, err := r.UpdateWhere(ctx, as(t, "", "system/Patient.cus"), "Patient", "identifier=2", r.parse(patient("taken")), WriteOptions{})
+		return err
+	}
+	if err := ask(); !errors.Is(err, errTaken) {
+		t.Errorf("the id of another one: %v", err)
+	}
+	calls := b.calls
+	for b.fails = 1; b.fails <= calls; b.fails++ {
+		if err := ask(); !errors.Is(err, errBroken) {
+			t.Errorf("call %d of %d fails: %v", b.fails, calls, err)
+		}
+	}
+}
+
+// spoiled is a store whose bodies nobody can read.
+type spoiled struct{ store.Store }
+
+func (s spoiled) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	snap, err := s.Store.Snapshot(ctx)
+	return spoiledSnapshot{snap}, err
+}
+
+type spoiledSnapshot struct{ store.Snapshot }
+
+func (s spoiledSnapshot) Read(ctx context.Context, k plan.Key) (plan.Row, bool, error) {
+	row, found, err := s.Snapshot.Read(ctx, k)
+	row.Body = []byte("{")
+	return row, found, err
+}
+
+// A stored body that cannot be read is no fault of the client that changes it.
+func TestSpoiledBodies(t *testing.T) {
+	r := rigOn(t, spoiled{storetest.NewMemory()})
+	r.put(patient("x"))
+	_, err := r.Patch(ctx, r.root(), "Patient", "x", r.patchOf("Patient", binary(`[{"op":"add","path":"/active","value":true}]`)), WriteOptions{})
+	if err == nil || fhir.KindOf(err) != fhir.KindException || !strings.HasPrefix(err.Error(), "parse stored Patient/x: ") {
+		t.Errorf("a patch: %v", err)
+	}
+	_, err = r.Update(ctx, r.root(), "Patient", "x", r.parse(patient("x")), WriteOptions{})
+	if err == nil || fhir.KindOf(err) != fhir.KindException || !strings.HasPrefix(err.Error(), "parse stored Patient/x: ") {
+		t.Errorf("an update: %v", err)
+	}
+}
+
 func identified(resource, value string) string {
 	return strings.Replace(resource, `"status"`, `"identifier":[{"value":"`+value+`"}],"status"`, 1)
 }

@@ -193,7 +193,7 @@ func (s *Service) lookDelete(ctx context.Context, src plan.Source, c Caller, o *
 	switch {
 	case len(ids) > 1 && (s.ConditionalDelete != DeleteMultiple || o.ifMatch != ""):
 		return o.several()
-	case len(ids) > s.limits().Deletes && o.conditional:
+	case len(ids) > s.limits().Deletes:
 		return fhir.Errorf(fhir.KindTooCostly, "", "more than %d resources match the condition %q: narrow it", s.limits().Deletes, clip(o.where))
 	}
 	for _, id := range ids {

@@ -22,6 +22,12 @@ func ClassOf(typ string) Class {
 	return outside[typ]
 }
 
+// Shared says whether all patients share the type: it says who, where or how, of nobody.
+func Shared(typ string) bool {
+	c := ClassOf(typ)
+	return c == Directory || c == Definitional
+}
+
 // SubjectParam is the parameter that names the patient of a type of class Subject, "" for other types.
 func SubjectParam(typ string) string {
 	if ClassOf(typ) == Subject {

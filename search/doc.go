@@ -14,6 +14,7 @@
 //	InAny{} = None; And{In{P}, InAny{P, Q}} = In{P}; Or{In{P}, InAny{P, Q}} = InAny{P, Q}
 //	And{x, Or{And{x, a}, b}} = And{x, Or{a, b}};  Or{x, And{x, a}} = x;  Or{And{x, a}, And{x, b}} = And{x, Or{a, b}}
 //	Chain(…, None) = None, Has(…, None) = None, Contains(…, None) = None
+//	Every{p} ⊆ Every{p}.Around(), which begins with what is seen (linked.go)
 //	And{} and nil are None: a mistake opens nothing
 //
 // An Access set has no Chain or Has: what a caller sees may not depend on what others see. Linked is the exception: Guard

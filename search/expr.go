@@ -73,6 +73,9 @@ type (
 		P  *r4.SearchParameter
 		Of *Sight
 	}
+	// Shared is what refers by P, which is index.Shows of its type, to something, and to nothing but types that all patients
+	// share (compartments.Shared).
+	Shared struct{ P *r4.SearchParameter }
 	// Has is _has:Observation:patient:code=…: some resource of type Source in X refers to this one by P.
 	Has struct {
 		Source string
@@ -103,6 +106,7 @@ func (SoleAny) expr() {}
 func (Chain) expr()   {}
 func (Linked) expr()  {}
 func (Every) expr()   {}
+func (Shared) expr()  {}
 func (Has) expr()     {}
 
 func (e Const) String() string   { return printed(e) }
@@ -121,6 +125,7 @@ func (e SoleAny) String() string { return printed(e) }
 func (e Chain) String() string   { return printed(e) }
 func (e Linked) String() string  { return printed(e) }
 func (e Every) String() string   { return printed(e) }
+func (e Shared) String() string  { return printed(e) }
 func (e Has) String() string     { return printed(e) }
 
 // Modifier is the part behind the colon of a parameter's name. :missing is an Expr of its own, :[type] becomes part of

@@ -3,6 +3,7 @@ package search
 import (
 	"slices"
 
+	"github.com/firewarden/firewarden/compartments"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search/index"
 )
@@ -45,19 +46,48 @@ var attaching = []string{"DiagnosticReport", "DocumentReference", "Media"}
 //	Binary      its securityContext is visible; without one, something visible has it as an attachment
 //	Provenance  it has targets, none is a Patient, and all are visible
 func linked(typ string, a Access) Expr {
-	sight := &Sight{a, height(typ)}
+	shown := Every{index.Shows(typ), &Sight{a, height(typ)}}
 	switch typ {
 	case "Binary":
-		context := index.Link(typ)
-		attached := Or{Missing{context, false}}
+		var attached Or
 		for _, t := range attaching {
-			attached = append(attached, Has{Source: t, P: index.Link(t), X: sight.Of(t)})
+			attached = append(attached, Has{Source: t, P: index.Link(t), X: shown.Of.Of(t)})
 		}
-		return And{attached, Or{Missing{context, true}, Every{context, sight}}}
+		return Or{shown, And{Missing{shown.P, true}, attached}}
 	case "Provenance":
-		return And{Missing{r4.Lookup(typ, "patient"), true}, Every{r4.Lookup(typ, "target"), sight}}
+		return And{Missing{r4.Lookup(typ, "patient"), true}, shown}
 	}
 	return None
+}
+
+// Around holds all of e, and says it from the side of what is seen: what refers to something that is, or to nothing that is
+// about patients. So who looks for e among what is around it meets nothing of patients of whom nothing is seen.
+func (e Every) Around() Expr {
+	around := Or{Shared{e.P}}
+	for _, t := range r4.Resources() {
+		if !compartments.Shared(t) {
+			around = append(around, Chain{P: e.P, Target: t, X: e.Of.Of(t)})
+		}
+	}
+	return Simplify(around)
+}
+
+// Unlinks are the resources of a type of which no link shows an earlier version than the current one: a Binary that has a
+// context now is seen by that (access.md D8). Who sees it may attach it, and must not see by this what it was before.
+func Unlinks(typ string) Expr {
+	if typ == "Binary" {
+		return Missing{index.Link(typ), false}
+	}
+	return None
+}
+
+// Unlinked is what a set that Guard has made of an Access leaves where no link shows anything. An Access has no Has: those
+// are of links.
+func Unlinked(allowed Expr) Expr {
+	if _, ok := allowed.(Has); ok {
+		return None
+	}
+	return Map(allowed, Unlinked)
 }
 
 // ResolveLinked writes out Linked in e, a set or part of a set that an Access gives for a type, as Guard does: for explanations.
@@ -95,10 +125,4 @@ func replaceLinked(e, to Expr) Expr {
 		}
 	}
 	return e
-}
-
-// Probes says whether e looks at other resources one by one: it has an Every.
-func Probes(e Expr) bool {
-	_, ok := e.(Every)
-	return ok || slices.ContainsFunc(Parts(e), Probes)
 }

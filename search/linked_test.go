@@ -1,6 +1,7 @@
 package search
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -12,8 +13,8 @@ type sets map[string]Expr
 func (s sets) Allowed(_ Interaction, typ string) Expr { return s[typ] }
 
 func TestLinkedIsWrittenOut(t *testing.T) {
-	const binary = "(and (or (securityContext):missing=false (has DiagnosticReport:(presentedForm.url) none) (has DocumentReference:(content.attachment.url) id:d) " +
-		"(has Media:(content.url) none)) (or (securityContext):missing=true (every (securityContext) seen)))"
+	const binary = "(or (every (securityContext) seen) (and (securityContext):missing=true (or (has DiagnosticReport:(presentedForm.url) none) " +
+		"(has DocumentReference:(content.attachment.url) id:d) (has Media:(content.url) none))))"
 	const provenance = "(and patient:missing=true (every target seen))"
 	for _, c := range []struct {
 		typ  string
@@ -51,5 +52,62 @@ func TestSight(t *testing.T) {
 	}
 	if Match(World{}, Linked{}, &fhir.Resource{}) {
 		t.Error("what is not written out holds something")
+	}
+}
+
+// Around holds what an Every does, whatever it refers to, and nothing that refers to hidden data of patients only.
+func TestAround(t *testing.T) {
+	a := sets{"Observation": ID("seen"), "Organization": ID("seen"), "Binary": Linked{}}
+	var world []*fhir.Resource
+	put := func(typ, id, more string) *fhir.Resource {
+		res, err := fhir.Parse([]byte(`{"resourceType":"`+typ+`","id":"`+id+`"`+more+`}`), fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		world = append(world, res)
+		return res
+	}
+	for _, id := range []string{"seen", "hidden"} {
+		put("Observation", id, "")
+		put("Organization", id, "")
+		put("Binary", id, `,"securityContext":{"reference":"Observation/`+id+`"}`)
+	}
+	w := World{Each: func(typ string, f func(*fhir.Resource) bool) {
+		for _, res := range world {
+			if res.Type == typ && !f(res) {
+				return
+			}
+		}
+	}}
+	for _, c := range []struct {
+		targets       string
+		every, around bool
+	}{
+		{"Observation/seen", true, true}, {"Observation/hidden", false, false}, {"Observation/none", false, false}, {"Observation/seen Observation/hidden", false, true},
+		{"Organization/seen", true, true}, {"Organization/hidden", false, true}, {"Organization/none", false, true}, {"Organization/seen Observation/hidden", false, false},
+		{"Organization/seen Observation/seen", true, true}, {"Binary/seen", true, true}, {"Binary/hidden", false, false}, {"Bundle/seen", false, false},
+		{"#x", false, false}, {"http://other/Organization/seen", false, false}, {"", false, false},
+	} {
+		more := ""
+		if c.targets != "" {
+			more = `,"target":[{"reference":"` + strings.ReplaceAll(c.targets, " ", `"},{"reference":"`) + `"}]`
+		}
+		e := linked("Provenance", a).(And)[1].(Every)
+		res := put("Provenance", "p", more)
+		if every, around := Match(w, e, res), Match(w, e.Around(), res); every != c.every || around != c.around {
+			t.Errorf("of %q: %v, around it %v", c.targets, every, around)
+		}
+	}
+}
+
+// What links alone have shown is not seen without them.
+func TestUnlinked(t *testing.T) {
+	a := sets{"Binary": Or{Linked{}, And{ID("1"), Linked{}}, ID("2")}, "Media": All}
+	const seen = "(every (securityContext) seen)"
+	if got, want := Simplify(Unlinked(GuardRead("Binary", "x", Read, a).Allowed())).String(), "(or "+seen+" id:2)"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if Unlinks("Provenance") != None || Unlinks("Binary") == None {
+		t.Error("whose earlier versions links show no more")
 	}
 }

@@ -81,6 +81,8 @@ func Match(w World, e Expr, res *fhir.Resource) bool {
 	case Every:
 		refs := w.References(e.P, res)
 		return len(refs) > 0 && !slices.ContainsFunc(refs, func(r fhir.Reference) bool { return !r.Local() || !w.sees(r, e.Of.Of(r.Type)) })
+	case Shared:
+		return index.Shared(w.References(e.P, res))
 	case Chain:
 		return w.matchChain(&e, res)
 	case Has:
@@ -215,10 +217,10 @@ func contained(res *fhir.Resource, id string) *fhir.Resource {
 	return found
 }
 
-// Joins says whether e joins other resources: it has a Chain or a Has.
+// Joins says whether e joins other resources: it has a Chain, a Has or an Every.
 func Joins(e Expr) bool {
 	switch e.(type) {
-	case Chain, Has:
+	case Chain, Has, Every:
 		return true
 	}
 	return slices.ContainsFunc(Parts(e), Joins)

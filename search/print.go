@@ -48,6 +48,8 @@ func appendExpr(b []byte, e Expr) []byte {
 		return append(b, "linked"...)
 	case Every:
 		return append(append(append(b, "(every "...), e.P.Code...), " seen)"...)
+	case Shared:
+		return append(append(b, "shared:"...), e.P.Code...)
 	case Sole:
 		return append(append(b, "sole:"...), e.Compartment.String()...)
 	case SoleAny:

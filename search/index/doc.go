@@ -13,6 +13,7 @@
 //     ends before it starts, SampledData, and a Timing without events or bounds have no value.
 //   - _id, _lastUpdated, _profile, _tag, _security and _source are read from the body, which the server has stamped.
 //   - A resource that contains others has a term for the type of each; what they say has none.
+//   - A Binary or Provenance that refers, as what it is visible by, only to types that all patients share has a term for that.
 //   - The values of _text and _content are texts: the narrative, and all that people read in the resource. near has the
 //     position of a Location. _query and _list have no values.
 //

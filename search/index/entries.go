@@ -32,6 +32,9 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 			b.add(NumContained, FormCode, typ)
 		}
 	})
+	if Shared(b.shown) {
+		b.out.Terms = append(b.out.Terms, SharedTerm(Shows(res.Type)))
+	}
 	if p, ok := x.OnlyPatient(res); ok {
 		b.add(NumOnly, FormOnly, b.join(p.Type, '/', p.ID))
 	}
@@ -44,6 +47,9 @@ func (x *Indexer) Entries(res *fhir.Resource) Entries {
 
 // value takes a value from the pass.
 func (b *builder) value(l *leaf, v *Value) {
+	if l.shows && v.Type == r4.Reference {
+		b.shown = append(b.shown, v.Ref)
+	}
 	if l.link {
 		b.add(NumLink, FormPresent, "")
 		if v.Ref.Local() {

@@ -33,6 +33,7 @@ const (
 	NumOnly                             // access.md D4
 	NumLink                             // attachments that are Binaries, and a Binary's securityContext (access.md D8)
 	NumContained                        // FormCode: a type of which a resource is contained
+	NumShared                           // FormCode: the code of a parameter that refers to what all patients share, and to nothing else
 )
 
 // Term is an exact string under which a resource is found.

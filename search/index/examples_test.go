@@ -149,6 +149,15 @@ func checkEntries(t *testing.T, x *Indexer, name string, res *fhir.Resource, e E
 	res.Root.Get("contained").Each(func(n *fhir.Node) {
 		want.out.Terms = append(want.out.Terms, Term{NumContained, FormCode, n.Str("resourceType")})
 	})
+	if p := Shows(res.Type); p != nil {
+		var refs []fhir.Reference
+		for _, v := range x.Values(p, res) {
+			refs = append(refs, v.Ref)
+		}
+		if Shared(refs) {
+			want.out.Terms = append(want.out.Terms, Term{NumShared, FormCode, p.Code})
+		}
+	}
 	for _, term := range e.Terms {
 		if term.Num == NumLink {
 			want.out.Terms = append(want.out.Terms, term)

@@ -7,6 +7,7 @@ import (
 	"github.com/firewarden/firewarden/compartments"
 	"github.com/firewarden/firewarden/conformance/parameters"
 	"github.com/firewarden/firewarden/conformance/r4"
+	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/internal/fhir/fhirpath"
 )
 
@@ -25,6 +26,7 @@ type leaf struct {
 	in     []string          // compartments that a reference makes the resource a member of
 	main   bool              // the main date
 	link   bool              // NumLink
+	shows  bool              // it is Shows of the type
 }
 
 type eval struct {
@@ -157,6 +159,26 @@ func Link(typ string) *r4.SearchParameter {
 	return nil
 }
 
+// Shows is the parameter of a type of which the resources are visible through all that they refer to by it (search.Every): the
+// securityContext of a Binary, the targets of a Provenance. nil for other types.
+func Shows(typ string) *r4.SearchParameter {
+	switch typ {
+	case "Binary":
+		return Link(typ)
+	case "Provenance":
+		return r4.Lookup(typ, "target")
+	}
+	return nil
+}
+
+// SharedTerm is the term of what refers by p to something, and to nothing but types that all patients share.
+func SharedTerm(p *r4.SearchParameter) Term { return Term{NumShared, FormCode, p.Code} }
+
+// Shared says whether references are some, and all of them are to types that all patients share.
+func Shared(refs []fhir.Reference) bool {
+	return len(refs) > 0 && !slices.ContainsFunc(refs, func(r fhir.Reference) bool { return !r.Local() || !compartments.Shared(r.Type) })
+}
+
 // links are the elements that NumLink is made of: R4 has no search parameters for them.
 var links = map[string][]*r4.SearchParameter{
 	"DocumentReference": {link("DocumentReference", "content.attachment.url")},
@@ -179,7 +201,7 @@ func compile(typ string, params []*r4.SearchParameter) *program {
 		if err != nil {
 			continue // a test compiles all of them
 		}
-		l := leaf{p: p, main: p.Code != "" && p.Code == r4.MainDate(typ), link: p.Num == NumLink, parts: components(p, x)}
+		l := leaf{p: p, main: p.Code != "" && p.Code == r4.MainDate(typ), link: p.Num == NumLink, shows: p == Shows(typ), parts: components(p, x)}
 		if p.Type == r4.Reference && !l.link {
 			for _, c := range compartments.Compartments() {
 				if slices.Contains(compartments.Params(c, typ), p.Code) {

@@ -21,10 +21,9 @@ func TermsOf(p *r4.SearchParameter, v *Value) []Term {
 
 // builder collects entries.
 type builder struct {
-	out  Entries
-	text []byte // room for texts that are put together; what was given out never moves
-	patient,
-	other bool // see only.go
+	out   Entries
+	text  []byte           // room for texts that are put together; what was given out never moves
+	shown []fhir.Reference // by Shows of the type
 }
 
 func (b *builder) add(num uint16, f Form, text string) {

@@ -11,16 +11,11 @@ import (
 // and is the intersection: flat, without All, None if a member is, the most selective members first. An And of
 // nothing but All is All. A test of some node is put around all others, and tests what they leave.
 func and(list []Node) Node {
-	var tests []interface{ over(Node) Node }
+	var tests []Verify
 	list = slices.Clone(list)
 	for i, n := range list {
-		switch n := n.(type) {
-		case Verify:
-			if n.X == (All{}) {
-				tests, list[i] = append(tests, n), n.X
-			}
-		case probed:
-			tests, list[i] = append(tests, n), n.x
+		if v, ok := n.(Verify); ok && v.X == (All{}) {
+			tests, list[i] = append(tests, v), v.X
 		}
 	}
 	n := intersection(list)

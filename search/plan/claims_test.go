@@ -39,6 +39,14 @@ func TestConditionTypes(t *testing.T) {
 	}
 }
 
+// What is linked depends on whatever it refers to.
+func TestConditionOfWhatIsLinked(t *testing.T) {
+	p := lowered(t, search.GuardCondition(search.Query{Type: "Provenance", Where: search.All}, linkedIn{sets{"Observation": ""}}))
+	if got := plan.NewCondition(p, nil).Types(); got != nil {
+		t.Errorf("it looks at %v", got)
+	}
+}
+
 // careless gives everything that there is to whoever asks for changes, whatever types were asked for.
 type careless struct {
 	*log

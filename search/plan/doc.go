@@ -9,6 +9,12 @@
 // narrow, access first; a Verify is the outermost node where that is possible, so that only what everything else
 // leaves is read.
 //
+// Types that are visible through others (access.md "Linked types") are joined from the side of what is seen, if candidates
+// are many: what a patient's search of them reads does not follow the data of other patients (storetest.Hidden), as long as a
+// list of 8,192 holds what the caller sees of each type. With more, with a panel of more than 1,000 patients, and for who sees a
+// whole type that is about patients, each candidate is asked. A history of types reads all changes in its time, for what is
+// deleted is in no compartment any more.
+//
 // A search on several types is a plan for each (types.go), joined type by type or in the order of its keys. Positions are
 // cuts: a page before one and a page behind it have no row in common and leave none out, whatever others write.
 //

@@ -124,8 +124,8 @@ func (b *explainer) node(depth int, n Node) {
 			head = "pairs, or verify"
 		}
 		b.list(depth, head, []Node{n.X})
-	case probed:
-		b.list(depth, "probe "+n.e.String(), []Node{n.x})
+	case every:
+		b.line(depth, "refers by "+n.e.P.Code+" to nothing but what is seen")
 	case ref:
 		b.line(depth, "refers by "+n.p.Code+" to "+n.target)
 		(&explainer{typ: n.target}).into(b, depth+1, n.of)
@@ -183,6 +183,8 @@ func (b *explainer) name(num uint16) string {
 		return "link"
 	case index.NumContained:
 		return "contained"
+	case index.NumShared:
+		return "shared"
 	}
 	if p := b.param(num); p != nil {
 		return p.Code

@@ -150,7 +150,7 @@ func (in *including) followCanonical(inc *include, ref fhir.Reference) error {
 
 // addAll adds what a node finds, or what of it is stored, as far as there is room.
 func (in *including) addAll(typ string, n Node, stored bool) error {
-	of := Plan{typ: typ, node: n}
+	of := Plan{typ: typ, node: n, found: true}
 	_, err := of.joined(in.ctx, in.src, func(b Bound) (page Page, err error) {
 		for w := (Window{Limit: MaxInclude + 1, Stored: stored}); !in.full(); {
 			if page, err = in.src.Select(in.ctx, b, w); err != nil {

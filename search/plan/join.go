@@ -29,9 +29,8 @@ type (
 	}
 )
 
-func (ref) node()    {}
-func (back) node()   {}
-func (probed) node() {}
+func (ref) node()  {}
+func (back) node() {}
 
 // Joins are answered from whichever side is small. What is on the inner side is listed, if it is little. Else each
 // candidate of the outer side, in the order of its walk, is asked whether it leads there: a page costs a few probes for
@@ -52,6 +51,9 @@ type joining struct {
 	ctx  context.Context
 	src  Source
 	most int // resources that are listed of the inner side of a join
+
+	again bool // it is not the first one
+	found bool // candidates are few: they refer to what is at hand
 }
 
 // errAsked says that a try has asked so many candidates that a longer list is the better way.
@@ -59,7 +61,7 @@ var errAsked = errors.New("too many candidates of a join")
 
 // joined answers the joins of a node and then asks for it, in as many tries as it takes.
 func (p *Plan) joined(ctx context.Context, src Source, ask func(Bound) (Page, error)) (page Page, err error) {
-	j := joining{ctx, src, p.few}
+	j := joining{ctx: ctx, src: src, most: p.few, found: p.found}
 	if j.most == 0 {
 		j.most = fewTargets
 	}
@@ -71,7 +73,7 @@ func (p *Plan) joined(ctx context.Context, src Source, ask func(Bound) (Page, er
 		if !errors.Is(err, errAsked) {
 			return page, err
 		}
-		j.most = min(j.most*moreTargets, mostTargets)
+		j.most, j.again = min(j.most*moreTargets, mostTargets), true
 	}
 }
 
@@ -103,8 +105,8 @@ func (j joining) resolve(n Node) (Node, error) {
 			return nil, err
 		}
 		return n.over(x), nil
-	case probed:
-		return j.probed(n)
+	case every:
+		return j.every(n)
 	case ref:
 		return j.ref(n)
 	case back:
@@ -127,10 +129,10 @@ func (j joining) resolveAll(list []Node, join func([]Node) Node) (Node, error) {
 	return join(out), nil
 }
 
-// joins says whether a ref, back or probed is in n.
+// joins says whether a ref, back or every is in n.
 func joins(n Node) bool {
 	switch n.(type) {
-	case ref, back, probed:
+	case ref, back, every:
 		return true
 	}
 	return slices.ContainsFunc(Parts(n), joins)

@@ -21,7 +21,8 @@ type Plan struct {
 	members  []Plan // of GuardHistory, or of a search on several types, by type
 	own      own
 	history  bool
-	few      int // what the first try of a join lists; 0 is fewTargets
+	few      int  // what the first try of a join lists; 0 is fewTargets
+	found    bool // joining.found
 }
 
 // include is an _include or _revinclude with the plans of what may be included, one for each type.
@@ -168,19 +169,11 @@ func (l lowering) exact(e search.Expr) (Node, error) {
 	if err != nil || rest == nil {
 		return n, err
 	}
-	return l.tested(n, rest), nil
-}
-
-// tested is the members of n that are in rest.
-func (l lowering) tested(n Node, rest search.Expr) Node {
-	if search.Probes(rest) {
-		return probed{x: n, e: rest, index: l.index}.over(n)
-	}
-	return verify(n, keep(l.index, rest))
+	return verify(n, keep(l.index, rest)), nil
 }
 
 // near is a node and what remains to be tested: e is those members of the node that are in rest too; a nil rest is
-// everything. A rest has no Chain or Has, but perhaps an Every.
+// everything. A rest joins nothing.
 func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 	switch e := e.(type) {
 	case search.Const:
@@ -215,8 +208,10 @@ func (l lowering) near(e search.Expr) (n Node, rest search.Expr, err error) {
 		return inAny(e.Panel), nil, nil
 	case search.Sole:
 		return Term{Num: index.NumIn, Form: index.FormIn, Text: e.Compartment.String()}, e, nil
+	case search.Shared:
+		return Term(index.SharedTerm(e.P)), nil, nil
 	case search.Every:
-		return missing(e.P.Num, false), e, nil
+		return every{e: e, typ: l.typ, index: l.index}, nil, nil
 	case search.Only:
 		if e.OrNone {
 			return All{}, e, nil
@@ -292,7 +287,7 @@ func (l lowering) or(e search.Or) (Node, search.Expr, error) {
 		nodes = append(nodes, n)
 		if r != nil {
 			rest = e
-			n = l.tested(n, r)
+			n = verify(n, keep(l.index, r))
 		}
 		exact = append(exact, n)
 	}

@@ -98,8 +98,6 @@ func Parts(n Node) []Node {
 		return []Node{n.of}
 	case back:
 		return []Node{n.of}
-	case probed:
-		return []Node{n.x}
 	}
 	return nil
 }

@@ -8,31 +8,6 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 )
 
-// probed is the members of x that are in e, which looks at other resources one by one (search.Every): Run makes it a
-// Verify that reads them.
-type probed struct {
-	x     Node
-	e     search.Expr
-	index *index.Indexer
-}
-
-// over is the members of n that are in p.e.
-func (p probed) over(n Node) Node {
-	if _, none := n.(None); none {
-		return n
-	}
-	p.x = n
-	return p
-}
-
-func (j joining) probed(p probed) (Node, error) {
-	x, err := j.resolve(p.x)
-	if err != nil {
-		return nil, err
-	}
-	return verify(x, func(r *Row) (bool, error) { return matches(j.ctx, j.src, p.index, p.e, r) }), nil
-}
-
 // matches says whether a row, of whatever version, is in e, by the reference semantics; what e says of other resources
 // is asked of src.
 func matches(ctx context.Context, src Source, x *index.Indexer, e search.Expr, r *Row) (bool, error) {
@@ -67,8 +42,6 @@ type prober struct {
 	src   Source
 	index *index.Indexer
 	err   error
-
-	unlinked bool // nothing refers to the resource at hand
 }
 
 func (p *prober) holds(e search.Expr, res *fhir.Resource) (bool, error) {
@@ -89,13 +62,13 @@ func (p *prober) Sees(typ, id string, x search.Expr) bool {
 
 // Refers implements search.Prober.
 func (p *prober) Refers(e search.Has, typ, id string) bool {
-	if p.err != nil || p.unlinked {
+	if p.err != nil {
 		return false
 	}
 	found := false
 	of, err := lowering{e.Source, p.index}.exact(search.Simplify(search.And{search.Type(e.Source), e.X}))
 	if err == nil {
-		s := sources{test: test{joining: joining{p.ctx, p.src, mostTargets}}, back: back{typ: typ, source: e.Source, p: e.P}}
+		s := sources{test: test{joining: joining{ctx: p.ctx, src: p.src, most: mostTargets}}, back: back{typ: typ, source: e.Source, p: e.P}}
 		if s.of, err = s.bind(e.Source, of); err == nil {
 			found, err = s.leads(&Row{Type: typ, ID: id})
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
-	"github.com/firewarden/firewarden/search/index"
 )
 
 // ReadOne gives the current version of the instance of a GuardRead plan, or, if that is Deleted, its tombstone when
@@ -23,7 +22,7 @@ func ReadOne(ctx context.Context, src Source, p Plan) (r Row, found bool, err er
 	if err != nil || !found {
 		return Row{}, false, err
 	}
-	if found, err = p.sees(ctx, src, &r, false); err != nil || !found {
+	if found, err = p.sees(ctx, src, &r, p.allowed); err != nil || !found {
 		return Row{}, false, err
 	}
 	return r, true, nil
@@ -48,10 +47,10 @@ func Version(ctx context.Context, src Source, p Plan, version uint64) (r Row, fo
 	return r, true, nil
 }
 
-// sees says whether the version r is visible for itself: it is in the allowed set. A deletion belongs to the live
-// version before it. If it is unlinked, other resources that refer to it do not show it.
-func (p *Plan) sees(ctx context.Context, src Source, r *Row, unlinked bool) (bool, error) {
-	switch p.allowed {
+// sees says whether the version r is visible for itself: it is in the set. A deletion belongs to the live version before
+// it.
+func (p *Plan) sees(ctx context.Context, src Source, r *Row, set search.Expr) (bool, error) {
+	switch set {
 	case search.All:
 		return true, nil
 	case nil, search.None:
@@ -61,11 +60,7 @@ func (p *Plan) sees(ctx context.Context, src Source, r *Row, unlinked bool) (boo
 	if err != nil || !found {
 		return false, err
 	}
-	res, err := parsed(&v)
-	if err != nil {
-		return false, err
-	}
-	return (&prober{ctx: ctx, src: src, index: p.index, unlinked: unlinked}).holds(p.allowed, res)
+	return matches(ctx, src, p.index, set, &v)
 }
 
 // live is a version, or the live one before it, if it is a deletion.
@@ -83,7 +78,7 @@ func live(ctx context.Context, src Source, r Row) (v Row, found bool, err error)
 
 // shows says whether the version r is visible in a history: it and the current version are.
 func (p *Plan) shows(ctx context.Context, src Source, r *Row) (bool, error) {
-	ok, err := p.sees(ctx, src, r, false)
+	ok, err := p.sees(ctx, src, r, p.allowed)
 	if err != nil || !ok || p.allowed == search.All {
 		return ok, err
 	}
@@ -94,26 +89,27 @@ func (p *Plan) shows(ctx context.Context, src Source, r *Row) (bool, error) {
 	if now.Version == r.Version {
 		return true, nil
 	}
-	if ok, err = p.sees(ctx, src, &now, false); err != nil || !ok {
+	if ok, err = p.sees(ctx, src, &now, p.allowed); err != nil || !ok {
 		return false, err
 	}
-	if ok, err = p.unlinks(ctx, src, now); err != nil || !ok {
+	past, less, err := p.past(ctx, src, &now)
+	if err != nil || !less {
 		return err == nil, err
 	}
-	return p.sees(ctx, src, r, true)
+	return p.sees(ctx, src, r, past)
 }
 
-// unlinks says whether, now being the current version, what refers to the instance shows no earlier one: a Binary that
-// has a context now is seen by that (access.md D8). Who sees it may attach it, and must not see by this what it was before.
-func (p *Plan) unlinks(ctx context.Context, src Source, now Row) (bool, error) {
-	if now.Type != "Binary" || p.allowed == search.All {
-		return false, nil
+// past is what versions before the current one, now, must be in to be visible: less than the allowed set, if no link shows
+// them any more.
+func (p *Plan) past(ctx context.Context, src Source, now *Row) (set search.Expr, less bool, err error) {
+	unlinks := search.Unlinks(p.typ)
+	if unlinks == search.None || p.allowed == search.All {
+		return p.allowed, false, nil
 	}
-	now, found, err := live(ctx, src, now)
-	if err != nil || !found {
-		return false, err
+	if less, err = p.sees(ctx, src, now, unlinks); err != nil || !less {
+		return p.allowed, false, err
 	}
-	return matches(ctx, src, p.index, search.Missing{P: index.Link("Binary")}, &now)
+	return search.Simplify(search.Unlinked(p.allowed)), true, nil
 }
 
 // Versions is the history of the instance of a GuardRead plan, newest first. found is false if nothing of it is
@@ -127,11 +123,16 @@ func Versions(ctx context.Context, src Source, p Plan, t Times, w Window) (page 
 		page, err = src.Versions(ctx, p.key, w)
 		return page, true, err
 	}
-	unlinked, err := p.unlinks(ctx, src, now)
+	past, _, err := p.past(ctx, src, &now)
 	if err != nil {
 		return Page{}, false, err
 	}
-	sees := func(r *Row) (bool, error) { return p.sees(ctx, src, r, unlinked && r.Version != now.Version) }
+	sees := func(r *Row) (bool, error) {
+		if r.Version == now.Version {
+			return p.sees(ctx, src, r, p.allowed)
+		}
+		return p.sees(ctx, src, r, past)
+	}
 	keep := func(r *Row) (bool, error) {
 		if ok, err := sees(r); !ok || err != nil {
 			return false, err
@@ -250,9 +251,9 @@ func NewCondition(p Plan, found []string) Condition {
 	}}
 }
 
-// typesIn are those of a node on a type and of the joins in it, sorted.
+// typesIn are those of a node on a type and of the joins in it, sorted; nil if it looks at whatever is referred to.
 func typesIn(typ string, n Node) []string {
-	list := []string{typ}
+	list, any := []string{typ}, false
 	var walk func(Node)
 	walk = func(n Node) {
 		switch n := n.(type) {
@@ -260,12 +261,17 @@ func typesIn(typ string, n Node) []string {
 			list = append(list, n.target)
 		case back:
 			list = append(list, n.source)
+		case every:
+			any = true
 		}
 		for _, x := range Parts(n) {
 			walk(x)
 		}
 	}
 	walk(n)
+	if any {
+		return nil
+	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }

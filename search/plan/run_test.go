@@ -278,6 +278,8 @@ func TestExplain(t *testing.T) {
 		{search.GuardRead("Patient", "1", search.Read, sets{"Patient": "gender=male"}), "read Patient/1 if gender=male\n"},
 		{search.GuardHistory([]string{"Patient", "Group"}, sets{"Patient": "gender=male"}), "history Group if none\nhistory Patient if gender=male\n"},
 		{search.Guarded{}, "none\n  none\n"},
+		{search.Guard(search.Query{Type: "Provenance", Where: search.All}, linkedIn{sets{}}), "(and type:Provenance patient:missing=true (every target seen))\n" +
+			"  and\n    refers by target to nothing but what is seen\n    not\n      term patient present\n"},
 	} {
 		if got := plan.Explain(lowered(t, c.g)); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)

@@ -120,7 +120,7 @@ func needsTerms(terms []index.Term) (out need) {
 	switch whole := t.Form == index.FormReference || t.Form == index.FormID || t.Form == index.FormCode || t.Form == index.FormURI; {
 	case t.Num == idNum && t.Form == index.FormCode:
 		out.ids = texts
-	case slices.Contains(never, t.Num), t.Num == index.NumLink, t.Num == index.NumContained:
+	case slices.Contains(never, t.Num), t.Num == index.NumLink, t.Num == index.NumContained, t.Num == index.NumShared:
 		out.never = true
 	case t.Form == index.FormIn && allPatients(texts), t.Form == index.FormOnly, slices.Contains(worded, t.Num) && whole, t.Num == agentNum && t.Form == index.FormIdentCode:
 		out.words = [][]string{texts}

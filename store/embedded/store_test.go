@@ -79,3 +79,13 @@ func TestParameters(t *testing.T) {
 		return problems
 	})
 }
+
+func TestHidden(t *testing.T) {
+	storetest.Hidden(t, func(t *testing.T) store.Store {
+		s, err := Open(testOptions(vfs.NewMem()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, nil)
+}

@@ -32,8 +32,9 @@
 // A plan becomes a filter on x, has and r, which says what is found (filter.go), and paths, which say how to get there
 // (path.go): a condition on k, o, r, w, q or _id, each of which is in one index. The database is not left to choose: with two
 // conditions on k it would try one of them, and it was seen to choose a list of 2,400 where one of 4 was there. Which of
-// several lists is the shortest is estimated from counts in the index. A range of the main date is a span of o, with the
-// few documents apart whose date is wider than a day, or of which there are several (keyWide, keyOdd).
+// several lists is the shortest is estimated from counts in the index, of many keys from those of some. A range of the main
+// date is a span of o, with the few documents apart whose date is wider than a day, or of which there are several (keyWide,
+// keyOdd).
 //
 // Client text is only ever the value of a comparison: never a field's name, never a pattern.
 //
@@ -50,6 +51,7 @@
 //     in a chart), else the documents of the shortest path are walked, at five times the price. Of system|code they are, as k
 //     has codes without their systems: the systems would be every fifth key of an Observation, for nothing but totals.
 //   - A chain lists what is in its middle, or asks candidate by candidate whether they lead there: what turns out shorter.
+//   - A join that lists more than 20,000 names or references has no path by them: other conditions find the candidates.
 //   - Only k is in an order. What words, ranges and pairs find, and what is sorted by other values than the main date, the id
 //     or the time of the last change, is read and put in order by the database, all of it, where it is not shorter to look
 //     for it along the default order.

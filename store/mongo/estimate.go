@@ -31,13 +31,21 @@ const (
 	estimateAge  = time.Minute
 	estimateTime = time.Second // that counting may take
 	maxEstimates = 10_000      // kept
-	manyKeys     = 100         // of which nobody counts the documents
+	manyKeys     = 100         // of more only some are counted
 )
 
 // estimate is about how many documents are at the path, many at most.
 func (q *query) estimate(p *path) int {
-	if len(p.keys) > manyKeys || p.whole() {
+	if p.whole() {
 		return many
+	}
+	if step := (len(p.keys) + manyKeys - 1) / manyKeys; step > 1 {
+		some := *p
+		some.keys = nil
+		for i := 0; i < len(p.keys); i += step {
+			some.keys = append(some.keys, p.keys[i])
+		}
+		return min(many, q.estimate(&some)*step)
 	}
 	name := strings.Join([]string{q.sch.typ, p.index(), strings.Join(p.keys, "\n"), p.prefix, strings.Join(p.texts, "\n"), p.start, p.pair.from, p.pair.to}, " ")
 	e := &q.src.s.estimates

@@ -14,6 +14,7 @@ type keyset struct {
 	list  []string
 	exact bool // every document that has one is of the node
 	token bool // they are kept behind patients too
+	loose bool // they are of the presence of a parameter, in an And that says more
 }
 
 // keys are the keys of a node; ok is false if there are none, or too many.
@@ -48,14 +49,14 @@ func (q *query) unionKeys(n int, at func(int) plan.Node) (k keyset, ok bool, err
 			return keyset{}, false, err
 		}
 		k.list = append(k.list, x.list...)
-		k.exact, k.token = k.exact && x.exact, k.token && x.token
+		k.exact, k.token, k.loose = k.exact && x.exact, k.token && x.token, k.loose || x.loose
 	}
 	slices.Sort(k.list)
 	k.list = slices.Compact(k.list)
 	return k, n > 0, nil
 }
 
-// andKeys are the keys of the member of an And that has the fewest, a patient's first.
+// andKeys are the keys of the member of an And that has the fewest, a patient's first, those of presence last.
 func (q *query) andKeys(n plan.And) (k keyset, found bool, err error) {
 	members := conjuncts(n)
 	if c, ok := q.chart(members); ok {
@@ -67,12 +68,23 @@ func (q *query) andKeys(n plan.And) (k keyset, found bool, err error) {
 		if err != nil {
 			return k, false, err
 		}
-		if ok && (!found || len(x.list) < len(k.list)) {
+		x.loose = x.loose || ofPresence(m)
+		if ok && (!found || k.loose && !x.loose || k.loose == x.loose && len(x.list) < len(k.list)) {
 			k, found = x, true
 		}
 	}
+	k.loose = k.loose && len(members) > 1
 	k.exact, k.token = false, false
 	return k, found, nil
+}
+
+// ofPresence says whether a node asks only whether a parameter has a value.
+func ofPresence(n plan.Node) bool {
+	if not, ok := n.(plan.Not); ok {
+		n = not.X
+	}
+	t, ok := n.(plan.Term)
+	return ok && t.Form == index.FormPresent
 }
 
 func (q *query) termKeys(t index.Term) (k keyset, ok bool, err error) {
@@ -83,7 +95,7 @@ func (q *query) termKeys(t index.Term) (k keyset, ok bool, err error) {
 	as := func(f index.Form, text string) string { return s.word(index.Term{Num: t.Num, Form: f, Text: text}) }
 	switch t.Form {
 	case index.FormCode:
-		return keyset{[]string{s.word(t)}, true, true}, t.Num != idNum, nil
+		return keyset{list: []string{s.word(t)}, exact: true, token: true}, t.Num != idNum, nil
 	case index.FormSystemCode, index.FormNoSystem, index.FormOfType:
 		k.token = true
 		for _, code := range codes(t.Text) {

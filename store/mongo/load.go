@@ -19,7 +19,7 @@ import (
 // forward; one of another index can be reindexed.
 const (
 	formatVersion = 1
-	indexVersion  = 3
+	indexVersion  = 4
 )
 
 // header describes a store; it is the document "store" of meta.

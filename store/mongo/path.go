@@ -140,7 +140,7 @@ func (q *query) paths(n plan.Node) (list []path, covered []plan.Node, err error)
 
 // alternatives are the paths of the members of an Or, unless one of them has none but the whole type.
 func (q *query) alternatives(or plan.Or) ([]path, error) {
-	if _, ok, err := q.keys(or); ok || err != nil {
+	if k, ok, err := q.keys(or); ok && !k.loose || err != nil {
 		return nil, err // they are one path
 	}
 	var out []path
@@ -172,7 +172,7 @@ func (q *query) distributed(members []plan.Node, best *way) ([]path, error) {
 		if !ok || len(members) == 1 || len(or) > maxAlternatives || q.sch.dated() && q.mainRanges(or) != nil {
 			continue
 		}
-		if _, ok, err := q.keys(or); ok || err != nil {
+		if k, ok, err := q.keys(or); ok && !k.loose || err != nil {
 			if err != nil {
 				return nil, err
 			}

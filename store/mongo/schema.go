@@ -50,6 +50,8 @@ func (s *schema) name(num uint16) string {
 		return "_link"
 	case index.NumContained:
 		return "_contained"
+	case index.NumShared:
+		return "_shared"
 	}
 	p := s.params[num]
 	switch {
@@ -82,7 +84,7 @@ func (s *schema) head(num uint16, f index.Form) string {
 	if int(f) < len(tags) {
 		tag = tags[f]
 	}
-	if p := s.params[num]; p != nil && plainForms[p.Type] == f || num == index.NumLink || num == index.NumContained {
+	if p := s.params[num]; p != nil && plainForms[p.Type] == f || num == index.NumLink || num == index.NumContained || num == index.NumShared {
 		tag = "="
 	}
 	return s.name(num) + tag

@@ -18,6 +18,7 @@ import (
 type Case struct {
 	Token    model.Token
 	Others   []model.Token `json:",omitempty"` // of who asks, too
+	Own      []string      `json:",omitempty"` // search parameters beyond R4's that are defined, of model.Owns
 	World    []Op
 	Other    []Op `json:",omitempty"` // nil: there is one world only; else as many as World
 	Requests []Request
@@ -32,6 +33,15 @@ type Op struct {
 
 // absent says whether an op does nothing: there is nothing to delete.
 func (o Op) absent(live bool) bool { return o.Skip || o.Body == nil && !live }
+
+// defined is a world behind the definitions of its own search parameters.
+func (c *Case) defined(world []Op) (all []Op) {
+	for _, code := range c.Own {
+		all = append(all, Op{Type: "SearchParameter", ID: code, Body: json.RawMessage(`{"resourceType":"SearchParameter","id":"` + code + `","url":"http://sp/` + code + `","name":"Alpha","status":"active","description":"beta","code":"` +
+			code + `",` + model.Owns[code].Definition + "}")})
+	}
+	return append(all, world...)
+}
 
 // Request is one HTTP request below the FHIR base; ../ begins a path beside it.
 type Request struct {
@@ -83,7 +93,7 @@ func (r Request) String() string {
 
 func (c Case) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "token %s; patient %q, policy %q of %q\n", c.Token, c.Token.Patient, c.Token.Policy, c.Token.User)
+	fmt.Fprintf(&b, "own parameters %q; token %s; patient %q, policy %q of %q\n", c.Own, c.Token, c.Token.Patient, c.Token.Policy, c.Token.User)
 	for i, t := range c.Others {
 		fmt.Fprintf(&b, "%d: %s; patient %q, policy %q of %q\n", i+1, t, t.Patient, t.Policy, t.User)
 	}

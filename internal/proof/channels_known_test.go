@@ -117,6 +117,7 @@ func visits(r Request) (out []string) {
 	}
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
+		name, _ = url.QueryUnescape(name)
 		value, _ = url.QueryUnescape(value)
 		code, modifier, _ := strings.Cut(name, ":")
 		sp := r4.Lookup(typ, code)

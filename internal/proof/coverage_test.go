@@ -57,7 +57,13 @@ func (t *tally) note(q Request, got []answer) {
 	if t.features == nil {
 		t.features = map[string]*feature{}
 	}
-	for name, found := range features(q, got[0]) {
+	all := features(q, got[0])
+	for _, at := range append(visits(q), details(q)...) { // by the server's own tables
+		if code, is := strings.CutPrefix(at, "search by "); !is || strings.HasPrefix(code, "_") && !strings.Contains(code, ":") {
+			all[at] = all[at] || got[0].found(q)
+		}
+	}
+	for name, found := range all {
 		f := t.features[name]
 		if f == nil {
 			f = &feature{}
@@ -67,6 +73,15 @@ func (t *tally) note(q Request, got []answer) {
 			f.found++
 		}
 	}
+}
+
+// found says whether a request was answered by what it asks for.
+func (a answer) found(q Request) bool {
+	lists := q.Method == http.MethodGet && (strings.Contains(a.body, `"type":"searchset"`) || strings.Contains(a.body, `"type":"history"`))
+	if lists || strings.HasSuffix(q.Path, "/_search") {
+		return a.holds()
+	}
+	return a.status < 300 || a.status == http.StatusNotModified
 }
 
 // features are what a request asks for, and whether the answer shows any of it.
@@ -86,7 +101,7 @@ func features(q Request, a answer) map[string]bool {
 			out["cursor of another token"] = a.holds()
 		}
 		return out
-	case path == "" && q.Method == http.MethodPost && query == "":
+	case strings.Trim(path, "/") == "" && q.Method == http.MethodPost && query == "":
 		kind := "batch"
 		if strings.Contains(q.Body, `"type":"transaction"`) {
 			kind = "transaction"

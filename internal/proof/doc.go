@@ -15,6 +15,11 @@
 //	FIREWARDEN_PROOF=4m go test ./internal/proof -run 'TestTwoWorlds|TestOracle' -v -timeout 0
 //	FIREWARDEN_PROOF=4m FIREWARDEN_PROOF_SEED=17 go test …      the same cases again
 //
+// Worlds define search parameters of their own, too; requests ask by every parameter, modifier, comparison, result
+// parameter, interaction and operation that the server's tables name, or undrawn says why not:
+//
+//	TestEverythingIsDrawn   what the server has and random requests never ask for fails by name
+//
 // Three go through what there is, rather than at random:
 //
 //	TestChannels            every way into the server (channels_table_test.go) × every kind of scopes, in two fixed worlds

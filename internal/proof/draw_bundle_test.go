@@ -28,7 +28,7 @@ func (d drawing) bundle(plain bool) Request {
 		request := object{"method": r.Method, "url": strings.TrimPrefix(r.Path, "/")}
 		e := object{"request": request, "fullUrl": identity(i)}
 		switch {
-		case strings.HasPrefix(r.Path, "?") || r.Path == "" || r.Method == http.MethodHead || strings.HasSuffix(r.Path, "_search") || strings.Contains(r.Path, "%00"):
+		case strings.HasPrefix(strings.TrimPrefix(r.Path, "/"), "?") || strings.Trim(r.Path, "/") == "" || r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/$meta") || r.Method == http.MethodHead || strings.HasSuffix(r.Path, "_search") || strings.Contains(r.Path, "%00"):
 			continue
 		case kind == "batch" && phases[phase(r)]: // entries of one phase are done in any order, at the same time
 			continue
@@ -53,7 +53,7 @@ func (d drawing) bundle(plain bool) Request {
 	if err != nil {
 		panic(err)
 	}
-	out := Request{Method: http.MethodPost, Path: "", Body: string(b), Header: map[string]string{"Content-Type": fhirJSON}}
+	out := Request{Method: http.MethodPost, Path: d.one("", "", "/"), Body: string(b), Header: map[string]string{"Content-Type": fhirJSON}}
 	if d.oneIn(2) {
 		out.Header["Prefer"] = "return=" + d.one("representation", "OperationOutcome")
 	}

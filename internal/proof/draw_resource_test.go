@@ -2,6 +2,7 @@ package proof
 
 import (
 	"encoding/json"
+	"slices"
 )
 
 type object = map[string]any
@@ -21,7 +22,11 @@ func (d drawing) ref(types ...string) object {
 	case 24:
 		return object{"reference": text, "identifier": d.identifier()}
 	}
-	return object{"reference": text}
+	o := object{"reference": text}
+	if d.oneIn(6) {
+		o["display"] = d.one("Alpha one", "beta")
+	}
+	return o
 }
 
 func (d drawing) identifier() object {
@@ -29,13 +34,40 @@ func (d drawing) identifier() object {
 	if d.oneIn(3) {
 		o["system"] = "http://s"
 	}
+	if d.oneIn(6) {
+		o["type"] = object{"coding": list(object{"system": "http://t", "code": d.one("MR", "SB"), "display": d.one("Alpha record", "beta")})}
+	}
+	return o
+}
+
+// label draws a tag or a security label.
+func (d drawing) label() object {
+	o := object{"code": d.one("a", "a", "b", "c")}
+	if d.oneIn(2) {
+		o["system"] = "http://s"
+	}
 	return o
 }
 
 func (d drawing) coding() object {
-	o := object{"code": d.one("a", "a", "b", "c")}
-	if d.oneIn(2) {
-		o["system"] = "http://s"
+	o := d.label()
+	if d.oneIn(6) {
+		o["display"] = d.one("Alpha one", "beta")
+	}
+	return o
+}
+
+// quantity draws an amount, with a unit of UCUM, of another system, or as people write it.
+func (d drawing) quantity() object {
+	o := object{"value": json.Number(d.one("5", "5.4", "5.40", "5.42", "5400", "0.0054"))}
+	switch d.upTo(5) {
+	case 3:
+		o["unit"] = "gram"
+	case 4:
+		o["system"], o["code"] = "http://s", "g"
+	case 5:
+	default:
+		o["system"], o["code"] = "http://unitsofmeasure.org", d.one("g", "g", "mg", "kg")
 	}
 	return o
 }
@@ -55,6 +87,14 @@ func (d drawing) day() string {
 	return d.one("2020", "2021") + "-0" + d.one("1", "2") + "-0" + d.one("1", "2")
 }
 
+func (d drawing) name() object {
+	o := object{"family": d.one("Ab", "Abc", "Bc")}
+	if d.oneIn(3) {
+		o["given"] = list(d.one("Amy", "Ab Bo"))
+	}
+	return o
+}
+
 // may adds a member three times in four.
 func (d drawing) may(o object, name string, value func() any) {
 	if !d.oneIn(4) {
@@ -63,6 +103,39 @@ func (d drawing) may(o object, name string, value func() any) {
 }
 
 func list(items ...any) []any { return items }
+
+// inside draws resources inside of one, and what refers to them.
+func (d drawing) inside(o object) {
+	var in []any
+	put := func(typ, id string) object {
+		c := object{"resourceType": typ, "id": id}
+		d.may(c, "identifier", func() any { return list(d.identifier()) })
+		switch typ {
+		case "Patient", "Practitioner":
+			d.may(c, "name", func() any { return list(d.name()) })
+			d.may(c, "active", func() any { return d.oneIn(2) })
+		case "Observation":
+			c["status"], c["code"], c["valueQuantity"] = d.one("final", "amended"), d.concept(), d.quantity()
+		}
+		in = append(in, c)
+		return object{"reference": "#" + id}
+	}
+	switch o["resourceType"] {
+	case "Observation":
+		if o["subject"] = put("Patient", "p"); d.oneIn(2) {
+			o["performer"] = list(put("Practitioner", "A"), put("Patient", "B"))
+		}
+	case "Encounter":
+		o["location"] = list(object{"location": put("Location", "p")})
+	case "Condition":
+		o["asserter"] = put("Practitioner", "p")
+	case "DiagnosticReport":
+		o["result"] = list(put("Observation", "1"), put("Observation", "p"))
+	default:
+		return
+	}
+	o["contained"] = in
+}
 
 // resource draws the content of a resource.
 func (d drawing) resource(typ, id string) json.RawMessage {
@@ -73,7 +146,7 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 	switch typ {
 	case "Patient":
 		d.may(o, "active", func() any { return d.oneIn(2) })
-		d.may(o, "name", func() any { return list(object{"family": d.one("Ab", "Abc", "Bc")}) })
+		d.may(o, "name", func() any { return list(d.name()) })
 		d.may(o, "birthDate", func() any { return d.day() })
 		d.may(o, "generalPractitioner", func() any { return list(d.ref("Practitioner")) })
 		if d.oneIn(5) {
@@ -94,9 +167,11 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 		if d.oneIn(3) {
 			o["hasMember"] = list(d.ref("Observation"))
 		}
-		if d.oneIn(8) {
-			o["contained"] = list(object{"resourceType": "Patient", "id": "p", "name": list(object{"family": "Ab"}), "identifier": list(d.identifier())})
-			o["subject"] = object{"reference": "#p"}
+		if d.oneIn(2) {
+			o["valueQuantity"] = d.quantity()
+		}
+		if d.oneIn(4) {
+			o["component"] = list(object{"code": d.concept(), "valueQuantity": d.quantity()}, object{"code": d.concept(), "valueQuantity": d.quantity()})
 		}
 	case "Encounter":
 		o["status"], o["class"] = "finished", d.coding()
@@ -171,10 +246,22 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 	case "Practitioner":
 		d.may(o, "active", func() any { return d.oneIn(2) })
 		d.may(o, "name", func() any { return list(object{"family": d.one("Ab", "Bc")}) })
+	case "RiskAssessment":
+		o["status"], o["subject"] = "final", d.ref("Patient")
+		if d.oneIn(3) {
+			o["performer"] = d.ref("Practitioner")
+		}
+		o["prediction"] = list(object{"probabilityDecimal": json.Number(d.one("0.5", "0.50", "0.54", "1"))})
+		if d.oneIn(3) {
+			o["prediction"] = list(object{"probabilityRange": object{"low": object{"value": json.Number(d.one("0.1", "0.5"))}, "high": object{"value": json.Number(d.one("0.5", "0.9"))}}})
+		}
 	case "Location":
+		d.may(o, "position", func() any {
+			return object{"latitude": json.Number(d.one("53.3", "51.5")), "longitude": json.Number(d.one("-6.2", "-0.1"))}
+		})
 		d.may(o, "partOf", func() any { return d.ref("Location") })
 	case "ValueSet":
-		o["status"], o["url"] = d.one("active", "draft"), "http://v/"+d.one("1", "1", "2")
+		o["status"], o["url"] = d.one("active", "draft"), "http://v/"+d.one("1", "1", "1", "2", "1/2")
 		include := object{"system": "http://s", "concept": list(object{"code": "a"}, object{"code": d.one("b", "c")})}
 		switch d.upTo(5) {
 		case 4:
@@ -211,12 +298,21 @@ func (d drawing) resource(typ, id string) json.RawMessage {
 	}
 	if d.oneIn(2) {
 		meta := object{}
-		d.may(meta, "tag", func() any { return list(d.coding()) })
-		d.may(meta, "security", func() any { return list(d.coding()) })
-		d.may(meta, "profile", func() any { return list("http://p/" + d.one("1", "2")) })
+		d.may(meta, "tag", func() any { return list(d.label()) })
+		d.may(meta, "security", func() any { return list(d.label()) })
+		d.may(meta, "profile", func() any { return list("http://p/" + d.one("1", "1", "2", "1/2")) })
+		if d.oneIn(3) {
+			meta["source"] = "http://p/" + d.one("1", "2", "1/2")
+		}
 		if len(meta) > 0 {
 			o["meta"] = meta
 		}
+	}
+	if d.oneIn(5) {
+		d.inside(o)
+	}
+	if slices.Contains([]string{"Encounter", "Observation", "Patient"}, typ) && d.oneIn(4) {
+		o["language"] = d.one("en", "en", "de")
 	}
 	if typ != "Binary" && d.oneIn(3) {
 		o["text"] = object{"status": "generated", "div": `<div xmlns="http://www.w3.org/1999/xhtml">` + d.one("alpha", "beta", "alpha gamma") + `</div>`}

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,10 +13,19 @@ import (
 
 // scene draws a case of one world: plain is without what proof/model does not know.
 func (d drawing) scene(plain bool) *Case {
-	c := &Case{Token: d.token()}
+	c := &Case{}
+	if d.oneIn(3) {
+		for _, code := range slices.Sorted(maps.Keys(model.Owns)) {
+			if d.oneIn(3) {
+				c.Own = append(c.Own, code)
+			}
+		}
+	}
+	d.own = c.Own
+	c.Token = d.token()
 	d.pool = d.pooled(c.Token)
 	c.World = d.world()
-	if len(modelled(c.World).Touches(c.Token)) == 0 && !d.oneIn(8) {
+	if len(c.modelled(c.World).Touches(c.Token)) == 0 && !d.oneIn(8) {
 		c.Token = model.Token{Patient: "A", Scopes: append(c.Token.Scopes, model.Scope{Level: "patient", Type: "*", Letters: "cruds"})}
 	}
 	d.liked = granted(c.Token)
@@ -40,7 +50,7 @@ func (d drawing) kin(t model.Token) model.Token {
 	case 1:
 		s.Where = ""
 	case 2:
-		s.Letters, s.Where = "crus", d.one(append(slices.Clone(constraints["*"]), constraints[s.Type]...)...)
+		s.Letters, s.Where = "crus", d.constraint(s.Type)
 	case 3:
 		s.Letters = "rs"
 	case 4:
@@ -70,7 +80,7 @@ func granted(t model.Token) (out []string) {
 // requests draws what is asked, in its order.
 func (d drawing) requests(plain bool) []Request {
 	list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Request {
-		d := drawing{t, d.pool, d.liked}
+		d := drawing{t, d.pool, d.liked, d.own}
 		switch d.upTo(12) {
 		case 0:
 			return Request{} // as what fails shrinks
@@ -88,7 +98,7 @@ func (d drawing) requests(plain bool) []Request {
 // in between.
 func (d drawing) turns(c *Case, plain bool) (all []Request) {
 	for _, turn := range rapid.SliceOfN(rapid.Custom(func(t *rapid.T) (out []Request) {
-		d := drawing{t, d.pool, d.liked}
+		d := drawing{t, d.pool, d.liked, d.own}
 		switch d.upTo(5) {
 		case 0:
 			return nil // as what fails shrinks
@@ -116,7 +126,7 @@ func (d drawing) turns(c *Case, plain bool) (all []Request) {
 
 // made draws a write of whoever made the world: something moves, or is deleted, and policies change.
 func (d drawing) made() Request {
-	typ := d.one(d.typ(), "Patient", "CareTeam", "RelatedPerson")
+	typ := d.one(d.written(), "Patient", "CareTeam", "RelatedPerson")
 	r := Request{Method: http.MethodDelete, Path: "/" + typ + "/" + d.id(typ), As: maker}
 	if !d.oneIn(4) {
 		r.Method, r.Header = http.MethodPut, map[string]string{"Content-Type": fhirJSON}

@@ -1,12 +1,8 @@
 package proof
 
 import (
-	"maps"
-	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/firewarden/firewarden/internal/proof/model"
 )
 
 // edges are the references between the types of a world: what chains, _has and includes go along.
@@ -20,12 +16,16 @@ var edges = [][3]string{
 	{"CareTeam", "patient", "Patient"}, {"CareTeam", "participant", "Practitioner"}, {"RelatedPerson", "patient", "Patient"}, {"Device", "patient", "Patient"}, {"Device", "location", "Location"},
 	{"Task", "patient", "Patient"}, {"Task", "focus", "Observation"}, {"Organization", "partof", "Organization"}, {"Location", "partof", "Location"}, {"Patient", "general-practitioner", "Practitioner"},
 	{"Patient", "link", "Patient"}, {"Schedule", "actor", "Patient"}, {"Schedule", "actor", "Practitioner"}, {"DiagnosticReport", "subject", "Patient"},
-	{"DiagnosticReport", "result", "Observation"}, {"AuditEvent", "agent", "Patient"}, {"AuditEvent", "patient", "Patient"}, {"AuditEvent", "entity", "Observation"},
+	{"RiskAssessment", "subject", "Patient"}, {"RiskAssessment", "performer", "Practitioner"}, {"DiagnosticReport", "result", "Observation"}, {"AuditEvent", "agent", "Patient"}, {"AuditEvent", "patient", "Patient"}, {"AuditEvent", "entity", "Observation"},
 }
 
 // along are the edges from a type, or to it; mostly those to what is in the world.
 func (d drawing) along(side int, typ string) (out [][3]string) {
 	all := d.oneIn(8)
+	edges := edges
+	if slices.Contains(d.own, "watcher") {
+		edges = append(slices.Clone(edges), [3]string{"Observation", "watcher", "Practitioner"}, [3]string{"Observation", "watcher", "Patient"})
+	}
 	for _, e := range edges {
 		if e[side] == typ && (all || slices.Contains(d.pool, e[2-side])) {
 			out = append(out, e)
@@ -41,7 +41,9 @@ func (d drawing) condition(typ string, depth int) (name, value string) {
 		case 4, 5, 6:
 			if from := d.along(0, typ); len(from) > 0 {
 				e := pick(d, from)
-				name, value = d.condition(e[2], depth-1)
+				if name, value = d.condition(e[2], depth-1); d.oneIn(6) {
+					return e[1] + "." + name, value
+				}
 				return e[1] + ":" + e[2] + "." + name, value
 			}
 		case 7, 8:
@@ -52,12 +54,7 @@ func (d drawing) condition(typ string, depth int) (name, value string) {
 			}
 		}
 	}
-	codes := model.Codes(typ)
-	code := pick(d, slices.Sorted(maps.Keys(codes)))
-	if usual := d.one("_id", "identifier", "code", "status", "family"); codes[usual] != "" && d.oneIn(2) {
-		code = usual
-	}
-	kind := codes[code]
+	code, kind := d.code(typ)
 	if kind != "id" && d.oneIn(8) {
 		return code + ":missing", d.one("true", "false")
 	}
@@ -65,50 +62,40 @@ func (d drawing) condition(typ string, depth int) (name, value string) {
 	if d.oneIn(4) {
 		values = append(values, d.value(typ, code, kind))
 	}
-	if (kind == "token" || kind == "id") && d.oneIn(5) {
-		code += ":not"
+	modifier := ""
+	switch kind {
+	case "token", "id":
+		if d.oneIn(5) {
+			modifier = "not"
+		}
+		if coded := slices.Contains([]string{"code", "category", "class"}, code); (coded || code == "identifier") && d.oneIn(8) {
+			modifier, values = "text", []string{d.one("alpha", "Beta", "al", "alpha on", "gamma")}
+		}
+		if code == "identifier" && d.oneIn(8) {
+			modifier, values = "of-type", []string{"http://t|" + d.one("MR", "SB") + "|" + d.one("1", "2")}
+		}
+	case "string":
+		modifier = d.one("", "", "exact", "contains", "text")
+	case "uri":
+		modifier = d.one("", "", "above", "below")
+	case "reference":
+		typ, id, typed := strings.Cut(values[0], "/")
+		switch {
+		case typed && len(values) == 1 && d.oneIn(8):
+			modifier, values = typ, []string{id}
+		case d.oneIn(8):
+			modifier, values = "text", []string{d.one("alpha", "beta", "alpha on")}
+		}
+	}
+	if modifier != "" {
+		code += ":" + modifier
 	}
 	return code, strings.Join(values, ",")
 }
 
-func (d drawing) value(typ, code, kind string) string {
-	switch kind {
-	case "id":
-		return d.id(typ)
-	case "token":
-		switch code {
-		case "identifier":
-			return d.one("", "", "", "|", "http://s|") + d.one("1", "1", "2")
-		case "status":
-			return pick(d, map[string][]string{"Observation": {"final", "amended"}, "DiagnosticReport": {"final"}, "Encounter": {"finished"}, "Task": {"requested", "completed"},
-				"Slot": {"free", "busy"}, "DocumentReference": {"current"}, "ValueSet": {"active", "draft"}, "CodeSystem": {"active", "draft"}, "CareTeam": {"active", "inactive"}}[typ])
-		case "active":
-			return d.one("true", "false")
-		case "gender":
-			return "male"
-		}
-		return d.one("", "", "", "|", "http://s|") + d.one("a", "a", "b")
-	case "string":
-		return d.one("a", "Ab", "abc", "b")
-	case "uri":
-		return d.one("http://p/", "http://v/") + d.one("1", "2")
-	case "instant":
-		return d.one("", "ge", "lt", "gt", "le", "ne") + "2026-01-01T00:00:" + d.one("03", "06", "12", "20") + "Z"
-	case "date":
-		return d.one("", "ge", "lt", "gt", "le", "ne") + d.one("2020", "2021", "2020-01-01", "2020-02-02", "2021-01-02")
-	}
-	target := "Patient"
-	for _, e := range d.along(0, typ) {
-		if e[1] == code && d.oneIn(2) {
-			target = e[2]
-		}
-	}
-	return target + "/" + d.id(target)
-}
-
 // special draws a parameter that looks at more than the values of one element.
 func (d drawing) special(typ string) (name, value string) {
-	n := d.upTo(9)
+	n := d.upTo(10)
 	if slices.Contains(d.pool, "ValueSet") && d.oneIn(2) {
 		n = 5 + d.upTo(2)
 	}
@@ -117,8 +104,8 @@ func (d drawing) special(typ string) (name, value string) {
 		return "_filter", d.filter(typ, 2)
 	case 3:
 		return "_list", d.id("List")
-	case 4:
-		return d.one("_text", "_content"), d.one("alpha", "beta", "gamma", "al*", "gamma alpha", "1", "Ab", "ab*")
+	case 4, 10:
+		return d.one("_text", "_content"), d.words(2)
 	case 5, 6:
 		if code := d.coded(typ); code != "" {
 			return code + ":" + d.one("in", "not-in"), d.one("http://v/1", "http://v/2", "ValueSet/1", "ValueSet/2")
@@ -147,61 +134,6 @@ func (d drawing) special(typ string) (name, value string) {
 	return "_list", d.id("List")
 }
 
-// coded is a parameter of a type whose values have code systems; "" if there is none.
-func (d drawing) coded(typ string) string {
-	for _, code := range []string{"category", "code", "class"} {
-		if model.Codes(typ)[code] == "token" {
-			return code
-		}
-	}
-	return ""
-}
-
-// filter draws a _filter; depth is how many parts it may have.
-func (d drawing) filter(typ string, depth int) string {
-	if depth > 0 {
-		switch d.upTo(7) {
-		case 4:
-			return "not (" + d.filter(typ, depth-1) + ")"
-		case 5:
-			return d.filter(typ, depth-1) + " and " + d.filter(typ, 0)
-		case 6:
-			return d.filter(typ, depth-1) + " or " + d.filter(typ, 0)
-		case 7:
-			return "(" + d.filter(typ, depth-1) + ") or (" + d.filter(typ, 0) + ")"
-		}
-	}
-	path := ""
-	switch d.upTo(5) {
-	case 4:
-		if from := d.along(0, typ); len(from) > 0 {
-			e := pick(d, from)
-			path, typ = e[1]+":"+e[2]+".", e[2]
-		}
-	case 5:
-		if to := d.along(2, typ); len(to) > 0 {
-			e := pick(d, to)
-			path, typ = "_has:"+e[0]+":"+e[1]+":", e[0]
-		}
-	}
-	codes := model.Codes(typ)
-	code := pick(d, slices.Sorted(maps.Keys(codes)))
-	if d.oneIn(5) && codes[code] != "id" {
-		return path + code + " pr " + d.one("true", "false")
-	}
-	op := d.one("eq", "ne")
-	value := d.value(typ, code, codes[code])
-	switch codes[code] {
-	case "reference":
-		op = "re"
-	case "string":
-		op = d.one("eq", "ne", "co", "sw")
-	case "date", "instant":
-		op, value = d.one("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"), strings.TrimLeft(value, "abcdefghijklmnopqrstuvwxyz")
-	}
-	return path + code + " " + op + " " + strings.TrimPrefix(value, "|")
-}
-
 // odd draws a parameter that proof/model does not know.
 func (d drawing) odd(typ string) (name, value string) {
 	switch d.upTo(4) {
@@ -217,21 +149,9 @@ func (d drawing) odd(typ string) (name, value string) {
 	case 2:
 		return "_contained", d.one("true", "both")
 	case 3:
-		return d.one("_text", "_content"), d.one(`"alpha gamma"`, "not alpha", "alpha or beta", "AAAA")
+		return d.one("_text", "_content"), d.one("AAAA", "(", "and", "a b c d")
 	}
-	if d.oneIn(2) {
-		return d.one("category:text", "code:text"), "beta"
-	}
-	return d.one("family:exact", "family:contains", "nothing", "_id:exact", "_query"), "b"
-}
-
-// joined writes parameters as a URL does.
-func joined(pairs [][2]string) string {
-	var out []string
-	for _, p := range pairs {
-		out = append(out, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
-	}
-	return strings.Join(out, "&")
+	return d.one("nothing", "_id:exact", "_query", "family:not"), "b"
 }
 
 // include draws an include of any kind.
@@ -262,19 +182,22 @@ func (d drawing) include(typ string) [2]string {
 // order draws a _sort.
 func (d drawing) order(typ string) [2]string {
 	keys := []string{"_id", "_lastUpdated"}
-	for code, kind := range model.Codes(typ) {
-		if kind != "id" && code[0] != '_' {
+	for code, kind := range d.codes(typ) {
+		if kind != "id" && kind != "near" && kind != "composite" && code[0] != '_' {
 			keys = append(keys, code)
 		}
 	}
 	slices.Sort(keys)
 	for _, e := range d.along(0, typ) {
 		keys = append(keys, e[1]+":"+e[2]+"._id", e[1]+":"+e[2]+"._lastUpdated")
-		if model.Codes(e[2])["identifier"] != "" {
+		if d.codes(e[2])["identifier"] != "" {
 			keys = append(keys, e[1]+":"+e[2]+".identifier")
 		}
 	}
 	value := d.one("", "-") + d.one(keys...)
+	if own := slices.DeleteFunc(slices.Clone(d.own), func(code string) bool { return !slices.Contains(keys, code) }); len(own) > 0 && d.oneIn(2) {
+		value = d.one("", "-") + d.one(own...)
+	}
 	if d.oneIn(3) {
 		value += "," + d.one("", "-") + d.one(keys...)
 	}
@@ -285,7 +208,7 @@ func (d drawing) order(typ string) [2]string {
 func (d drawing) query(typ string, plain bool) [][2]string {
 	var out [][2]string
 	add := func(name, value string) { out = append(out, [2]string{name, value}) }
-	for range max(0, d.upTo(4)-2) {
+	for range pick(d, []int{0, 1, 1, 2}) {
 		switch {
 		case !plain && d.oneIn(8):
 			add(d.odd(typ))
@@ -299,11 +222,10 @@ func (d drawing) query(typ string, plain bool) [][2]string {
 		out = append(out, d.order(typ))
 	}
 	if d.oneIn(2) {
-		add("_count", d.one("1", "2", "5"))
+		add("_count", d.one("1", "1", "1", "2", "2", "2", "5", "1000", "0"))
 	}
-	total := "none"
-	if d.oneIn(3) {
-		total = "accurate"
+	if d.oneIn(2) {
+		add("_total", d.one("accurate", "accurate", "estimate", "none"))
 	}
 	for d.oneIn(3) && len(out) < 9 {
 		out = append(out, d.include(typ))
@@ -311,20 +233,40 @@ func (d drawing) query(typ string, plain bool) [][2]string {
 	if d.oneIn(8) {
 		add("_summary", d.one("count", "count", "true", "text", "data", "false"))
 	}
-	switch d.upTo(15) {
-	case 13:
+	if d.oneIn(12) {
 		add("_elements", d.one("subject", "identifier,status", "meta"))
-	case 14:
-		if !plain {
-			add("_maxresults", d.one("1", "2"))
-		}
-	case 15:
-		if !plain {
-			total = "estimate"
-		}
 	}
-	if total != "none" {
-		add("_total", total)
+	if d.oneIn(10) {
+		add("_maxresults", d.one("0", "1", "2", "3", "5", "100"))
+	}
+	return out
+}
+
+// containers draws a search for what is inside of others, or for what holds it.
+func (d drawing) containers(typ string) [][2]string {
+	out := [][2]string{{"_contained", d.one("true", "both", "both", "false")}}
+	for range d.upTo(2) {
+		name, value := d.condition(typ, 0)
+		out = append(out, [2]string{name, value})
+	}
+	inner := d.oneIn(2)
+	if inner || d.oneIn(4) {
+		out = append(out, [2]string{"_containedType", d.one("container", "contained", "contained")})
+	}
+	if !inner && d.oneIn(2) {
+		out = append(out, [2]string{"_total", d.one("accurate", "estimate")})
+	}
+	if d.oneIn(2) {
+		out = append(out, [2]string{"_sort", d.one("_id", "-_id", "-_lastUpdated")})
+	}
+	if d.oneIn(2) {
+		out = append(out, [2]string{"_count", d.one("1", "2")})
+	}
+	if d.oneIn(6) {
+		out = append(out, [2]string{"_summary", d.one("true", "data", "text")})
+	}
+	if d.oneIn(8) {
+		out = append(out, [2]string{"_maxresults", d.one("1", "2")})
 	}
 	return out
 }

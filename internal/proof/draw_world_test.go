@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ type drawing struct {
 	*rapid.T
 	pool  []string // the types of the world at hand, some of them more often
 	liked []string // those of them that the token opens; nil: all
+	own   []string // the search parameters that the world defines
 }
 
 // upTo draws 0 to n, all of them as often; rapid's own numbers are small. It shrinks to 0.
@@ -40,7 +42,7 @@ func (d drawing) oneIn(n int) bool { return d.upTo(n-1) == n-1 }
 
 // types are those of a world, some of them more often.
 var types = strings.Fields(`Observation Observation Observation Observation Encounter Encounter Patient Patient Condition Group Provenance Provenance
-	DocumentReference DocumentReference Binary Binary DiagnosticReport Schedule AuditEvent List CareTeam RelatedPerson Device Task Organization Practitioner Location ValueSet ValueSet CodeSystem Slot`)
+	DocumentReference DocumentReference Binary Binary DiagnosticReport Schedule AuditEvent List CareTeam RelatedPerson Device Task Organization Practitioner Location Location RiskAssessment RiskAssessment ValueSet ValueSet CodeSystem Slot`)
 
 func (d drawing) typ() string {
 	switch d.upTo(11) {
@@ -57,6 +59,31 @@ func (d drawing) typ() string {
 	}
 	return pick(d, types)
 }
+
+// written draws the type of what is written: definitions stay as they are.
+func (d drawing) written() string {
+	if typ := d.typ(); typ != "SearchParameter" {
+		return typ
+	}
+	return "Observation"
+}
+
+// codes are the parameters of a type and their kinds.
+func (d drawing) codes(typ string) map[string]string { return model.Codes(typ, d.own...) }
+
+// constraint draws one of a type: by R4's parameters or by one of the world's own, which once in a while is not there.
+func (d drawing) constraint(typ string) string {
+	for _, code := range slices.Sorted(maps.Keys(owned)) {
+		if own := owned[code]; own[0] == typ && (slices.Contains(d.own, code) && d.oneIn(3) || d.oneIn(20)) {
+			return own[1]
+		}
+	}
+	return d.one(append(slices.Clone(constraints["*"]), constraints[typ]...)...)
+}
+
+// owned are constraints by own parameters, with their type.
+var owned = map[string][2]string{"spoken": {"Observation", "spoken=en"}, "given-name": {"Patient", "given-name=amy"}, "born": {"Patient", "born=ge2021"}, "amount": {"Observation", "amount=gt5"},
+	"odds": {"RiskAssessment", "odds=ge0.5"}, "watcher": {"Observation", "watcher=Practitioner/1"}, "taken-from": {"Observation", "taken-from:below=http://p"}}
 
 // pooled draws the types of a world, those that the token asks for or that its policy looks at among them: few, so that
 // what is referred to is there.
@@ -75,7 +102,17 @@ func (d drawing) pooled(t model.Token) []string {
 	case "related":
 		pool = append(pool, "RelatedPerson")
 	}
-	switch d.upTo(5) {
+	if len(d.own) > 0 {
+		pool = append(pool, "SearchParameter")
+		for _, code := range d.own {
+			if code == "odds" {
+				pool = append(pool, "RiskAssessment")
+			}
+		}
+	}
+	switch d.upTo(6) {
+	case 3:
+		pool = append(pool, "RiskAssessment", "RiskAssessment", "Location")
 	case 4:
 		pool = append(pool, "ValueSet", "ValueSet", "ValueSet", "CodeSystem")
 	case 5:
@@ -113,7 +150,7 @@ func (d drawing) id(typ string) string {
 func (d drawing) world() []Op {
 	op := rapid.Custom(func(t *rapid.T) Op {
 		d := drawing{T: t, pool: d.pool}
-		typ := d.typ()
+		typ := d.written()
 		o := Op{Type: typ, ID: d.id(typ), Skip: d.upTo(9) == 0}
 		if !d.oneIn(10) {
 			o.Body = d.resource(o.Type, o.ID)
@@ -126,17 +163,18 @@ func (d drawing) world() []Op {
 
 // constraints are what granular scopes ask, by type; those of every type are under *.
 var constraints = map[string][]string{
-	"*":                 {"_tag=a", "_security=b", "_id=1,A", "_id:not=2", "_tag:not=a", "_profile=http://p/1", "_security=http://s|a"},
-	"Observation":       {"category=a", "category=b", "category=http://s|a", "category=a,b", "status=final", "category:not=c", "code=a&category=a", "subject=Patient/A", "encounter:missing=true", "date=ge2021"},
+	"*":                 {"_tag=a", "_security=b", "_id=1,A", "_id:not=2", "_tag:not=a", "_profile=http://p/1", "_profile:below=http://p/1", "_source:below=http://p", "_security=http://s|a"},
+	"Observation":       {"category=a", "category=b", "category=http://s|a", "category=a,b", "status=final", "category:not=c", "code=a&category=a", "subject=Patient/A", "encounter:missing=true", "date=ge2021", "value-quantity=gt5|http://unitsofmeasure.org|g", "code:text=alpha"},
 	"Encounter":         {"class=a", "class=b,c", "part-of:missing=true"},
 	"Condition":         {"category=a", "category:missing=true"},
-	"Patient":           {"active=true", "family=Ab", "gender:missing=true"},
+	"Patient":           {"active=true", "family=Ab", "family:exact=Ab", "name:contains=b", "gender:missing=true"},
 	"DocumentReference": {"category=a", "category:missing=false"},
 	"Organization":      {"active=true"},
 	"ValueSet":          {"status=active"},
 	"CodeSystem":        {"status=active"},
 	"Task":              {"status=completed"},
 	"List":              {"code=a"},
+	"RiskAssessment":    {"probability=ge0.5", "probability=lt0.52"},
 }
 
 // letters in the order of SMART, by bits.
@@ -172,7 +210,7 @@ func (d drawing) token() model.Token {
 		levels = strings.Fields("user user user user patient system")
 	}
 	scope := rapid.Custom(func(r *rapid.T) model.Scope {
-		d := drawing{T: r}
+		d := drawing{T: r, own: d.own}
 		s := model.Scope{Level: d.one(levels...), Type: "*"}
 		if d.oneIn(2) {
 			s.Type = pick(d, types)
@@ -189,16 +227,19 @@ func (d drawing) token() model.Token {
 			s.Letters = letters(1 + d.upTo(30))
 		}
 		if d.oneIn(3) || s.Level == "system" && !d.oneIn(8) {
-			s.Where = d.one(append(slices.Clone(constraints["*"]), constraints[s.Type]...)...)
+			s.Where = d.constraint(s.Type)
 		}
 		return s
 	})
 	t.Scopes = rapid.SliceOfN(scope, 1, 4).Draw(d.T, "scopes")
+	if d.oneIn(5) { // a type as a whole: then what is inside of others counts, too
+		t.Scopes = append(t.Scopes, model.Scope{Level: "system", Type: d.one("Patient", "Practitioner", "Observation", "Location"), Letters: "rs"})
+	}
 	for i := range d.upTo(2) { // other letters of what is granted already, where something else is asked
 		s := t.Scopes[min(i, len(t.Scopes)-1)]
 		s.Letters, s.Where = letters(1+d.upTo(30)), ""
 		if d.oneIn(2) {
-			s.Where = d.one(append(slices.Clone(constraints["*"]), constraints[s.Type]...)...)
+			s.Where = d.constraint(s.Type)
 		}
 		t.Scopes = append(t.Scopes, s)
 	}

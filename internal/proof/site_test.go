@@ -111,7 +111,7 @@ func (s *site) fill(st store.Store, ops []Op) error {
 	if err != nil {
 		return err
 	}
-	s.service.Store, s.service.Seal, s.ids, s.pages = st, seal, 0, map[int]string{}
+	s.service.Store, s.service.Parameters, s.service.Seal, s.ids, s.pages = st, nil, seal, 0, map[int]string{}
 	versions, live := map[string]uint64{}, map[string]bool{}
 	for i, o := range ops {
 		at := o.Type + "/" + o.ID
@@ -141,6 +141,36 @@ func (s *site) fill(st store.Store, ops []Op) error {
 	return nil
 }
 
+// define indexes what is stored by the search parameters that are defined there, if there are any, and waits for it.
+func (s *site) define(own int) error {
+	if own == 0 {
+		return nil
+	}
+	p, err := interaction.OpenParameters(context.Background(), s.service.Store)
+	if err != nil {
+		return err
+	}
+	s.service.Parameters = p
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		var failure error
+		p.Run(ctx, func(err error) { failure = errors.Join(failure, err); cancel() })
+		done <- failure
+	}()
+	for p.Set().Record().Building() && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		return err
+	}
+	if status := p.Status(); len(status.Parameters) != own || slices.ContainsFunc(status.Parameters, func(p interaction.ParameterStatus) bool { return p.Status != "ready" }) {
+		return fmt.Errorf("%d own search parameters: %+v", own, status)
+	}
+	return nil
+}
+
 // moment is when the i-th write of a world was.
 func moment(i int) time.Time { return began.Add(time.Duration(i) * time.Second) }
 
@@ -150,7 +180,8 @@ func (s *site) as(t model.Token) error {
 	if refused != nil {
 		return fmt.Errorf("scopes: %v", refused)
 	}
-	c := scope.Context{Patient: t.Patient}
+	c := scope.Context{Patient: t.Patient, Params: s.service.Parameters.Set()}
+	c.Granted = c.Params.Record().Generation
 	if t.Policy != "" {
 		role, ok := scope.BuiltIn()[t.Policy]
 		var err error

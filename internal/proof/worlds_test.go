@@ -61,7 +61,7 @@ type rig struct {
 func (r *rig) answers(c *Case, world []Op) ([][]answer, error) {
 	st := r.open()
 	defer st.Close()
-	if err := r.fill(st, world); err != nil {
+	if err := r.begin(st, c, world); err != nil {
 		return nil, err
 	}
 	out := make([][]answer, len(c.Requests))
@@ -112,10 +112,18 @@ func (r *rig) failure(t testing.TB, c *Case) string {
 	return ""
 }
 
-// modelled is the world as the model has it.
-func modelled(world []Op) *model.Model {
-	m := model.New(storetest.Base)
-	for i, o := range world {
+// begin makes a world of a case in a new store.
+func (r *rig) begin(st store.Store, c *Case, world []Op) error {
+	if err := r.fill(st, c.defined(world)); err != nil {
+		return err
+	}
+	return r.define(len(c.Own))
+}
+
+// modelled is a world of the case as the model has it.
+func (c *Case) modelled(world []Op) *model.Model {
+	m := model.New(storetest.Base, c.Own...)
+	for i, o := range c.defined(world) {
 		last := m.Last(o.Type, o.ID)
 		if o.absent(last != nil && !last.Deleted) {
 			continue
@@ -131,13 +139,16 @@ func modelled(world []Op) *model.Model {
 	return m
 }
 
+// modelled is a world without search parameters of its own as the model has it.
+func modelled(world []Op) *model.Model { return (&Case{}).modelled(world) }
+
 // seen is what one token sees of a world.
 func seen(world []Op, t model.Token) []string { return (&Case{Token: t}).seen(world) }
 
 // seen are the versions that the tokens of a case see by any letter, and the Patients that the policies of their users
 // open: at first, and after each write of whoever made the world.
 func (c *Case) seen(world []Op) (out []string) {
-	m := modelled(world)
+	m := c.modelled(world)
 	look := func() {
 		for _, t := range append([]model.Token{c.Token}, c.Others...) {
 			panel, everyone := m.Panel(t)

@@ -3,7 +3,6 @@ package model
 import (
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // lists are the members of meta that stay when an update leaves them out.
@@ -69,34 +68,4 @@ func relabelled(before, params map[string]any, remove bool) map[string]any {
 	}
 	before["meta"] = meta
 	return before
-}
-
-// patched carries out a JSON Patch that tests, replaces, adds or removes members of the resource itself; ok is false if
-// that is not all that it does, or a test fails.
-func patched(before map[string]any, patch string) (after map[string]any, ok bool) {
-	unchanged := encoded(before)
-	list, _ := decoded(`{"list":` + patch + `}`)["list"].([]any)
-	for _, x := range list {
-		o, _ := x.(map[string]any)
-		name, inside := strings.CutPrefix(text(o["path"]), "/")
-		_, there := before[name]
-		switch op := text(o["op"]); {
-		case !inside || strings.Contains(name, "/") || name == "id" && op != "test":
-			return nil, false
-		case op == "test" && there:
-			if encoded(before[name]) != encoded(o["value"]) {
-				return nil, false
-			}
-		case op == "add", op == "replace" && there:
-			before[name] = o["value"]
-		case op == "remove" && there:
-			delete(before, name)
-		default:
-			return nil, false
-		}
-	}
-	if narrative, _ := before["text"].(map[string]any); narrative["status"] == "generated" && encoded(before) != unchanged {
-		delete(before, "text") // it tells what was there before
-	}
-	return before, len(list) > 0
 }

@@ -57,8 +57,11 @@ func (f *filter) operand(v *Version) bool {
 		return ok
 	default:
 		op, value := f.next(), f.next()
-		if op == "pr" && value == "false" { // says it of the whole path
+		switch { // what says that there is none says it of the whole path
+		case op == "pr" && value == "false":
 			return !f.path(v, first, op, "true")
+		case op == "ni":
+			return !f.path(v, first, "in", value)
 		}
 		return f.path(v, first, op, value)
 	}
@@ -71,10 +74,14 @@ func (f *filter) path(v *Version, path, op, value string) (ok bool) {
 		ok, known = f.reverse(v, parts[0], parts[1], func(source *Version) (bool, bool) { return f.path(source, parts[2], op, value), true })
 	} else if head, rest, chained := strings.Cut(path, "."); chained {
 		code, target, _ := strings.Cut(head, ":")
-		ok, known = f.chain(v, code, target, true, func(to *Version) (bool, bool) { return f.path(to, rest, op, value), true })
+		has := func(typ string) bool { _, ok := f.lookup(typ, rest[:strings.IndexAny(rest+".", ".:")]); return ok }
+		ok, known = f.chain(v, code, target, has, true, func(to *Version) (bool, bool) { return f.path(to, rest, op, value), true })
 	} else {
+		if op == "co" && (path == "_text" || path == "_content") {
+			return v.says(path, value)
+		}
 		var p param
-		if p, known = lookup(v.Type, path); known {
+		if p, known = f.lookup(v.Type, path); known {
 			return f.test(v, p, op, value)
 		}
 	}
@@ -82,35 +89,21 @@ func (f *filter) path(v *Version, path, op, value string) (ok bool) {
 	return ok
 }
 
-// test says whether some value is what the operation asks for.
+// test says whether some value is what the operation asks for (R4 search_filter.html#ops).
 func (f *filter) test(v *Version, p param, op, value string) bool {
 	switch {
 	case op == "pr":
 		return len(f.held(v, p)) > 0
 	case p.kind == "reference" && op == "re", op == "eq" && p.kind != "string" && p.kind != "date" && p.kind != "instant":
 		return f.has(v, p, "", value)
-	case p.kind == "date" || p.kind == "instant":
-		return f.has(v, p, "", op+value)
-	case p.kind == "string":
-		return slices.ContainsFunc(f.held(v, p), func(x any) bool {
-			have, asked := strings.ToLower(text(x)), strings.ToLower(value)
-			switch op {
-			case "eq":
-				return have == asked
-			case "ne":
-				return have != asked
-			case "co":
-				return strings.Contains(have, asked)
-			case "sw":
-				return strings.HasPrefix(have, asked)
-			}
-			f.known = false
-			return false
-		})
 	case op == "ne" && p.kind == "id":
 		return v.ID != value
 	case op == "ne" && p.kind == "uri":
 		return slices.ContainsFunc(f.held(v, p), func(x any) bool { return text(x) != value })
+	case op == "ne" && p.kind == "composite":
+		return slices.ContainsFunc(f.held(v, p), func(x any) bool {
+			return !f.has(&Version{JSON: map[string]any{"x": x}}, param{"composite", "", append([]string{"x"}, p.paths[1:]...)}, "", value)
+		})
 	case op == "ne" && p.kind == "token":
 		system, code, both := strings.Cut(value, "|")
 		if !both {
@@ -119,6 +112,48 @@ func (f *filter) test(v *Version, p param, op, value string) bool {
 		return slices.ContainsFunc(codings(v, p.paths), func(c coding) bool {
 			return system != "" && c.system != "" && system != c.system || c.code != code
 		})
+	case p.kind == "token" && op == "ss":
+		return f.defined(v, p, "below", value)
+	case p.kind == "token" && op == "sb":
+		return f.defined(v, p, "above", value)
+	case p.kind == "token" && op == "in":
+		return f.defined(v, p, "in", value)
+	case p.kind == "date" || p.kind == "instant" || p.kind == "number" || p.kind == "quantity":
+		return f.has(v, p, "", op+value)
+	case p.kind == "string":
+		return slices.ContainsFunc(f.held(v, p), func(x any) bool { return f.ordered(op, strings.ToLower(text(x)), strings.ToLower(value)) })
+	}
+	f.known = false
+	return false
+}
+
+// defined is a test by a definition that the caller sees.
+func (f *filter) defined(v *Version, p param, modifier, value string) bool {
+	ok, known := f.among(v, p, modifier, value)
+	f.known = f.known && known
+	return ok
+}
+
+func (f *filter) ordered(op, have, asked string) bool {
+	switch op {
+	case "eq":
+		return have == asked
+	case "ne":
+		return have != asked
+	case "co":
+		return strings.Contains(have, asked)
+	case "sw":
+		return strings.HasPrefix(have, asked)
+	case "ew":
+		return strings.HasSuffix(have, asked)
+	case "gt":
+		return have > asked
+	case "lt":
+		return have < asked
+	case "ge":
+		return have >= asked
+	case "le":
+		return have <= asked
 	}
 	f.known = false
 	return false

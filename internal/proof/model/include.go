@@ -62,7 +62,7 @@ func (a *access) include(v *Version, i inclusion) (out []*Version) {
 
 // refer are the references of one parameter of a resource, or of all.
 func (a *access) refer(v *Version, code string) (out []reference) {
-	for name, p := range params[v.Type] {
+	for name, p := range all(v.Type, a.own) {
 		if p.kind == "reference" && (code == "" || code == name) {
 			out = append(out, a.holds(v, p)...)
 		}

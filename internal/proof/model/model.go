@@ -14,6 +14,7 @@ type Model struct {
 	log  []*Version            // in the order in which they were written
 	of   map[string][]*Version // those of an instance
 	ids  int                   // given by the server
+	own  []string              // codes of Owns
 }
 
 // Version is one version of a resource.
@@ -27,8 +28,10 @@ type Version struct {
 	Text     string         // as it was put
 }
 
-// New is an empty server.
-func New(base string) *Model { return &Model{Base: base, of: map[string][]*Version{}} }
+// New is an empty server with some of the search parameters of Owns.
+func New(base string, own ...string) *Model {
+	return &Model{Base: base, of: map[string][]*Version{}, own: own}
+}
 
 // Put writes a version; an empty body is a deletion.
 func (m *Model) Put(typ, id, method string, body []byte, at time.Time) (*Version, error) {
@@ -122,6 +125,7 @@ func text(v any) string {
 type reference struct {
 	typ, id, version string
 	text             string // as written; "" of one that names by an identifier
+	display          string // what people read
 	elsewhere        bool   // on another server, or inside the resource
 }
 
@@ -150,6 +154,7 @@ func (m *Model) references(v *Version, paths ...string) (out []reference) {
 			switch x := x.(type) {
 			case map[string]any:
 				r := m.reference(text(x["reference"]))
+				r.display = text(x["display"])
 				if r.typ == "" {
 					r.typ = text(x["type"])
 				}

@@ -8,20 +8,23 @@ import (
 
 // param is a search parameter: the elements that it looks at, and how.
 type param struct {
-	kind  string // token, string, reference, date
-	only  string // of a reference: the type that counts
-	paths []string
+	kind  string   // token, string, reference, date, number, quantity, composite, near
+	only  string   // of a reference: the type that counts
+	paths []string // of a composite: that of the element, and in it those of a code and of a quantity
 }
 
 // params are those that tests ask for, by type and code.
 var params = map[string]map[string]param{
 	"Patient": {"identifier": {"token", "", []string{"identifier"}}, "gender": {"token", "", []string{"gender"}}, "active": {"token", "", []string{"active"}},
-		"family": {"string", "", []string{"name.family"}}, "birthdate": {"date", "", []string{"birthDate"}},
+		"family": {"string", "", []string{"name.family"}}, "name": {"string", "", []string{"name.family", "name.given"}}, "birthdate": {"date", "", []string{"birthDate"}},
 		"general-practitioner": {"reference", "", []string{"generalPractitioner"}}, "link": {"reference", "", []string{"link.other"}}},
 	"Observation": {"identifier": {"token", "", []string{"identifier"}}, "category": {"token", "", []string{"category"}}, "code": {"token", "", []string{"code"}},
 		"status": {"token", "", []string{"status"}}, "subject": {"reference", "", []string{"subject"}}, "patient": {"reference", "Patient", []string{"subject"}},
 		"encounter": {"reference", "", []string{"encounter"}}, "performer": {"reference", "", []string{"performer"}}, "focus": {"reference", "", []string{"focus"}},
-		"has-member": {"reference", "", []string{"hasMember"}}, "date": {"date", "", []string{"effectiveDateTime"}}},
+		"has-member": {"reference", "", []string{"hasMember"}}, "date": {"date", "", []string{"effectiveDateTime"}}, "value-quantity": {"quantity", "", []string{"valueQuantity"}},
+		"code-value-quantity": {"composite", "", []string{"", "code", "valueQuantity"}}, "component-code-value-quantity": {"composite", "", []string{"component", "code", "valueQuantity"}}},
+	"RiskAssessment": {"identifier": {"token", "", []string{"identifier"}}, "probability": {"number", "", []string{"prediction.probabilityDecimal", "prediction.probabilityRange"}},
+		"subject": {"reference", "", []string{"subject"}}, "patient": {"reference", "Patient", []string{"subject"}}, "performer": {"reference", "", []string{"performer"}}},
 	"Encounter": {"identifier": {"token", "", []string{"identifier"}}, "class": {"token", "", []string{"class"}}, "status": {"token", "", []string{"status"}},
 		"subject": {"reference", "", []string{"subject"}}, "patient": {"reference", "Patient", []string{"subject"}}, "part-of": {"reference", "", []string{"partOf"}},
 		"participant": {"reference", "", []string{"participant.individual"}}, "location": {"reference", "", []string{"location.location"}}},
@@ -40,13 +43,14 @@ var params = map[string]map[string]param{
 	"Device":        {"identifier": {"token", "", []string{"identifier"}}, "patient": {"reference", "", []string{"patient"}}, "location": {"reference", "", []string{"location"}}},
 	"Task": {"identifier": {"token", "", []string{"identifier"}}, "code": {"token", "", []string{"code"}}, "status": {"token", "", []string{"status"}},
 		"patient": {"reference", "Patient", []string{"for"}}, "subject": {"reference", "", []string{"for"}}, "focus": {"reference", "", []string{"focus"}}},
-	"Organization": {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "partof": {"reference", "", []string{"partOf"}}},
-	"Practitioner": {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "family": {"string", "", []string{"name.family"}}},
-	"Location":     {"identifier": {"token", "", []string{"identifier"}}, "partof": {"reference", "", []string{"partOf"}}},
-	"ValueSet":     {"url": {"uri", "", []string{"url"}}, "status": {"token", "", []string{"status"}}},
-	"CodeSystem":   {"url": {"uri", "", []string{"url"}}, "status": {"token", "", []string{"status"}}},
-	"Binary":       {},
-	"Schedule":     {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "actor": {"reference", "", []string{"actor"}}},
+	"Organization":    {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "partof": {"reference", "", []string{"partOf"}}},
+	"Practitioner":    {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "family": {"string", "", []string{"name.family"}}},
+	"Location":        {"identifier": {"token", "", []string{"identifier"}}, "near": {"near", "", []string{"position"}}, "partof": {"reference", "", []string{"partOf"}}},
+	"ValueSet":        {"url": {"uri", "", []string{"url"}}, "status": {"token", "", []string{"status"}}},
+	"CodeSystem":      {"url": {"uri", "", []string{"url"}}, "status": {"token", "", []string{"status"}}},
+	"Binary":          {},
+	"SearchParameter": {"url": {"uri", "", []string{"url"}}, "code": {"token", "", []string{"code"}}, "status": {"token", "", []string{"status"}}},
+	"Schedule":        {"identifier": {"token", "", []string{"identifier"}}, "active": {"token", "", []string{"active"}}, "actor": {"reference", "", []string{"actor"}}},
 	"DiagnosticReport": {"identifier": {"token", "", []string{"identifier"}}, "code": {"token", "", []string{"code"}}, "status": {"token", "", []string{"status"}},
 		"subject": {"reference", "", []string{"subject"}}, "patient": {"reference", "Patient", []string{"subject"}}, "result": {"reference", "", []string{"result"}}},
 	"AuditEvent": {"agent": {"reference", "", []string{"agent.who"}}, "entity": {"reference", "", []string{"entity.what"}},
@@ -57,7 +61,7 @@ var params = map[string]map[string]param{
 // common are the parameters of every type.
 var common = map[string]param{
 	"_id": {"id", "", []string{"id"}}, "_tag": {"token", "", []string{"meta.tag"}}, "_security": {"token", "", []string{"meta.security"}},
-	"_profile": {"uri", "", []string{"meta.profile"}}, "_lastUpdated": {"instant", "", nil},
+	"_profile": {"uri", "", []string{"meta.profile"}}, "_source": {"uri", "", []string{"meta.source"}}, "_lastUpdated": {"instant", "", nil},
 }
 
 // Types are the types that the model knows.
@@ -69,31 +73,26 @@ func Types() (types []string) {
 	return types
 }
 
-// Codes are the parameters of a type that the model knows, and their kinds.
-func Codes(typ string) map[string]string {
+// Codes are the parameters of a type that the model knows, and their kinds; of the codes in own those that the world defines.
+func Codes(typ string, own ...string) map[string]string {
 	out := map[string]string{}
-	for _, list := range []map[string]param{common, params[typ]} {
-		for code, p := range list {
-			out[code] = p.kind
-		}
+	for code, p := range all(typ, own) {
+		out[code] = p.kind
 	}
 	return out
 }
 
-func lookup(typ, code string) (param, bool) {
-	p, ok := common[code]
-	if !ok {
-		p, ok = params[typ][code]
-	}
+func (m *Model) lookup(typ, code string) (param, bool) {
+	p, ok := all(typ, m.own)[code]
 	return p, ok
 }
 
 // satisfies says whether v has what all of the parameters ask for.
-func (m *Model) satisfies(v *Version, where string) bool {
+func (a *access) satisfies(v *Version, where string) bool {
 	for _, pair := range Pairs(where) {
 		code, modifier, _ := strings.Cut(pair[0], ":")
-		p, ok := lookup(v.Type, code)
-		if !ok || !m.has(v, p, modifier, pair[1]) {
+		p, ok := a.lookup(v.Type, code)
+		if !ok || !a.has(v, p, modifier, pair[1]) {
 			return false
 		}
 	}
@@ -101,38 +100,68 @@ func (m *Model) satisfies(v *Version, where string) bool {
 }
 
 // has says whether v has one of the values, which commas divide.
-func (m *Model) has(v *Version, p param, modifier, list string) bool {
+func (a *access) has(v *Version, p param, modifier, list string) bool {
 	if modifier == "missing" {
-		return (len(m.held(v, p)) == 0) == (list == "true")
+		return (len(a.held(v, p)) == 0) == (list == "true")
 	}
 	found := false
 	for value := range strings.SplitSeq(list, ",") {
-		switch p.kind {
-		case "id":
-			found = found || v.ID == value
-		case "token":
-			found = found || slices.ContainsFunc(codings(v, p.paths), func(c coding) bool { return c.is(value) })
-		case "string":
-			found = found || slices.ContainsFunc(m.held(v, p), func(x any) bool {
-				return strings.HasPrefix(strings.ToLower(text(x)), strings.ToLower(value))
-			})
-		case "uri":
-			found = found || slices.Contains(m.held(v, p), any(value))
-		case "reference":
-			typ, id, typed := strings.Cut(strings.TrimPrefix(value, m.Base+"/"), "/")
-			if !typed {
-				typ, id = modifier, value
-			}
-			found = found || slices.ContainsFunc(m.holds(v, p), func(r reference) bool {
-				return r.local() && r.id == id && (typ == "" || r.typ == typ)
-			})
-		case "instant":
-			found = found || !v.At.IsZero() && dated(v.At.UTC().Format(time.RFC3339), value)
-		case "date":
-			found = found || slices.ContainsFunc(m.held(v, p), func(x any) bool { return dated(text(x), value) })
-		}
+		found = found || a.hasOne(v, p, modifier, value)
 	}
 	return found != (modifier == "not")
+}
+
+func (a *access) hasOne(v *Version, p param, modifier, value string) bool {
+	some := func(is func(any) bool) bool { return slices.ContainsFunc(a.held(v, p), is) }
+	switch p.kind {
+	case "id":
+		return v.ID == value
+	case "token":
+		switch modifier {
+		case "text":
+			return slices.ContainsFunc(labels(v, p.paths), func(s string) bool { return phrase(s, value+"*") })
+		case "of-type":
+			return slices.ContainsFunc(p.paths, func(path string) bool {
+				return slices.ContainsFunc(v.at(path), func(x any) bool { return ofType(x, value) })
+			})
+		}
+		return slices.ContainsFunc(codings(v, p.paths), func(c coding) bool { return c.is(value) })
+	case "string":
+		return some(func(x any) bool { return spelled(modifier, text(x), value) })
+	case "uri":
+		return some(func(x any) bool {
+			return text(x) == value || modifier == "below" && under(text(x), value) || modifier == "above" && under(value, text(x))
+		})
+	case "reference":
+		if modifier == "text" {
+			return slices.ContainsFunc(a.holds(v, p), func(r reference) bool { return phrase(r.display, value+"*") })
+		}
+		typ, id, typed := strings.Cut(strings.TrimPrefix(value, a.Base+"/"), "/")
+		if !typed {
+			typ, id = modifier, value
+		}
+		return slices.ContainsFunc(a.holds(v, p), func(r reference) bool {
+			return r.local() && r.id == id && (typ == "" || r.typ == typ)
+		})
+	case "instant":
+		return !v.At.IsZero() && a.dated(v.At.UTC().Format(time.RFC3339), value)
+	case "date":
+		return some(func(x any) bool { return a.dated(text(x), value) })
+	case "number":
+		return some(func(x any) bool { return ranged(x, value) })
+	case "quantity":
+		return some(func(x any) bool { return measured(x, value) })
+	case "composite":
+		code, amount, _ := strings.Cut(value, "$")
+		return some(func(x any) bool {
+			in := &Version{JSON: map[string]any{"in": x}}
+			return slices.ContainsFunc(codings(in, []string{"in." + p.paths[1]}), func(c coding) bool { return c.is(code) }) &&
+				slices.ContainsFunc(in.at("in."+p.paths[2]), func(x any) bool { return measured(x, amount) })
+		})
+	case "near":
+		return some(func(x any) bool { return near(x, value) })
+	}
+	return false
 }
 
 // held are the values that a parameter sees.
@@ -155,6 +184,14 @@ func (m *Model) held(v *Version, p param) (out []any) {
 			out = append(out, c)
 		}
 		return out
+	}
+	if p.kind == "composite" { // elements that have both
+		if p.paths[0] != "" {
+			out = v.at(p.paths[0])
+		} else {
+			out = []any{any(v.JSON)}
+		}
+		return slices.DeleteFunc(out, func(x any) bool { return len(values(x, p.paths[1])) == 0 || len(values(x, p.paths[2])) == 0 })
 	}
 	for _, path := range p.paths {
 		out = append(out, v.at(path)...)
@@ -200,50 +237,4 @@ func codings(v *Version, paths []string) (out []coding) {
 		}
 	}
 	return out
-}
-
-// span is the time that a date, a month or a year takes.
-func span(s string) (from, to time.Time) {
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, t.Add(time.Second)
-	}
-	for _, f := range []struct {
-		layout              string
-		years, months, days int
-	}{{"2006-01-02", 0, 0, 1}, {"2006-01", 0, 1, 0}, {"2006", 1, 0, 0}} {
-		if t, err := time.Parse(f.layout, s); err == nil {
-			return t, t.AddDate(f.years, f.months, f.days)
-		}
-	}
-	return from, to
-}
-
-// dated compares a date with what is asked for (R4 search.html#prefix).
-func dated(have, asked string) bool {
-	prefix := "eq"
-	if len(asked) > 2 && asked[0] >= 'a' {
-		prefix, asked = asked[:2], asked[2:]
-	}
-	low, high := span(have)
-	from, to := span(asked)
-	inside := !low.Before(from) && !high.After(to)
-	switch prefix {
-	case "eq":
-		return inside
-	case "ne":
-		return !inside
-	case "gt":
-		return high.After(to)
-	case "lt":
-		return low.Before(from)
-	case "ge":
-		return high.After(to) || inside
-	case "le":
-		return low.Before(from) || inside
-	case "sa":
-		return !low.Before(to)
-	case "eb":
-		return !high.After(from)
-	}
-	return false
 }

@@ -33,6 +33,8 @@ type Answer struct {
 	Labels    []string   // of $meta of a type or of all: what is in use, as JSON
 
 	Entries []Answer // of a Bundle
+
+	subset subset
 }
 
 func number(v *Version) string { return strconv.Itoa(v.Number) }
@@ -42,18 +44,29 @@ func number(v *Version) string { return strconv.Itoa(v.Number) }
 func (m *Model) Ask(t Token, q Request) (out Answer, known bool) { return m.access(t).ask(q) }
 
 func (a *access) ask(q Request) (out Answer, known bool) {
+	a.now, a.lenient = q.At, q.Header["Prefer"] == "handling=lenient"
 	path, query, _ := strings.Cut(q.Path, "?")
 	parts := strings.Split(strings.Trim(path, "/"), "/")
-	typ := parts[0]
-	if params[typ] == nil && typ != "" && typ != "_history" && typ != "$meta" {
+	typ, last := parts[0], parts[len(parts)-1]
+	if params[typ] == nil && !slices.Contains([]string{"", "_history", "$meta", "_search"}, typ) {
 		return out, false
 	}
 	switch {
-	case q.Method == http.MethodGet:
+	case q.Method == http.MethodGet, q.Method == http.MethodHead:
+		if out, known = a.get(parts, query); out.Row != nil && !out.Meta {
+			out.subset = asked(query)
+			out.unchanged(q)
+		}
+		return out, known
+	case q.Method == http.MethodPost && last == "$meta":
 		return a.get(parts, query)
-	case q.Method == http.MethodPost && parts[len(parts)-1] == "_search":
+	case q.Method == http.MethodPost && last == "_search" && len(parts) == 1:
+		return a.get([]string{""}, q.Body)
+	case q.Method == http.MethodPost && last == "_search" && len(parts) == 3:
+		return a.get([]string{typ, parts[1], "*"}, q.Body)
+	case q.Method == http.MethodPost && last == "_search":
 		return a.get(parts[:len(parts)-1], q.Body)
-	case q.Method == http.MethodPost && q.Path == "":
+	case q.Method == http.MethodPost && typ == "":
 		return a.bundle(q)
 	}
 	w, known := a.look(q)
@@ -66,6 +79,17 @@ func (a *access) ask(q Request) (out Answer, known bool) {
 		}
 	}
 	return a.commit(w), true
+}
+
+// unchanged makes the answer of a read 304 if the client has that already.
+func (a *Answer) unchanged(q Request) {
+	same := q.Header["If-None-Match"] == `W/"`+number(a.Row)+`"`
+	if since, err := http.ParseTime(q.Header["If-Modified-Since"]); err == nil {
+		same = !a.Row.At.Truncate(time.Second).After(since)
+	}
+	if same {
+		a.Status, a.Shown = http.StatusNotModified, false
+	}
 }
 
 func (a *access) get(parts []string, query string) (out Answer, known bool) {

@@ -1,22 +1,25 @@
 package model
 
 import (
-	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Found is the answer of a search.
 type Found struct {
+	Inner  bool         // what is inside of the matches is answered, not they
+	Most   int          // _maxresults: of all pages; -1: any
 	Groups [][]*Version // the matches in their order, which says nothing inside a group
 	Total  int
 	Only   bool // _summary=count
 	Told   bool // the total was asked for
 	Bad    bool // it is refused
-	Part   bool // only a part of each match is asked for
 
 	a        *access
 	includes []inclusion
+	subset   subset
+	within   containment
 }
 
 // inclusion is one _include or _revinclude.
@@ -54,13 +57,15 @@ func (a *access) matches(v *Version, name, value string) (ok, known bool) {
 	code, modifier, _ := strings.Cut(head, ":")
 	if chained {
 		alone := !strings.Contains(rest, ".") && !strings.HasPrefix(rest, "_has:")
-		return a.chain(v, code, modifier, alone, func(to *Version) (bool, bool) { return a.matches(to, rest, value) })
+		next := rest[:strings.IndexAny(rest+":", ".:")]
+		has := func(typ string) bool { _, ok := a.lookup(typ, next); return ok || next == "_has" || next[0] == '_' }
+		return a.chain(v, code, modifier, has, alone, func(to *Version) (bool, bool) { return a.matches(to, rest, value) })
 	}
-	p, known := lookup(v.Type, code)
+	p, known := a.lookup(v.Type, code)
 	switch {
 	case !known:
 		return false, false
-	case slices.Contains(strings.Fields("in not-in above below identifier"), modifier):
+	case modifier == "identifier", p.kind != "uri" && slices.Contains(strings.Fields("in not-in above below"), modifier):
 		return a.among(v, p, modifier, value)
 	}
 	return a.has(v, p, modifier, value), true
@@ -68,7 +73,7 @@ func (a *access) matches(v *Version, name, value string) (ok, known bool) {
 
 // reverse says whether some resource that refers to v is so.
 func (a *access) reverse(v *Version, typ, code string, is func(*Version) (bool, bool)) (ok, known bool) {
-	p, known := lookup(typ, code)
+	p, known := a.lookup(typ, code)
 	if !known {
 		return false, false
 	}
@@ -81,23 +86,29 @@ func (a *access) reverse(v *Version, typ, code string, is func(*Version) (bool, 
 	return ok, known
 }
 
-// chain says whether some resource that v refers to is so, of the contained ones, too.
-func (a *access) chain(v *Version, code, target string, contained bool, is func(*Version) (bool, bool)) (ok, known bool) {
-	p, known := lookup(v.Type, code)
+// chain says whether some resource that v refers to is so, of the contained ones, too: of the target type or, without
+// one, of those that have what is asked.
+func (a *access) chain(v *Version, code, target string, has func(typ string) bool, contained bool, is func(*Version) (bool, bool)) (ok, known bool) {
+	p, known := a.lookup(v.Type, code)
 	if !known {
 		return false, false
 	}
 	for _, r := range a.holds(v, p) {
-		if to := a.Now(r.typ, r.id); r.local() && r.typ == target && to != nil {
+		if target != "" && r.typ != target || target == "" && !has(r.typ) {
+			continue
+		}
+		if to := a.Now(r.typ, r.id); r.local() && to != nil {
 			inside, k := is(to)
 			known = known && k
 			ok = ok || inside && a.allowed('s', to, everyHeight)
 		}
-		if strings.HasPrefix(r.text, "#") && r.typ == target && contained && a.whole(target) {
-			for _, c := range v.at("contained") {
-				inside, k := is(&Version{Type: target, ID: text(c.(map[string]any)["id"]), JSON: c.(map[string]any)})
-				known = known && k
-				ok = ok || inside
+		if contained && a.whole(r.typ) {
+			for _, c := range v.contained() {
+				if r.text == "#"+c.ID {
+					inside, k := is(c)
+					known = known && k
+					ok = ok || inside
+				}
 			}
 		}
 	}
@@ -120,21 +131,22 @@ func (a *access) undefined(name, value string) bool {
 // query finds the current resources of the types that satisfy a query, in its order, of those that are in; nil: all.
 // known is false if the model does not know what is asked.
 func (a *access) query(types []string, query string, is func(*Version) bool) (f Found, known bool) {
-	f.a = a
+	f.a, f.Most, f.subset = a, -1, asked(query)
 	var where [][2]string
 	var order []string
 	for _, p := range Pairs(query) {
 		switch name, _, _ := strings.Cut(p[0], ":"); name {
 		case "_sort":
 			order = strings.Split(p[1], ",")
-		case "_count", "_type", "_pretty":
-		case "_elements":
-			f.Part = true
+		case "_type", "_pretty", "_format", "_elements":
+		case "_count":
+			f.Only = f.Only || strings.Trim(p[1], "0") == ""
+		case "_maxresults":
+			f.Most, _ = strconv.Atoi(p[1])
 		case "_total":
 			f.Told = p[1] == "accurate"
 		case "_summary":
-			f.Only = p[1] == "count"
-			f.Part = f.Part || p[1] != "false"
+			f.Only = f.Only || p[1] == "count"
 		case "_include", "_revinclude":
 			i := inclusion{reverse: name == "_revinclude", iterate: strings.HasSuffix(p[0], ":iterate")}
 			parts := append(strings.Split(p[1], ":"), "*", "*")
@@ -148,6 +160,12 @@ func (a *access) query(types []string, query string, is func(*Version) bool) (f 
 				i.target = ""
 			}
 			f.includes = append(f.includes, i)
+		case "_contained":
+			f.within.of = map[string]string{"true": "true", "both": "both"}[p[1]]
+		case "_containedType":
+			f.Inner = p[1] == "contained"
+		case "nothing": // what there is not is left out, or refused
+			f.Bad = f.Bad || !a.lenient
 		default:
 			where = append(where, p)
 			f.Bad = f.Bad || a.undefined(p[0], p[1])
@@ -156,15 +174,22 @@ func (a *access) query(types []string, query string, is func(*Version) bool) (f 
 	if known = true; f.Bad {
 		return f, true
 	}
+	all := func(v *Version) (in bool) {
+		in = true
+		for _, p := range where {
+			ok, k := a.matches(v, p[0], p[1])
+			in, known = in && ok, known && k
+		}
+		return in
+	}
+	if f.Inner = f.Inner && f.within.of != ""; f.within.of != "" {
+		f.within.typ, f.within.is = types[0], all
+		all, types = f.contains, slices.DeleteFunc(Types(), func(typ string) bool { return !a.granted('s', typ) })
+	}
 	var found []*Version
 	for _, typ := range types {
 		for _, v := range a.Current(typ) {
-			in := a.allowed('s', v, everyHeight) && (is == nil || is(v))
-			for _, p := range where {
-				ok, k := a.matches(v, p[0], p[1])
-				in, known = in && ok, known && k
-			}
-			if in {
+			if in := all(v); in && a.allowed('s', v, everyHeight) && (is == nil || is(v)) {
 				found = append(found, v)
 			}
 		}
@@ -179,99 +204,4 @@ func (a *access) query(types []string, query string, is func(*Version) bool) (f 
 		f.Groups[len(f.Groups)-1] = append(f.Groups[len(f.Groups)-1], v)
 	}
 	return f, known
-}
-
-// mainDates are the dates by which searches without _sort are ordered, latest first.
-var mainDates = map[string]string{"Observation": "effectiveDateTime", "Provenance": "recorded", "Slot": "start", "AuditEvent": "recorded"}
-
-func (a *access) compare(x, y *Version, order []string, several bool) int {
-	for _, key := range order {
-		key, down := strings.CutPrefix(key, "-")
-		p, q := a.first(x, key, down), a.first(y, key, down)
-		switch {
-		case p == "" || q == "":
-			if c := cmp.Compare(b2i(p == ""), b2i(q == "")); c != 0 {
-				return c
-			}
-		case p != q:
-			if c := strings.Compare(p, q); down {
-				return -c
-			} else {
-				return c
-			}
-		}
-	}
-	if c := strings.Compare(x.Type, y.Type); c != 0 || len(order) > 0 {
-		return c
-	}
-	p, q := "", ""
-	if path := mainDates[x.Type]; path != "" {
-		p, q = least(x, path), least(y, path)
-	}
-	return strings.Compare(q, p)
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func least(v *Version, path string) string {
-	for _, x := range v.at(path) {
-		return text(x)
-	}
-	return ""
-}
-
-// first is the value of a key that comes first, as a text that compares as the values do; "" is none.
-func (a *access) first(v *Version, key string, down bool) (best string) {
-	for _, s := range a.keys(v, key) {
-		if s != "" && (best == "" || s != best && (s < best) != down) {
-			best = s
-		}
-	}
-	return best
-}
-
-func (a *access) keys(v *Version, key string) (out []string) {
-	if head, rest, chained := strings.Cut(key, "."); chained {
-		code, target, _ := strings.Cut(head, ":")
-		p, _ := lookup(v.Type, code)
-		for _, r := range a.holds(v, p) {
-			if to := a.Now(r.typ, r.id); r.local() && r.typ == target && to != nil && a.allowed('s', to, everyHeight) {
-				out = append(out, a.keys(to, rest)...)
-			}
-		}
-		return out
-	}
-	if key == "_lastUpdated" {
-		return []string{v.At.UTC().Format("2006-01-02T15:04:05.000Z")}
-	}
-	p, _ := lookup(v.Type, key)
-	switch p.kind {
-	case "token":
-		for _, c := range codings(v, p.paths) {
-			out = append(out, c.code)
-		}
-	case "reference":
-		for _, r := range a.holds(v, p) {
-			switch {
-			case r.local():
-				out = append(out, r.typ+"/"+r.id)
-			case r.elsewhere:
-				out = append(out, r.text)
-			}
-		}
-	default:
-		for _, x := range a.held(v, p) {
-			s := text(x)
-			if p.kind == "string" {
-				s = strings.ToLower(s)
-			}
-			out = append(out, s)
-		}
-	}
-	return out
 }

@@ -1,14 +1,12 @@
 package model
 
 import (
-	"html"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // What modifiers and special parameters look at besides the resource at hand: value sets, code systems and hierarchies,
-// as far as the caller may see them, and the words of a resource.
+// as far as the caller may see them.
 
 // among says whether v has what a modifier of a parameter asks for.
 func (a *access) among(v *Version, p param, modifier, list string) (ok, known bool) {
@@ -156,55 +154,4 @@ func (a *access) listed(v *Version, ids string) bool {
 		}
 	}
 	return false
-}
-
-// says whether a resource has the words, in its narrative or anywhere that people read; with * the beginning of one.
-func (v *Version) says(name, wanted string) bool {
-	var have []string
-	read := func(s string) {
-		s = strings.ToLower(html.UnescapeString(s))
-		have = append(have, strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
-	}
-	if name == "_text" {
-		for _, x := range v.at("text.div") {
-			read(plain(text(x)))
-		}
-	} else {
-		eachText(v.JSON, read)
-	}
-	for word := range strings.FieldsSeq(strings.ToLower(wanted)) {
-		beginning, begins := strings.CutSuffix(word, "*")
-		if !slices.ContainsFunc(have, func(w string) bool { return w == word || begins && strings.HasPrefix(w, beginning) }) {
-			return false
-		}
-	}
-	return true
-}
-
-// plain is a narrative without its tags.
-func plain(div string) string {
-	_, div, _ = strings.Cut(div, ">")
-	div, _, _ = strings.Cut(div, "<")
-	return div
-}
-
-// eachText reads the elements of a resource that people read: of those that tests write.
-func eachText(x any, read func(string)) {
-	switch x := x.(type) {
-	case []any:
-		for _, item := range x {
-			eachText(item, read)
-		}
-	case map[string]any:
-		for name, item := range x {
-			switch s, is := item.(string); {
-			case is && name == "div":
-				read(plain(s))
-			case is && (name == "family" || name == "name" || name == "value" || name == "text"):
-				read(s)
-			default:
-				eachText(item, read)
-			}
-		}
-	}
 }

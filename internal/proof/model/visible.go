@@ -3,6 +3,7 @@ package model
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // linking are the elements that make a resource a member of a Patient's compartment (R4 CompartmentDefinition patient).
@@ -31,11 +32,11 @@ var membership = map[string]map[string][]string{
 		"CareTeam": {"encounter"}},
 	"Practitioner": {"Practitioner": {}, "Observation": {"performer"}, "Encounter": {"participant.individual"}, "Patient": {"generalPractitioner"}, "Condition": {"asserter"},
 		"Group": {"member.entity"}, "Provenance": {"agent.who"}, "DocumentReference": {"subject", "author", "authenticator"}, "DiagnosticReport": {"performer"},
-		"Schedule": {"actor"}, "AuditEvent": {"agent.who"}, "List": {"source"}, "CareTeam": {"participant.member"}},
+		"Schedule": {"actor"}, "AuditEvent": {"agent.who"}, "List": {"source"}, "CareTeam": {"participant.member"}, "RiskAssessment": {"performer"}},
 	"RelatedPerson": {"RelatedPerson": {}, "Observation": {"performer"}, "Encounter": {"participant.individual"}, "Patient": {"link.other"}, "Condition": {"asserter"},
 		"Provenance": {"agent.who"}, "DocumentReference": {"author"}, "Schedule": {"actor"}, "CareTeam": {"participant.member"}},
 	"Device": {"Device": {}, "Observation": {"subject", "device"}, "Group": {"member.entity"}, "Provenance": {"agent.who"}, "DocumentReference": {"subject", "author"},
-		"DiagnosticReport": {"subject"}, "Schedule": {"actor"}, "AuditEvent": {"agent.who"}, "List": {"subject", "source"}},
+		"DiagnosticReport": {"subject"}, "Schedule": {"actor"}, "AuditEvent": {"agent.who"}, "List": {"subject", "source"}, "RiskAssessment": {"performer"}},
 }
 
 // members says which resources are in a compartment.
@@ -52,7 +53,7 @@ func (m *Model) members(typ, id string) func(*Version) bool {
 var about = map[string]string{"Device": "patient", "Task": "for"}
 
 // shared are types that who is bound to patients may read.
-var shared = strings.Fields("CodeSystem Location Organization Practitioner ValueSet")
+var shared = strings.Fields("CodeSystem Location Organization Practitioner SearchParameter ValueSet")
 
 // several are the types that speak of several patients by design (access.md D4).
 var several = strings.Fields("AuditEvent Group Provenance Schedule")
@@ -161,6 +162,8 @@ type access struct {
 	Token
 	panel    []string
 	everyone bool
+	now      time.Time       // of the request
+	lenient  bool            // what is unknown is left out
 	loose    bool            // what is linked is seen by every letter
 	beside   map[string]bool // ids of the Binaries that the same request writes
 }
@@ -202,7 +205,7 @@ func (a *access) bounds(letter byte, typ string) bool {
 // reaches says whether a scope can reach a resource of the type.
 func (a *access) reaches(s Scope, letter byte, typ string) bool {
 	switch {
-	case !s.names(letter, typ):
+	case !s.names(letter, typ), !a.evaluable(s):
 		return false
 	case s.Level == "patient":
 		return a.Patient != "" && open(letter, typ)
@@ -210,6 +213,15 @@ func (a *access) reaches(s Scope, letter byte, typ string) bool {
 		return a.Policy != "" && !(typ == "AuditEvent" && writes(letter))
 	}
 	return typ != "AuditEvent" || letter == 'c' || !writes(letter)
+}
+
+// evaluable says whether there are the parameters of a scope's constraint: one that cannot be evaluated grants nothing.
+func (a *access) evaluable(s Scope) bool {
+	return !slices.ContainsFunc(Pairs(s.Where), func(p [2]string) bool {
+		code, _, _ := strings.Cut(p[0], ":")
+		_, ok := a.lookup(s.Type, code)
+		return !ok
+	})
 }
 
 // granted says whether some scope opens the interaction on the type; without one the answer is 403.

@@ -153,7 +153,6 @@ var absent = map[string][]Request{
 // elsewhere are the ways in that have other tests: a file below the root and a test in it.
 var elsewhere = map[string]string{
 	"cursors of another caller":         "server/interaction/search_test.go TestCursors",
-	"explanations":                      "server/ui/why_test.go TestWhoMayAskWhy",
 	"the trace of scopes":               "server/trace_test.go TestTrace",
 	"who is let in":                     "server/access_test.go TestWhoGetsIn",
 	"the counts on the start page":      "server/pages_test.go TestHomeOfAServerTellsNoCounts",

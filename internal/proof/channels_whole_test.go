@@ -51,6 +51,7 @@ type whole struct {
 	http    *http.Client
 	jar     http.CookieJar
 	count   int // requests
+	close   func()
 }
 
 func (w *whole) now() time.Time { return asked(w.count) }
@@ -88,7 +89,7 @@ var timed = map[string]func(t *testing.T, now func() time.Time) store.Store{
 	},
 }
 
-// openWhole makes a whole server on a world, for one person.
+// openWhole makes a whole server on a world, for one person; close ends it.
 func openWhole(t *testing.T, engine string, world []Op, sandbox bool, who person) *whole {
 	t.Helper()
 	ctx := t.Context()
@@ -96,7 +97,6 @@ func openWhole(t *testing.T, engine string, world []Op, sandbox bool, who person
 	r, e := signing()
 	cryptotest.SetGlobalRandom(t, 0)
 	st := timed[engine](t, w.now)
-	t.Cleanup(func() { st.Close() })
 	x := &index.Indexer{Base: storetest.Base}
 	filler := site{service: &interaction.Service{}}
 	if err := filler.fill(st, world); err != nil {
@@ -125,14 +125,14 @@ func openWhole(t *testing.T, engine string, world []Op, sandbox bool, who person
 	go func() { served <- srv.Serve(ln) }()
 	w.http = &http.Client{Transport: &http.Transport{DialTLSContext: ln.dial, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	t.Cleanup(func() {
+	w.close = func() {
 		w.http.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if err := errors.Join(srv.Shutdown(ctx), <-served); err != nil {
+		if err := errors.Join(srv.Shutdown(ctx), <-served, st.Close()); err != nil {
 			t.Errorf("shut down: %v", err)
 		}
-	})
+	}
 	return w
 }
 

@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 		}
 		refused(h.header, other, h.reason)
 		cache := pebble.NewCache(1 << 20)
-		db, err := pebble.Open(dir, pebbleOptions(Options{FS: vfs.Default}, cache))
+		db, err := pebble.Open(dir, pebbleOptions(Options{FS: vfs.Default}, cache, newCompactions()))
 		cache.Unref()
 		if err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 )
 
 // pebbleOptions are those of Pebble, chosen by measurement on Synthea data (doc.go).
-func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
+func pebbleOptions(o Options, cache *pebble.Cache, scheduler *compactions) *pebble.Options {
 	p := &pebble.Options{
 		Cache:                       cache,
 		FS:                          o.FS,
@@ -29,6 +29,7 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 		p.TargetFileSizes[i] = 8 << 20
 	}
 	p.TargetFileSizes[len(p.TargetFileSizes)-1] = 32 << 20
+	p.Experimental.CompactionScheduler = scheduler
 	p.CompactionConcurrencyRange = func() (int, int) { return 1, 2 }
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
 	for i := range p.Levels {

@@ -124,7 +124,8 @@ func open(o Options, rebuild bool) (*Store, error) {
 	}
 	cache := pebble.NewCache(o.CacheSize)
 	defer cache.Unref()
-	if s.db, err = pebble.Open(o.Dir, pebbleOptions(o, cache)); err != nil {
+	scheduler := newCompactions()
+	if s.db, err = pebble.Open(o.Dir, pebbleOptions(o, cache, scheduler)); err != nil {
 		s.bodies.close()
 		return nil, openError(o.Dir, err)
 	}
@@ -133,6 +134,7 @@ func open(o Options, rebuild bool) (*Store, error) {
 		return nil, fmt.Errorf("open %s: %w", s.name(), err)
 	}
 	s.snapshots.open(s.view())
+	scheduler.begin()
 	return s, nil
 }
 

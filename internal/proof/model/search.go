@@ -30,8 +30,9 @@ type inclusion struct {
 
 // whole says whether everything of a type is in reach of s, whatever it holds: then contained ones count, too.
 func (a *access) whole(typ string) bool {
-	return a.bounds('s', typ) && (a.Policy == "" || a.everyone) && slices.ContainsFunc(a.Scopes, func(s Scope) bool {
-		return a.reaches(s, 's', typ) && s.Where == "" && (s.Level == "system" || s.Level == "user" && typ != "Binary")
+	everybodys := slices.Contains(shared, typ)
+	return a.bounds('s', typ) && (a.Policy == "" || a.everyone || everybodys) && slices.ContainsFunc(a.Scopes, func(s Scope) bool {
+		return a.reaches(s, 's', typ) && s.Where == "" && (s.Level == "system" || s.Level == "user" && typ != "Binary" || everybodys)
 	})
 }
 

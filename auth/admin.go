@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -45,7 +46,21 @@ func (s *Server) AddUser(ctx context.Context, u User, password string) error {
 	if _, err = s.users.put(ctx, u.Name, u, 0, time.Time{}); errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("user %s: %w", u.Name, ErrThere)
 	}
+	if err == nil {
+		noteUser(ctx, "POST /api/users", &u)
+	}
 	return err
+}
+
+// noteUser notes that a user was made or changed.
+func noteUser(ctx context.Context, request string, u *User) {
+	yes := func(is bool) string {
+		if is {
+			return "true"
+		}
+		return ""
+	}
+	noteChange(ctx, request, "", "name", u.Name, "policy", u.Policy, "fhirUser", u.FHIRUser, "administrator", yes(u.Administrator), "disabled", yes(u.Disabled))
 }
 
 // PutUser makes a user be as it is declared; the password is kept where it is the same or "", the links where there are
@@ -75,10 +90,12 @@ func (s *Server) PutUser(ctx context.Context, u User, password string) error {
 			return err
 		}
 	}
-	if err := s.linkUser(ctx, &u); err != nil {
+	if err := s.linkUser(ctx, &u); err != nil || ok && s.users.same(old, u) {
 		return err
 	}
-	_, err = s.users.put(ctx, u.Name, u, version, time.Time{})
+	if _, err = s.users.put(ctx, u.Name, u, version, time.Time{}); err == nil {
+		noteUser(ctx, "PUT /api/users/"+url.PathEscape(u.Name), &u)
+	}
 	return err
 }
 
@@ -180,7 +197,12 @@ func (s *Server) PutClient(ctx context.Context, c Client, secret string) error {
 	if (c.AuthMethod == authBasic || c.AuthMethod == authPost) && len(c.Secrets) == 0 {
 		return fmt.Errorf("client %s: it needs a secret", c.ID)
 	}
-	_, err = s.clients.put(ctx, c.ID, c, version, time.Time{})
+	if ok && s.clients.same(old, c) {
+		return nil
+	}
+	if _, err = s.clients.put(ctx, c.ID, c, version, time.Time{}); err == nil {
+		noteChange(ctx, "PUT /api/clients/"+url.PathEscape(c.ID), "", "scope", c.Scope)
+	}
 	return err
 }
 
@@ -198,6 +220,9 @@ func (s *Server) NewClient(ctx context.Context, c Client) (Client, string, error
 	_, err := s.clients.put(ctx, c.ID, c, 0, time.Time{})
 	if errors.Is(err, store.ErrConflict) {
 		err = fmt.Errorf("client %s: %w", c.ID, ErrThere)
+	}
+	if err == nil {
+		noteChange(ctx, "POST /api/clients", "", "client_id", c.ID, "scope", c.Scope)
 	}
 	return c, secret, err
 }

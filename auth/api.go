@@ -11,47 +11,52 @@ import (
 
 	"github.com/firewarden/firewarden/auth/launch"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // apiRoute is a row of the table of the API. The answer is written as JSON with the status; without one it is empty.
 type apiRoute struct {
 	method, path string
+	kind, text   string // of audit.Kinds; what it does
 	serve        func(*Server, context.Context, *http.Request) (status int, answer any, err error)
 }
 
 func apiRoutes() []apiRoute {
 	return []apiRoute{
-		{"POST", "/api/launch", (*Server).apiLaunch},
-		{"GET", "/api/clients", (*Server).apiClients},
-		{"POST", "/api/clients", (*Server).apiAddClient},
-		{"GET", "/api/clients/{id}", (*Server).apiClient},
-		{"PUT", "/api/clients/{id}", (*Server).apiPutClient},
-		{"DELETE", "/api/clients/{id}", (*Server).apiRemoveClient},
-		{"POST", "/api/clients/{id}/secret", (*Server).apiSecret},
-		{"GET", "/api/users", (*Server).apiUsers},
-		{"POST", "/api/users", (*Server).apiAddUser},
-		{"GET", "/api/users/{name}", (*Server).apiUser},
-		{"DELETE", "/api/users/{name}", (*Server).apiRemoveUser},
-		{"PUT", "/api/users/{name}/password", (*Server).apiPassword},
-		{"PUT", "/api/users/{name}", (*Server).apiPutUser},
-		{"GET", "/api/policies", (*Server).apiPolicies},
-		{"GET", "/api/policies/{name}", (*Server).apiPolicy},
-		{"PUT", "/api/policies/{name}", (*Server).apiPutPolicy},
-		{"DELETE", "/api/policies/{name}", (*Server).apiRemovePolicy},
-		{"GET", "/api/grants", (*Server).apiGrants},
-		{"DELETE", "/api/grants/{id}", (*Server).apiRevoke},
-		{"POST", "/api/tokens", (*Server).apiMint},
-		{"POST", "/api/tokens/explain", (*Server).apiExplain},
-		{"GET", "/api/keys", (*Server).apiKeys},
-		{"POST", "/api/keys/rotate", (*Server).apiRotate},
-		{"POST", "/api/registration-tokens", (*Server).apiInitialToken},
+		{"POST", "/api/launch", audit.Change, "Put a launch aside for an app", (*Server).apiLaunch},
+		{"GET", "/api/clients", audit.Look, "The registered clients", (*Server).apiClients},
+		{"POST", "/api/clients", audit.Change, "Register a client", (*Server).apiAddClient},
+		{"GET", "/api/clients/{id}", audit.Look, "A client", (*Server).apiClient},
+		{"PUT", "/api/clients/{id}", audit.Change, "Change or make a client", (*Server).apiPutClient},
+		{"DELETE", "/api/clients/{id}", audit.Change, "Remove a client with all that was granted to it", (*Server).apiRemoveClient},
+		{"POST", "/api/clients/{id}/secret", audit.Change, "Give a client another secret", (*Server).apiSecret},
+		{"GET", "/api/users", audit.Look, "The users", (*Server).apiUsers},
+		{"POST", "/api/users", audit.Change, "Let somebody sign in", (*Server).apiAddUser},
+		{"GET", "/api/users/{name}", audit.Look, "A user", (*Server).apiUser},
+		{"DELETE", "/api/users/{name}", audit.Change, "Remove a user with all that the user has granted", (*Server).apiRemoveUser},
+		{"PUT", "/api/users/{name}/password", audit.Change, "Give a user another password", (*Server).apiPassword},
+		{"PUT", "/api/users/{name}", audit.Change, "Change a user", (*Server).apiPutUser},
+		{"GET", "/api/policies", audit.Look, "What users may see, by name", (*Server).apiPolicies},
+		{"GET", "/api/policies/{name}", audit.Look, "A policy", (*Server).apiPolicy},
+		{"PUT", "/api/policies/{name}", audit.Change, "Make or change a policy", (*Server).apiPutPolicy},
+		{"DELETE", "/api/policies/{name}", audit.Change, "Remove a policy", (*Server).apiRemovePolicy},
+		{"GET", "/api/grants", audit.Look, "What was granted by a user or to a client", (*Server).apiGrants},
+		{"DELETE", "/api/grants/{id}", audit.Revoke, "End a grant with all its tokens", (*Server).apiRevoke},
+		{"POST", "/api/tokens", audit.Token, "Make an access token without any flow", (*Server).apiMint},
+		{"POST", "/api/tokens/explain", audit.Look, "What an access token may see", (*Server).apiExplain},
+		{"GET", "/api/keys", audit.Look, "The keys that sign tokens, without their secrets", (*Server).apiKeys},
+		{"POST", "/api/keys/rotate", audit.Change, "Make new keys that sign tokens", (*Server).apiRotate},
+		{"POST", "/api/registration-tokens", audit.Change, "Make a token by which clients can be registered", (*Server).apiInitialToken},
 	}
 }
 
 // API is what administrators' scripts call, under /api. Whoever mounts it lets nobody else in (Administrator helps).
-func (s *Server) API() http.Handler {
+func (s *Server) API() http.Handler { return s.api }
+
+func (s *Server) makeAPI() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, route := range apiRoutes() {
+		s.kinds[route.method+" "+route.path] = route.kind
 		mux.HandleFunc(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) {
 			status, answer, err := route.serve(s, r.Context(), r)
 			noStore(w)
@@ -143,6 +148,7 @@ func (s *Server) apiLaunch(ctx context.Context, r *http.Request) (int, any, erro
 	if err != nil {
 		return 0, nil, err
 	}
+	noteChange(ctx, "POST /api/launch", in.Patient, "client", c.ID, "user", in.User)
 	if in.App == "" {
 		in.App = c.LaunchURI
 	}

@@ -93,6 +93,7 @@ func (s *Server) registerForm(w http.ResponseWriter, r *http.Request, v Visitor,
 		s.stop(w, r, err)
 		return true
 	}
+	noteRegistered(r.Context(), "POST /auth/apps/new", &c)
 	text, err := json.MarshalIndent(s.registered(&c, "", ""), "", "  ")
 	if err != nil {
 		s.stop(w, r, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // assertionType is the client_assertion_type of private_key_jwt (RFC 7523 §2.2).
@@ -39,6 +40,14 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request, form url.Val
 		return Client{}, errorf(slowDown, "too many failed attempts: try again later")
 	}
 	c, err := s.prove(ctx, r, form)
+	switch {
+	case err != nil:
+		s.noteClaim(ctx, s.claimedBy(r, form))
+	case c.public(): // whoever calls says so
+		audit.Claims(ctx, audit.Who{Client: c.ID})
+	default:
+		audit.By(ctx, audit.Who{Client: c.ID})
+	}
 	if e := oauth2Error(err); e != nil && e.Code == invalidClient {
 		s.limits.address.take("client " + addressOf(r))
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -11,6 +13,7 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // chart reads resources for pickers, policies and texts, always under somebody's access.
@@ -18,6 +21,21 @@ type chart struct {
 	store   store.Store
 	indexer *index.Indexer
 	base    string
+	notes   bool // what is found is shown, and the audit log has it
+}
+
+// shown is the chart for what people are shown of it.
+func (c chart) shown() chart {
+	c.notes = true
+	return c
+}
+
+// note notes a look into the chart, if it is one; nil if not.
+func (c chart) note(ctx context.Context, a audit.Act) *audit.Doing {
+	if !c.notes {
+		return nil
+	}
+	return audit.Do(ctx, a)
 }
 
 // read gives a resource if the access shows it.
@@ -41,6 +59,9 @@ func (c chart) read(ctx context.Context, a search.Access, typ, id string) (*fhir
 	if err != nil || !ok || row.Deleted {
 		return nil, false, err
 	}
+	note := c.note(ctx, audit.Act{Code: "read", Type: typ, ID: id})
+	note.Saw([]plan.Row{row})
+	note.End(http.StatusOK)
 	res, err := fhir.Parse(row.Body, fhir.Limits{})
 	return res, err == nil, err
 }
@@ -71,6 +92,13 @@ func (c chart) search(ctx context.Context, a search.Access, typ string, pairs []
 	if err != nil {
 		return nil, false, fmt.Errorf("search %s: %w", typ, err)
 	}
+	asked := url.Values{}
+	for _, p := range pairs {
+		asked.Add(p.Name, p.Value)
+	}
+	note := c.note(ctx, audit.Act{Code: "search-type", Type: typ, Query: asked.Encode()})
+	note.Saw(r.Rows)
+	note.End(http.StatusOK)
 	for _, row := range r.Rows {
 		res, err := fhir.Parse(row.Body, fhir.Limits{})
 		if err != nil {

@@ -53,6 +53,7 @@ func (s *Server) settleConsent(ctx context.Context, in *running) error {
 	}
 	if before.Covers(want) || s.o.Sandbox && f.Ticket != nil && f.Ticket.SkipConsent {
 		f.Granted, in.changed = want.Text(), true
+		noteConsent(ctx, in, false, http.StatusOK)
 	}
 	return nil
 }
@@ -76,7 +77,7 @@ func (s *Server) consentPage(r *http.Request, in *running) (ConsentPage, error) 
 		if err != nil {
 			return p, err
 		}
-		res, ok, err := s.chart.read(r.Context(), a, "Patient", f.Launch.Patient)
+		res, ok, err := s.chart.shown().read(r.Context(), a, "Patient", f.Launch.Patient)
 		if err != nil {
 			return p, err
 		}
@@ -160,6 +161,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		s.halt(w, r, in, err)
 		return
 	}
+	noteConsent(ctx, in, true, http.StatusOK)
 	if form.Get("remember") == "yes" && s.remembers(in) {
 		c := consented{in.flow.User, in.flow.Granted, in.flow.Redirect, s.now(), in.flow.Params}
 		if _, err := s.consents.put(ctx, consentKey(in), c, store.AnyVersion, time.Time{}); err != nil {

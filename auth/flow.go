@@ -13,6 +13,7 @@ import (
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // flow is an authorization request on its way from an app's link to the code.
@@ -162,6 +163,9 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, text string) (*run
 	}
 	if ok {
 		in.visitor = &v
+		who := v.User.who()
+		who.Client = c.ID
+		audit.By(ctx, who)
 	}
 	if f.Browser == "" {
 		in.flow.Browser = browser
@@ -242,7 +246,7 @@ func (s *Server) settle(ctx context.Context, w http.ResponseWriter, in *running)
 		if err != nil || !ok {
 			return errors.Join(err, errorf(accessDenied, "the launch is for a user who is not there"))
 		}
-		v, err := s.enter(ctx, w, u)
+		v, err := s.enter(ctx, w, u, nil)
 		if err != nil {
 			return err
 		}
@@ -381,6 +385,9 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, want step) (in *run
 		return nil, nil, "", false
 	}
 	if form.Get("action") == "cancel" || form.Get("action") == "deny" {
+		if in.visitor != nil {
+			noteConsent(r.Context(), in, true, http.StatusForbidden)
+		}
 		s.halt(w, r, in, errorf(accessDenied, "the user has said no"))
 		return nil, nil, "", false
 	}
@@ -426,7 +433,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.showLogin(w, r, in, form.Get("name"), fault)
 		return
 	}
-	if _, err := s.enter(ctx, w, u); err != nil {
+	if _, err := s.enter(ctx, w, u, nil); err != nil {
 		s.halt(w, r, in, err)
 		return
 	}

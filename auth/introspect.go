@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // introspect says what a token is (RFC 7662, with SMART's context): to resource servers that were allowed to ask, and
@@ -37,11 +38,14 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) introspection(ctx context.Context, c *Client, token string) (map[string]any, error) {
 	inactive := map[string]any{"active": false}
+	note := audit.Do(ctx, audit.Act{Code: audit.Introspect})
+	note.End(http.StatusOK)
 	b, caller, err := s.bearerOf(ctx, token)
 	if err == nil {
 		if caller.Issuer != "" || !c.Introspects && caller.Client != c.ID {
 			return inactive, nil
 		}
+		note.Tells(pairs("jti", b.claims.ID), caller.Launch.Patient)
 		return s.describeAccess(ctx, caller, b.claims)
 	}
 	if !errors.Is(err, ErrToken) {
@@ -58,6 +62,7 @@ func (s *Server) introspection(ctx context.Context, c *Client, token string) (ma
 	if s.stillHolds(ctx, &g, &Client{ID: g.Client}) != nil {
 		return inactive, nil
 	}
+	note.Tells(pairs("grant", g.ID), "")
 	answer := map[string]any{"active": true, "scope": g.Scope, "client_id": g.Client, "sub": g.Subject, "iss": s.o.Base, "iat": g.Created.Unix()}
 	if !g.Ends.IsZero() {
 		answer["exp"] = g.Ends.Unix()
@@ -124,6 +129,9 @@ func (s *Server) revokeToken(ctx context.Context, c *Client, token string) error
 	if err != nil || !ok || g.Client != c.ID {
 		return err
 	}
+	note := audit.Do(ctx, audit.Act{Code: audit.Revoke})
+	note.Tells(pairs("grant", g.ID, "user", g.User), g.Launch.Patient)
+	note.End(http.StatusOK)
 	return s.grants.revoke(ctx, id, s.now())
 }
 
@@ -140,6 +148,7 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	audit.By(ctx, caller.Who())
 	u, _, ok, err := s.users.find(ctx, caller.User)
 	switch {
 	case err != nil:

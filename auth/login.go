@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firewarden/firewarden/auth/issuer"
 	"github.com/firewarden/firewarden/auth/launch"
 	"github.com/firewarden/firewarden/store"
 )
@@ -63,7 +64,7 @@ const errPassword = "The user name or the password is wrong."
 func (s *Server) signIn(ctx context.Context, r *http.Request, name, typed string) (u User, text string, err error) {
 	address := addressOf(r)
 	if !s.limits.address.allows("login "+address) || !s.limits.user.take(name) || !s.limits.login.take(name+"\n"+address) {
-		noteLogin(ctx, u, http.StatusTooManyRequests)
+		noteLogin(ctx, u, nil, http.StatusTooManyRequests)
 		return u, "Too many attempts: wait some minutes and try again.", nil
 	}
 	u, _, ok, err := s.users.find(ctx, name)
@@ -83,7 +84,7 @@ func (s *Server) signIn(ctx context.Context, r *http.Request, name, typed string
 		if !ok {
 			u = User{}
 		}
-		noteLogin(ctx, u, http.StatusUnauthorized)
+		noteLogin(ctx, u, nil, http.StatusUnauthorized)
 		return u, errPassword, nil
 	}
 	s.limits.user.forget(name)
@@ -91,15 +92,15 @@ func (s *Server) signIn(ctx context.Context, r *http.Request, name, typed string
 	return u, "", nil
 }
 
-// enter makes the browser one in which the user has signed in.
-func (s *Server) enter(ctx context.Context, w http.ResponseWriter, u User) (Visitor, error) {
+// enter makes the browser one in which the user has signed in, here or by an outside issuer.
+func (s *Server) enter(ctx context.Context, w http.ResponseWriter, u User, by *issuer.Issuer) (Visitor, error) {
 	cookie, now := s.secret(), s.now()
 	v := Visitor{User: u, Login: Login{User: u.Name, Subject: u.Subject, At: now, Ends: now.Add(s.o.Life.Login)}, key: digest(cookie)}
 	if _, err := s.logins.put(ctx, v.key, v.Login, 0, v.Login.Ends); err != nil {
 		return v, fmt.Errorf("keep a login: %w", err)
 	}
 	s.setCookie(w, "login", cookie, v.Login.Ends)
-	noteLogin(ctx, u, http.StatusOK)
+	noteLogin(ctx, u, by, http.StatusOK)
 	return v, nil
 }
 

@@ -29,7 +29,7 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		_, err = s.enter(r.Context(), w, u)
+		_, err = s.enter(r.Context(), w, u, nil)
 	}
 	if err != nil {
 		s.stop(w, r, err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/firewarden/firewarden/auth/scope"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // manage shows people what they have granted, and takes it back.
@@ -23,11 +24,16 @@ func (s *Server) manage(w http.ResponseWriter, r *http.Request) {
 		if err == nil {
 			err = s.withdraw(ctx, v, url.Values(form).Get("grant"))
 		}
+		do := audit.Do(ctx, audit.Act{Code: audit.Revoke, Query: "POST /auth/manage"})
 		if err != nil {
+			do.End(oauth(err).status())
 			s.stop(w, r, err)
 			return
 		}
+		do.End(http.StatusOK)
 		done = "It is withdrawn."
+	} else {
+		audit.Do(ctx, audit.Act{Code: audit.Look, Query: "GET /auth/manage"}).End(http.StatusOK)
 	}
 	p := ManagePage{Frame: s.frame(r, &v, nil), Done: done, Form: Form{s.url("manage"), []Field{{"csrf", s.CSRF(w, r, "manage")}}},
 		SignOut: Form{s.url("logout"), []Field{{"csrf", s.CSRF(w, r, "logout")}}}}
@@ -48,6 +54,8 @@ func (s *Server) member(w http.ResponseWriter, r *http.Request, back string) (Vi
 	}
 	if !ok {
 		see(w, s.url("login")+"?next="+url.QueryEscape(back))
+	} else {
+		audit.By(r.Context(), v.User.who())
 	}
 	return v, ok
 }
@@ -97,7 +105,7 @@ func (s *Server) granted(ctx context.Context, v Visitor, lang string) ([]GrantSu
 			one.Scopes = append(one.Scopes, s.describe(lang, word))
 		}
 		if g.Launch.Patient != "" {
-			res, ok, err := s.chart.read(ctx, a, "Patient", g.Launch.Patient)
+			res, ok, err := s.chart.shown().read(ctx, a, "Patient", g.Launch.Patient)
 			if err != nil {
 				return nil, err
 			}

@@ -26,7 +26,7 @@ func (s *Server) showPicker(w http.ResponseWriter, r *http.Request, in *running,
 	}
 	found := map[string]bool{}
 	for _, pairs := range queries(typ, words) {
-		list, more, err := s.chart.search(ctx, a, typ, append(pairs, in.flow.about(typ)...), shown)
+		list, more, err := s.chart.shown().search(ctx, a, typ, append(pairs, in.flow.about(typ)...), shown)
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (s *Server) showPicker(w http.ResponseWriter, r *http.Request, in *running,
 		p.Choices[0].Checked = true
 	}
 	if typ == "Encounter" && in.flow.Launch.Patient != "" {
-		if res, ok, err := s.chart.read(ctx, a, "Patient", in.flow.Launch.Patient); err != nil {
+		if res, ok, err := s.chart.shown().read(ctx, a, "Patient", in.flow.Launch.Patient); err != nil {
 			return err
 		} else if ok {
 			p.Patient = patientText(res)

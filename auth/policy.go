@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -87,7 +88,12 @@ func (s *Server) PutPolicy(ctx context.Context, name string, p Policy) error {
 	if err := role.Since(p.Params).Fault(params); err != nil { // it may be there later
 		s.o.Logger.Warn("a policy opens nothing", "policy", name, "reason", err.Error())
 	}
-	_, err = s.policies.put(ctx, name, p, store.AnyVersion, time.Time{})
+	if old, _, ok, err := s.policies.get(ctx, name); err != nil || ok && s.policies.same(old, p) {
+		return err
+	}
+	if _, err = s.policies.put(ctx, name, p, store.AnyVersion, time.Time{}); err == nil {
+		noteChange(ctx, "PUT /api/policies/"+url.PathEscape(name), "", "patients", p.Patients, "letters", p.Letters)
+	}
 	return err
 }
 

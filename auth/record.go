@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -39,6 +40,13 @@ func (t table[T]) put(ctx context.Context, key string, v T, ifVersion uint64, ex
 		return 0, fmt.Errorf("write %s: %w", t.bucket, err)
 	}
 	return t.kv.Put(ctx, store.Record{Bucket: t.bucket, Key: key, Value: b, Expires: expires}, ifVersion)
+}
+
+// same says whether two records are written alike.
+func (t table[T]) same(a, b T) bool {
+	x, err1 := json.Marshal(a)
+	y, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }
 
 func (t table[T]) remove(ctx context.Context, key string, ifVersion uint64) error {

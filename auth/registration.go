@@ -15,6 +15,7 @@ import (
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/scope"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // initialToken lets whoever holds it register clients (RFC 7591 §3), under its digest.
@@ -44,6 +45,8 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	audit.By(r.Context(), audit.Who{Client: c.ID})
+	noteRegistered(r.Context(), "POST /auth/register", &c)
 	noStore(w)
 	writeJSON(w, http.StatusCreated, s.registered(&c, secret, token))
 }
@@ -328,8 +331,10 @@ func (s *Server) itself(ctx context.Context, r *http.Request, id string) (Client
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || c.Registration == "" || !strings.EqualFold(scheme, "Bearer") || digest(strings.TrimSpace(token)) != c.Registration {
+		s.noteClaim(ctx, id)
 		return c, 0, errorf(invalidToken, "the registration access token is not valid")
 	}
+	audit.By(ctx, audit.Who{Client: c.ID})
 	return c, version, nil
 }
 

@@ -33,7 +33,8 @@ type Server struct {
 	passwords *password.Hasher
 	chart     chart
 	engine    engine
-	mux       *http.ServeMux
+	mux, api  *http.ServeMux
+	kinds     map[string]string // of events, by the patterns of both
 	documents documents
 	sealing   []byte // key of tokens against forgery and of signed URLs
 	bearers   bearerCache
@@ -157,7 +158,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		changed: kv, o: o, fhir: o.Base + "/fhir", path: u.Path, secure: u.Scheme == "https",
 		fetcher:   keys.NewFetcher(o.Reach, o.Now),
 		passwords: password.New(2),
-		chart:     chart{o.Store, o.Indexer, o.Base + "/fhir"},
+		chart:     chart{store: o.Store, indexer: o.Indexer, base: o.Base + "/fhir"},
 		clients:   clients{table[Client]{kv, "client"}},
 		users:     users{table[User]{kv, "user"}},
 		policies:  policies{table: table[Policy]{kv, "policy"}},
@@ -187,7 +188,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.bearers = newBearerCache()
 	s.engine = newEngine(s)
 	s.documents = s.makeDocuments()
-	s.mux = s.handler()
+	s.kinds = map[string]string{}
+	s.mux, s.api = s.handler(), s.makeAPI()
 	return s, nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 	"unicode/utf8"
+
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // setupLife is how long the link of the first start is good for.
@@ -70,6 +72,7 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) {
 				s.stop(w, r, errForged)
 				return
 			}
+			audit.By(ctx, u.who()) // by the link
 			if err := s.AddUser(ctx, u, form.Get("password")); err != nil {
 				s.stop(w, r, err)
 				return

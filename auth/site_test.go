@@ -26,6 +26,7 @@ import (
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/server"
 	"github.com/firewarden/firewarden/server/interaction"
+	"github.com/firewarden/firewarden/store/audit"
 	"github.com/firewarden/firewarden/store/storetest"
 )
 
@@ -52,6 +53,8 @@ type site struct {
 	fhir  string
 	auth  *auth.Server
 	store *storetest.Memory
+	log   *audit.Log
+	row   string // of the table of routes, while they are tried
 
 	params *interaction.Parameters
 	ahead  atomic.Int64 // what the clock is ahead of ours
@@ -86,7 +89,10 @@ func open(t *testing.T, change ...func(*auth.Options)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := &interaction.Service{Store: w.store, Indexer: w.store.Indexer, Base: w.fhir, Seal: seal, Validation: interaction.ValidateOff}
+	if w.log, err = audit.Open(ctx, audit.Options{Store: w.store, Indexer: w.store.Indexer, Now: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	service := &interaction.Service{Store: w.log.Store(), Indexer: w.store.Indexer, Base: w.fhir, Seal: seal, Validation: interaction.ValidateOff}
 	if service.Parameters, err = interaction.OpenParameters(ctx, w.store); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +111,7 @@ func open(t *testing.T, change ...func(*auth.Options)) *site {
 	if w.auth, err = auth.New(ctx, o); err != nil {
 		t.Fatal(err)
 	}
-	s := server.New(server.Options{Service: service, Auth: w.auth, AdminKey: adminKey, Sandbox: o.Sandbox, Version: "test", Now: w.now, Logger: o.Logger})
+	s := server.New(server.Options{Service: service, Auth: w.auth, AdminKey: adminKey, Audit: w.log, Sandbox: o.Sandbox, Version: "test", Now: w.now, Logger: o.Logger})
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	t.Cleanup(func() {

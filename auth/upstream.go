@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -73,6 +74,7 @@ func (s *Server) outside(w http.ResponseWriter, r *http.Request) {
 	to, pending, err := i.Begin(r.Context(), state, s.url("outside/"+i.ID+"/back"), hint, since)
 	if err != nil {
 		s.o.Logger.Warn("nobody can sign in by an issuer", "issuer", i.Config.Issuer, "reason", err.Error())
+		noteLogin(r.Context(), User{}, i, http.StatusBadGateway)
 		s.showOutside(w, r, u, i.Title()+" cannot be reached now: try again later, or sign in here.")
 		return
 	}
@@ -98,14 +100,18 @@ func (s *Server) outsideBack(w http.ResponseWriter, r *http.Request) {
 		err = errElsewhere
 	}
 	if err != nil {
+		noteLogin(ctx, User{}, i, oauth(err).status())
 		s.stop(w, r, err)
 		return
 	}
 	id, err := i.Finish(ctx, u.Pending, form)
 	if err != nil {
+		status := http.StatusUnauthorized
 		if !errors.Is(err, issuer.ErrInvalid) {
+			status = http.StatusBadGateway
 			s.o.Logger.Warn("somebody cannot sign in by an issuer", "issuer", i.Config.Issuer, "reason", err.Error())
 		}
+		noteLogin(ctx, User{}, i, status)
 		s.showOutside(w, r, u, "Signing in by "+i.Title()+" has not worked.")
 		return
 	}
@@ -114,9 +120,10 @@ func (s *Server) outsideBack(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.stop(w, r, err)
 	case !known:
+		noteLogin(ctx, User{}, i, http.StatusForbidden)
 		s.showOutside(w, r, u, i.Title()+" knows you, and this server does not: ask its administrator.")
 	default:
-		if _, err := s.enter(ctx, w, user); err != nil {
+		if _, err := s.enter(ctx, w, user, i); err != nil {
 			s.stop(w, r, err)
 			return
 		}
@@ -181,6 +188,7 @@ func (s *Server) userOf(ctx context.Context, i *issuer.Issuer, id issuer.Identit
 			return u, false, nil // somebody else has the name
 		}
 		if err == nil {
+			noteChange(ctx, "POST /api/users", "", "name", name, "issuer", i.Config.Issuer, "policy", u.Policy)
 			err = s.linkUser(ctx, &u)
 		}
 		return u, err == nil, err
@@ -201,6 +209,7 @@ func (s *Server) match(ctx context.Context, name string, link Link) (u User, kno
 		return known, time.Time{}
 	})
 	if err == nil && known {
+		noteChange(ctx, "PUT /api/users/"+url.PathEscape(name), "", "issuer", link.Issuer)
 		err = s.linkUser(ctx, &u)
 	}
 	return u, known && err == nil, err
@@ -214,7 +223,11 @@ func (s *Server) renew(ctx context.Context, i *issuer.Issuer, id issuer.Identity
 	return s.users.change(ctx, u.Name, func(u *User, ok bool) (bool, time.Time) {
 		before := *u
 		told(u, i, id)
-		return ok && (u.Display != before.Display || u.FHIRUser != before.FHIRUser || u.Policy != before.Policy), time.Time{}
+		other := ok && (u.Display != before.Display || u.FHIRUser != before.FHIRUser || u.Policy != before.Policy)
+		if other {
+			noteChange(ctx, "PUT /api/users/"+url.PathEscape(u.Name), "", "issuer", i.Config.Issuer, "policy", u.Policy)
+		}
+		return other, time.Time{}
 	})
 }
 

@@ -53,11 +53,12 @@ func wordsOf(r route) telling {
 // tellings by the code of an interaction (with ? if it is by condition), the name of an operation, or a path. A test
 // wants every row of the table here.
 var tellings = map[string]telling{
-	"/":             {},
-	"/docs":         {},
-	"/assets/:name": {},
-	whyPagePath:     {},
-	auditPagePath:   {},
+	"/":                    {},
+	"/docs":                {},
+	"/assets/:name":        {},
+	whyPagePath:            {},
+	auditPagePath:          {},
+	auditPagePath + "/:id": {},
 
 	// What is below these is OAuth's, which its own documents describe, and administrators'.
 	"/api/*":              {},
@@ -93,6 +94,7 @@ var tellings = map[string]telling{
 
 	whyMount:       {administering, "Why something may be seen, or not", "Of each ref: which scopes match, by which parameter it is linked to the patient, which constraint fails, and the smallest scope that would do. In a sandbox an access token explains itself; everywhere an administrator names a grant, or a client with scopes, patient and user. A token is sent by POST, in a JSON object."},
 	auditMount:     {administering, "Who looked", "The audit log, for administrators' scripts. As FHIR it is /fhir/AuditEvent."},
+	verifyMount:    {administering, "Whether the audit log is what was written", "A few batches of the chain with each request: next of the answer goes on, fault says where the chain is broken, sum is that of the last batch. Writes go on meanwhile."},
 	parametersPath: {administering, "How far own search parameters are", "For administrators: which are enabled, and which are being indexed."},
 }
 
@@ -112,10 +114,16 @@ var asked = map[string][]ui.Parameter{
 		{Name: "user", Text: "Of this user only."},
 		{Name: "client", Text: "Of this client only."},
 		{Name: "patient", Text: "About this patient only: an id."},
+		{Name: "interaction", Text: "Of this kind only: a FHIR interaction, operation, or one of login, logout, consent, token, revoke, introspect, register, change, look, import, export, strangers."},
+		{Name: "outcome", Text: "allowed, refused or failed."},
 		{Name: "since", Text: "From this date or time on."},
 		{Name: "until", Text: "Up to this date or time."},
 		{Name: "format", Text: "json, ndjson or csv."},
 		{Name: "page", Text: "What X-Next-Page of the answer before said."},
+	},
+	verifyMount: {
+		{Name: "since", Text: "The sum of an earlier proof that was kept elsewhere: it must still be in the chain."},
+		{Name: "after", Text: "next of the answer before."},
 	},
 }
 

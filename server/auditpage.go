@@ -3,10 +3,12 @@ package server
 import (
 	"bytes"
 	"cmp"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,73 +21,107 @@ import (
 	"github.com/firewarden/firewarden/store/audit"
 )
 
-// Where the audit log is read by people, and by scripts of administrators.
-const (
-	auditPagePath = "/audit"
-	auditMount    = apiPrefix + "audit"
-)
+// auditPagePath is where people read the audit log.
+const auditPagePath = "/audit"
 
-// Sizes of a page and of a download, in events.
-const (
-	auditPage = 50
-	auditFile = 10_000
-)
+// auditPage is the size of a page, in events.
+const auditPage = 50
 
-// auditFilters are the inputs of the page, by the search parameter that each is.
-var auditFilters = []struct{ name, param, prefix string }{
-	{"user", "altid", ""}, {"client", "agent:identifier", ""}, {"patient", "entity", "Patient/"}, {"since", "date", "ge"}, {"until", "date", "le"}}
-
-// apiAudit answers administrators' scripts with events: format is json, ndjson or csv.
-func (x *exchange) apiAudit() error {
-	r, err := x.request()
-	if err != nil {
-		return err
-	}
-	x.setBytes(hCacheControl, vNoStore)
-	if !x.isAdministrator(r) {
-		return errLogin()
-	}
-	q := r.URL.Query()
-	return x.auditFile(interaction.Caller{Access: administrator{}, Grant: "administrator"}, q, cmp.Or(q.Get("format"), "json"))
+// auditFilter is an input of the page; params are the search parameters that a value is, nil if the input has no such value.
+type auditFilter struct {
+	name   string
+	params func(value string) []search.Pair
 }
 
-// auditPage shows the log to administrators, and to a patient what is about the patient.
+func auditFilters() []auditFilter {
+	return []auditFilter{{"user", is("altid", "")}, {"client", is("agent:identifier", "")}, {"patient", is("entity", "Patient/")},
+		{"interaction", interactionParams}, {"outcome", outcomeParams}, {"since", is("date", "ge")}, {"until", is("date", "le")}}
+}
+
+func is(param, prefix string) func(string) []search.Pair {
+	return func(value string) []search.Pair { return []search.Pair{{Name: param, Value: prefix + value}} }
+}
+
+// interactions are what the page can be filtered by: those of FHIR that the server has, and the kinds of events beside them.
+func interactions() []string {
+	list := slices.DeleteFunc(claims(routes(false)), func(code string) bool { return code == "capabilities" })
+	list = append(list, "operation")
+	for _, k := range audit.Kinds {
+		list = append(list, k.Code)
+	}
+	return list
+}
+
+func interactionParams(value string) []search.Pair {
+	if !slices.Contains(interactions(), value) {
+		return nil
+	}
+	typ, subtype := audit.Codes(value)
+	return []search.Pair{{Name: "type", Value: typ}, {Name: "subtype", Value: subtype}}
+}
+
+// outcomes by the codes of AuditEvent.outcome.
+var outcomes = []struct{ name, codes string }{{"allowed", "0"}, {"refused", "4"}, {"failed", "8,12"}}
+
+func outcomeParams(value string) []search.Pair {
+	for _, o := range outcomes {
+		if o.name == value {
+			return []search.Pair{{Name: "outcome", Value: o.codes}}
+		}
+	}
+	return nil
+}
+
+// auditor is who reads the log on a page: an administrator all of it, a patient what is about the patient. Who has not
+// signed in is sent to do so; then ok is false.
+func (x *exchange) auditor(r *http.Request) (caller interaction.Caller, page ui.Audit, ok bool, err error) {
+	v, in, err := x.s.o.Auth.Visitor(r)
+	if err != nil {
+		return caller, page, false, err
+	}
+	x.setBytes(hCacheControl, vNoStore)
+	if !in {
+		x.signIn(auditPagePath)
+		return caller, page, false, nil
+	}
+	caller = interaction.Caller{Access: administrator{}, Grant: "audit page\n" + v.User.Name}
+	page = ui.Audit{Path: strings.TrimSuffix(x.s.o.Service.Base, "/fhir") + auditPagePath, Values: map[string]string{}, Errors: map[string]string{},
+		Interactions: interactions(), Frame: auth.Frame{Sandbox: x.s.o.Sandbox, User: cmp.Or(v.User.Display, v.User.Name)}}
+	for _, o := range outcomes {
+		page.Outcomes = append(page.Outcomes, o.name)
+	}
+	who := audit.Who{User: v.User.Name}
+	if v.User.Administrator {
+		page.Why = strings.TrimSuffix(page.Path, auditPagePath) + whyPagePath
+	} else {
+		patient := fhir.ParseReference(v.User.FHIRUser, "")
+		if patient.Type != "Patient" {
+			return caller, page, false, fhir.Errorf(fhir.KindForbidden, "", "administrators read the audit log, and patients what is about themselves")
+		}
+		const own = "patient/AuditEvent.rs" // what an app of the patient's would have
+		set, _ := scope.Parse(own)
+		caller.Access, page.Own = set.Access(scope.Context{Patient: patient.ID}), true
+		who.Subject, who.Patient, who.Scope = patient.String(), patient.ID, own
+	}
+	x.trail.By(who)
+	return caller, page, true, nil
+}
+
+// auditPage shows the log.
 func (x *exchange) auditPage() error {
 	r, err := x.request()
 	if err != nil {
 		return err
 	}
-	v, in, err := x.s.o.Auth.Visitor(r)
-	if err != nil {
+	caller, page, ok, err := x.auditor(r)
+	if !ok {
 		return err
 	}
-	x.setBytes(hCacheControl, vNoStore)
-	if !in {
-		x.signIn(auditPagePath)
-		return nil
-	}
-	caller := interaction.Caller{Access: administrator{}, Grant: "audit page\n" + v.User.Name}
-	page := ui.Audit{Path: strings.TrimSuffix(x.s.o.Service.Base, "/fhir") + auditPagePath, Values: map[string]string{}, Errors: map[string]string{},
-		Frame: auth.Frame{Sandbox: x.s.o.Sandbox, User: cmp.Or(v.User.Display, v.User.Name)}}
-	who := audit.Who{User: v.User.Name}
-	if !v.User.Administrator {
-		patient := fhir.ParseReference(v.User.FHIRUser, "")
-		if patient.Type != "Patient" {
-			return fhir.Errorf(fhir.KindForbidden, "", "administrators read the audit log, and patients what is about themselves")
-		}
-		const own = "patient/AuditEvent.s" // what an app of the patient's would have
-		set, _ := scope.Parse(own)
-		caller.Access, page.Own = set.Access(scope.Context{Patient: patient.ID}), true
-		who.Subject, who.Patient, who.Scope = patient.String(), patient.ID, own
-	} else {
-		page.Why = strings.TrimSuffix(page.Path, auditPagePath) + whyPagePath
-	}
-	x.trail.By(who)
 	q := r.URL.Query()
 	if format := q.Get("format"); format != "" {
 		return x.auditFile(caller, q, format)
 	}
-	for _, f := range auditFilters {
+	for _, f := range auditFilters() {
 		page.Values[f.name] = q.Get(f.name)
 	}
 	events, next, err := x.events(caller, q, auditPage)
@@ -98,7 +134,7 @@ func (x *exchange) auditPage() error {
 		page.Events = events
 		to := func(name, value string) string {
 			other := url.Values{name: {value}}
-			for _, f := range auditFilters {
+			for _, f := range auditFilters() {
 				if v := q.Get(f.name); v != "" {
 					other.Set(f.name, v)
 				}
@@ -110,14 +146,34 @@ func (x *exchange) auditPage() error {
 		}
 		page.Downloads = map[string]string{"CSV": to("format", "csv"), "NDJSON": to("format", "ndjson")}
 	}
-	var b bytes.Buffer
-	if err := x.s.pages.ui.RenderAudit(&b, page); err != nil {
+	return x.page(func(w io.Writer) error { return x.s.pages.ui.RenderAudit(w, page) })
+}
+
+// auditEventPage shows one event, as it is and as FHIR has it.
+func (x *exchange) auditEventPage() error {
+	r, err := x.request()
+	if err != nil {
 		return err
 	}
-	x.ofPage()
-	x.res.Header.SetContentTypeBytes(vHTML)
-	x.res.SetBodyRaw(b.Bytes())
-	return nil
+	caller, page, ok, err := x.auditor(r)
+	if !ok {
+		return err
+	}
+	out, err := x.s.o.Service.Read(x.context(), caller, "AuditEvent", x.param("id"))
+	if err != nil {
+		return err
+	}
+	var event auditResource
+	if err := json.Unmarshal(out.Row.Body, &event); err != nil {
+		return fmt.Errorf("read an event: %w", err)
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, out.Row.Body, "", "  "); err != nil {
+		return fmt.Errorf("read an event: %w", err)
+	}
+	return x.page(func(w io.Writer) error {
+		return x.s.pages.ui.RenderAuditEvent(w, ui.OneAuditEvent{Audit: page, AuditEvent: event.told(), Text: text.String(), URL: x.s.o.Service.Base + "/AuditEvent/" + event.ID})
+	})
 }
 
 // events are those that the caller may see of what the inputs ask for, the newest first; next is the page behind them.
@@ -126,9 +182,13 @@ func (x *exchange) events(c interaction.Caller, q url.Values, count int) (list [
 	if page := q.Get("page"); page != "" {
 		params = append(params, search.Pair{Name: "_page", Value: page})
 	}
-	for _, f := range auditFilters {
+	for _, f := range auditFilters() {
 		if v := strings.TrimSpace(q.Get(f.name)); v != "" {
-			params = append(params, search.Pair{Name: f.param, Value: f.prefix + v})
+			pairs := f.params(v)
+			if pairs == nil {
+				return nil, "", fhir.Errorf(fhir.KindValue, "", "there is no %s %q", f.name, v)
+			}
+			params = append(params, pairs...)
 		}
 	}
 	out, err := x.s.o.Service.Search(x.context(), c, "AuditEvent", params, interaction.SearchOptions{})
@@ -153,69 +213,12 @@ func (x *exchange) events(c interaction.Caller, q url.Values, count int) (list [
 	return list, next, nil
 }
 
-// auditFile answers with as many events as a file holds; X-Next-Page says where the next one goes on.
-func (x *exchange) auditFile(c interaction.Caller, q url.Values, format string) error {
-	if format != "json" && format != "ndjson" && format != "csv" {
-		return fhir.Errorf(fhir.KindInvalid, "", "format is json, ndjson or csv")
-	}
-	var all []ui.AuditEvent
-	for next := q.Get("page"); ; {
-		q.Set("page", next)
-		list, after, err := x.events(c, q, 1000)
-		if err != nil {
-			return err
-		}
-		if all, next = append(all, list...), after; next == "" || len(all) >= auditFile {
-			if next != "" {
-				x.res.Header.Set("X-Next-Page", next)
-			}
-			break
-		}
-	}
-	var b bytes.Buffer
-	media := "application/json"
-	switch e := json.NewEncoder(&b); format {
-	case "json":
-		if err := e.Encode(map[string]any{"events": append([]ui.AuditEvent{}, all...)}); err != nil {
-			return err
-		}
-	case "ndjson":
-		media = "application/x-ndjson"
-		for i := range all {
-			if err := e.Encode(&all[i]); err != nil {
-				return err
-			}
-		}
-	case "csv":
-		media = "text/csv; charset=utf-8"
-		w := csv.NewWriter(&b)
-		w.Write([]string{"id", "time", "user", "client", "address", "interaction", "resource", "patient", "query", "outcome", "count"})
-		for _, e := range all {
-			w.Write([]string{e.ID, e.Time.UTC().Format(time.RFC3339Nano), cell(e.User), cell(e.Client), e.Address, e.Interaction, e.Resource, e.Patient, cell(e.Query), e.Outcome, e.Count})
-		}
-		w.Flush()
-	}
-	if format != "json" {
-		x.res.Header.Set("Content-Disposition", `attachment; filename="audit.`+format+`"`)
-	}
-	x.res.Header.SetContentType(media)
-	x.res.SetBodyRaw(b.Bytes())
-	return nil
-}
-
-// cell keeps a spreadsheet from taking what somebody has typed for a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
 // auditResource is what the page tells of an AuditEvent.
 type auditResource struct {
 	ID       string
 	Recorded time.Time
-	Subtype  []struct{ Code, Display string }
+	Type     struct{ Code string }
+	Subtype  []struct{ Code string }
 	Outcome  string
 	Agent    []struct {
 		AltID string
@@ -235,14 +238,13 @@ type auditResource struct {
 
 func (r *auditResource) told() ui.AuditEvent {
 	e := ui.AuditEvent{ID: r.ID, Time: r.Recorded, Outcome: "failed"}
-	switch r.Outcome {
-	case "0":
-		e.Outcome = "allowed"
-	case "4":
-		e.Outcome = "refused"
+	for _, o := range outcomes {
+		if o.codes == r.Outcome {
+			e.Outcome = o.name
+		}
 	}
 	if len(r.Subtype) > 0 {
-		e.Interaction = cmp.Or(r.Subtype[0].Display, r.Subtype[0].Code)
+		e.Interaction = audit.CodeOf(r.Type.Code, r.Subtype[0].Code)
 	}
 	for i, a := range r.Agent {
 		if i == 0 { // of events of the log the client

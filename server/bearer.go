@@ -26,7 +26,8 @@ func (x *exchange) authenticate() error {
 	header := x.req.Header.PeekBytes(hAuthorization)
 	if len(header) == 0 && x.s.o.Anonymous != nil {
 		x.caller = interaction.Caller{Access: x.s.o.Anonymous, Grant: "anonymous", Explain: x.s.o.Sandbox}
-		x.by(audit.Who{Client: "anonymous"})
+		x.who = audit.Who{Client: "anonymous"}
+		x.trail.Claims(x.who)
 		return nil
 	}
 	if x.holdsKey() {
@@ -46,7 +47,7 @@ func (x *exchange) authenticate() error {
 		return fmt.Errorf("check an access token: %w", err)
 	}
 	x.caller = interaction.Caller{Access: caller.Access, Grant: caller.Identity}
-	x.by(whoIs(caller))
+	x.by(caller.Who())
 	return nil
 }
 
@@ -54,11 +55,6 @@ func (x *exchange) authenticate() error {
 func (x *exchange) by(who audit.Who) {
 	x.who = who
 	x.trail.By(who)
-}
-
-// whoIs is the caller of an access token, for the logs.
-func whoIs(c *auth.Caller) audit.Who {
-	return audit.Who{User: c.User, Subject: c.Subject, Issuer: c.Issuer, Client: c.Client, Token: c.Token, Patient: c.Launch.Patient, Scope: c.Scope}
 }
 
 // holdsKey says whether the request has the administrator's key.

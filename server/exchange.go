@@ -135,11 +135,7 @@ func (x *exchange) end() {
 	if x.cancel != nil {
 		x.cancel()
 	}
-	if x.trail != nil {
-		if err := x.trail.End(x.res.StatusCode(), x.act); err != nil {
-			x.fail(err) // what is not in the log is not answered
-		}
-	}
+	x.ended()
 	if !x.body.drain(x.s.o.Limits.Body) {
 		x.res.SetConnectionClose() // the rest of the body is not the next request
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/server/ui"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // Pages come with what browsers hold them to, and with a stylesheet that is kept for ever.
@@ -164,7 +165,7 @@ func TestAdministrationIsTold(t *testing.T) {
 	for _, o := range api(routes(true)) {
 		told[o.Method+" "+o.Path] = !o.Open
 	}
-	for _, at := range []string{"GET /api/why", "POST /api/why", "GET /api/audit", "GET /api/searchparameters"} {
+	for _, at := range []string{"GET /api/why", "POST /api/why", "GET /api/audit", "GET /api/audit/verify", "GET /api/searchparameters"} {
 		if !told[at] {
 			t.Errorf("%s is not told, or told to be open", at)
 		}
@@ -177,7 +178,12 @@ func TestAdministrationIsTold(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range auditFilters {
+	for _, k := range audit.Kinds {
+		if !strings.Contains(text, k.Code) {
+			t.Errorf("the kind %s of events is not told", k.Code)
+		}
+	}
+	for _, f := range auditFilters() {
 		if !slices.ContainsFunc(asked[auditMount], func(p ui.Parameter) bool { return p.Name == f.name }) {
 			t.Errorf("of the log %s is not told", f.name)
 		}

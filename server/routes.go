@@ -11,6 +11,7 @@ import (
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/conformance"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // route is one row of the table: a method on a path. A row without serve is one that FHIR has and we have not yet:
@@ -29,8 +30,9 @@ type route struct {
 	label string // the path as metrics and logs show it
 	any   bool   // a row for every method
 
-	mounted bool // of the authorization server or of administrators
-	smart   bool // is there beside an authorization server only
+	mounted bool   // of the authorization server or of administrators
+	kind    string // of one that is: what the audit log has of it, one of audit.Kinds; "" is what the authorization server says, or nothing
+	smart   bool   // is there beside an authorization server only
 }
 
 const (
@@ -45,13 +47,15 @@ const (
 // one counts.
 func routes(smart bool) []route {
 	table := []route{
-		{method: get, path: whyMount, open: true, mounted: true, smart: true, serve: (*exchange).why},
-		{method: post, path: whyMount, open: true, mounted: true, smart: true, serve: (*exchange).why},
+		{method: get, path: whyMount, open: true, mounted: true, smart: true, kind: audit.Look, serve: (*exchange).why},
+		{method: post, path: whyMount, open: true, mounted: true, smart: true, kind: audit.Look, serve: (*exchange).why},
 		{method: get, path: whyPagePath, open: true, mounted: true, smart: true, serve: (*exchange).whyPage},
 		{method: post, path: whyPagePath, open: true, mounted: true, smart: true, serve: (*exchange).whyPage},
-		{method: get, path: auditMount, open: true, mounted: true, smart: true, serve: (*exchange).apiAudit},
+		{method: get, path: auditMount, open: true, mounted: true, smart: true, kind: audit.Look, serve: (*exchange).apiAudit},
+		{method: get, path: verifyMount, open: true, mounted: true, smart: true, kind: audit.Look, serve: (*exchange).apiVerify},
 		{method: get, path: auditPagePath, open: true, mounted: true, smart: true, serve: (*exchange).auditPage},
-		{method: get, path: parametersPath, open: true, mounted: true, serve: (*exchange).searchParameters},
+		{method: get, path: auditPagePath + "/:id", open: true, mounted: true, smart: true, serve: (*exchange).auditEventPage},
+		{method: get, path: parametersPath, open: true, mounted: true, kind: audit.Look, serve: (*exchange).searchParameters},
 		{path: "/api/*", open: true, mounted: true, smart: true, serve: (*exchange).administer},
 		{path: "/auth/*", open: true, mounted: true, smart: true, serve: (*exchange).authorization},
 		{path: "/.well-known/*", open: true, mounted: true, smart: true, serve: (*exchange).authorization},
@@ -113,6 +117,7 @@ type Route struct {
 	Method  string // "" is every method
 	Path    string // /fhir/{type}/{id}
 	Missing bool   // FHIR has it, and we say that we do not
+	Kind    string // of audit.Kinds, of what is beside FHIR
 }
 
 // Routes are the paths of every server in the order in which they are looked up, those of the authorization server and of
@@ -121,12 +126,12 @@ func Routes() (list []Route) {
 	for _, r := range routes(true) {
 		below, all := strings.CutSuffix(r.path, "*")
 		if !all {
-			list = append(list, Route{r.method, label(r.path), r.serve == nil})
+			list = append(list, Route{r.method, label(r.path), r.serve == nil, r.kind})
 			continue
 		}
 		for _, of := range auth.Routes() {
 			if strings.HasPrefix(of.Path, below) {
-				list = append(list, Route{of.Method, of.Path, false})
+				list = append(list, Route{of.Method, of.Path, false, of.Kind})
 			}
 		}
 	}

@@ -57,7 +57,7 @@ func (x *exchange) why() error {
 		} else if err != nil {
 			return err
 		}
-		x.by(whoIs(caller))
+		x.by(caller.Who())
 	}
 	q, err := questionOf(r)
 	switch {

@@ -84,7 +84,7 @@ func (x *exchange) askWhy(r *http.Request, page *ui.Why) error {
 		return nil
 	}
 	if !page.Administrator {
-		x.by(whoIs(caller))
+		x.by(caller.Who())
 	}
 	answer, err := x.s.explain(r, caller, strings.Fields(f("ref")))
 	switch {

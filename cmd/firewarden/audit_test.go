@@ -258,6 +258,40 @@ func TestAuditVerify(t *testing.T) {
 	}
 }
 
+// TestAuditVerifyOfARunningServer: a server proves its own log, for an administrator, also where the command is given the
+// store that the server has open, and writes go on between its steps.
+func TestAuditVerifyOfARunningServer(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	r := start(t, "sandbox", "--store", dir)
+	r.get("/fhir/Patient/patient-001")
+	r.logged("/fhir/AuditEvent?subtype=read", 1)
+	first := mustRun(t, "audit", "verify", "--server", r.url)
+	sum := sumOf.FindStringSubmatch(first)
+	if sum == nil {
+		t.Fatalf("no sum: %s", first)
+	}
+	if res, body := r.do("POST", "/fhir/Condition", `{"resourceType":"Condition","subject":{"reference":"Patient/patient-001"}}`); res.StatusCode != http.StatusCreated {
+		t.Fatalf("a write: %s %s", res.Status, body)
+	}
+	code, out, errs := run(t, "audit", "verify", "--store", dir, "--listen", strings.TrimPrefix(r.url, "http://"), "--since", sum[1])
+	if code != 0 || !strings.Contains(out, "all as they were written") || !strings.Contains(errs, r.url+" is asked") {
+		t.Errorf("of the store that is open: %d %s %s", code, out, errs)
+	}
+	if code, _, errs := run(t, "audit", "verify", "--server", r.url, "--since", strings.Repeat("ab", 32)); code != 1 || !strings.Contains(errs, "replaced") {
+		t.Errorf("a sum that never was: %d %s", code, errs)
+	}
+	for path, want := range map[string]int{"": http.StatusUnauthorized, "?since=x": http.StatusUnauthorized} {
+		if res, _ := (&running{t: t, url: r.url}).do("GET", "/api/audit/verify"+path, ""); res.StatusCode != want {
+			t.Errorf("nobody asks %q: %s", path, res.Status)
+		}
+	}
+	for _, path := range []string{"?since=x", "?after=x"} {
+		if res, _ := r.do("GET", "/api/audit/verify"+path, ""); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%q: %s", path, res.Status)
+		}
+	}
+}
+
 // TestAuditOfPeople: who signs in or tries to, which tokens are given and refused, what administrators do; and nothing
 // that is secret.
 func TestAuditOfPeople(t *testing.T) {
@@ -271,7 +305,7 @@ func TestAuditOfPeople(t *testing.T) {
 	_, answer = r.tokens("grant_type", "refresh_token", "refresh_token", refresh)
 	r.tokens("grant_type", "refresh_token", "refresh_token", "nonsense", "client_id", "sandbox-public")
 	r.mint("--scope", "patient/*.rs", "--patient", "patient-003")
-	r.do("PUT", "/api/clients/x/secret", "")
+	r.do("POST", "/api/clients/x/secret", "")
 	r.do("GET", "/api/clients", "") // is no change
 
 	signing := "/fhir/AuditEvent?type=110114&subtype="
@@ -281,14 +315,41 @@ func TestAuditOfPeople(t *testing.T) {
 	r.logged(signing+"ITI-71&outcome=0&patient=patient-001&agent:identifier=sandbox-public", 2)
 	r.logged(signing+"ITI-71&outcome=4&agent:identifier=sandbox-public", 1)
 	r.logged(signing+"ITI-71&outcome=0&patient=patient-003&agent:identifier=administrator", 1)
-	r.logged("/fhir/AuditEvent?type=110113", 1)
-	for _, e := range r.logged("/fhir/AuditEvent", 8) {
+	r.logged("/fhir/AuditEvent?type=110113", 2)
+	for _, e := range r.logged("/fhir/AuditEvent", 9) {
 		for _, secret := range []string{"hunter", refresh, str(answer, "access_token"), str(answer, "refresh_token"), "nonsense"} {
 			if strings.Contains(string(e), secret) {
 				t.Errorf("an event holds %q: %s", secret, e)
 			}
 		}
 	}
+}
+
+// TestAuditOfTheConfiguration: what the configuration makes or changes of users, clients and policies is in the log once,
+// and so is what is written to files out of a stopped store.
+func TestAuditOfTheConfiguration(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	declared := func(policy string) *running {
+		return start(t, "sandbox", "--store", dir, "--base-url", "http://127.0.0.1:1", "--config", file(t, "firewarden.yaml", `
+policies: {mine: {patients: "Patient?general-practitioner={user}"}}
+users: [{name: ann, password: hunter2-hunter2, policy: `+policy+`}]
+clients: [{client_id: own, redirect_uris: ["https://app.example.org/cb"], token_endpoint_auth_method: none, scope: openid}]
+`))
+	}
+	const made = "/fhir/AuditEvent?subtype=110129&agent:identifier=configuration"
+	for i, want := range []int{3, 3, 4} { // the same again is no change
+		r := declared([]string{"all", "all", "mine"}[i])
+		for _, e := range r.logged(made, want) {
+			if strings.Contains(string(e), "hunter2") {
+				t.Errorf("an event holds a password: %s", e)
+			}
+		}
+		if code := r.stop(); code != 0 {
+			t.Fatalf("ended with %d: %s", code, r.log.String())
+		}
+	}
+	mustRun(t, "export", "--store", dir, "--out", filepath.Join(t.TempDir(), "out"))
+	start(t, "sandbox", "--store", dir, "--base-url", "http://127.0.0.1:1").logged("/fhir/AuditEvent?type=110106&agent:identifier=administrator", 1)
 }
 
 // TestWhoLooked: administrators read the log on a page and as files, patients what is about themselves, others nothing.

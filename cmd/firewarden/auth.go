@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/internal/config"
 	"github.com/firewarden/firewarden/internal/synth"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // authorization puts the authorization server together, with the users and clients that are declared.
@@ -51,7 +53,7 @@ func (s *site) authorization(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := errors.Join(s.declarePolicies(ctx), s.declareUsers(ctx), s.declareClients(ctx)); err != nil || s.sandbox {
+	if err := s.declare(ctx); err != nil || s.sandbox {
 		return err
 	}
 	s.setup, err = s.auth.SetupLink(ctx)
@@ -80,6 +82,17 @@ func declaredIssuers(c *config.Config) (list []issuer.Config, err error) {
 		return i.Check()
 	})
 	return list, err
+}
+
+// declare writes the policies, users and clients of the configuration. What it changes is in the audit log.
+func (s *site) declare(ctx context.Context) error {
+	trail := s.data.log.Begin(audit.Record{})
+	trail.By(audit.Who{Client: "configuration"})
+	ctx = trail.In(ctx)
+	if err := errors.Join(s.declarePolicies(ctx), s.declareUsers(ctx), s.declareClients(ctx)); err != nil {
+		return err
+	}
+	return trail.End(http.StatusOK, func() audit.Act { return audit.Act{} })
 }
 
 // declarePolicies writes those of the key policies.

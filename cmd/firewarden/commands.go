@@ -70,9 +70,9 @@ func init() {
 			example: []string{"check --store ./firewarden-data"}, keys: []string{"store"}},
 		{name: "audit verify", does: "prove that the audit log is what was written", new: newAuditVerify,
 			more: "Each batch holds the sum of the one before it: a record that was changed or is missing breaks the chain. Who keeps the\n" +
-				"printed sum elsewhere and gives it with --since finds a chain that was written anew as a whole, too.",
-			example: []string{"audit verify --store ./firewarden-data", "audit verify --since 5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"},
-			keys:    []string{"store"}},
+				"printed sum elsewhere and gives it with --since finds a chain that was written anew as a whole, too. A server that runs\nproves its own log, with --server or where it has the store open, and goes on to serve meanwhile.",
+			example: []string{"audit verify --store ./firewarden-data", "audit verify --server https://fhir.example.org", "audit verify --since 5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"},
+			keys:    []string{"store", "admin-key", "listen"}},
 		{name: "reindex", does: "rebuild the index of a store that no server has open", new: newReindex,
 			more:    "Needed when the base URL changes, by which references are resolved, when text-index changes, and when a new version says\nso.",
 			example: []string{"reindex", "reindex --store ./firewarden-data --base-url https://fhir.example.org"},

@@ -19,6 +19,7 @@ import (
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/audit"
 )
 
 // origin is where an export comes from.
@@ -77,7 +78,7 @@ func openOrigin(ctx context.Context, m *Main, in *input, from, server, token str
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	return &storeOrigin{d, snap}, nil
+	return &storeOrigin{data: d, snap: snap}, nil
 }
 
 // An export writes NDJSON.
@@ -149,6 +150,7 @@ func (x *export) write(ctx context.Context, w io.Writer, typ string) (n int, err
 type storeOrigin struct {
 	data *data
 	snap store.Snapshot
+	read int
 }
 
 func (o *storeOrigin) types(ctx context.Context) ([]string, error) {
@@ -168,6 +170,7 @@ func (o *storeOrigin) resources(ctx context.Context, typ string, f func([]byte) 
 		if err != nil {
 			return err
 		}
+		o.read += len(r.Rows)
 		for i := range r.Rows {
 			if err := f(r.Rows[i].Body); err != nil {
 				return err
@@ -180,7 +183,10 @@ func (o *storeOrigin) resources(ctx context.Context, typ string, f func([]byte) 
 	}
 }
 
-func (o *storeOrigin) close() error { return errors.Join(o.snap.Close(), o.data.close()) }
+// close leaves one event of all that was read in the audit log.
+func (o *storeOrigin) close() error {
+	return errors.Join(o.snap.Close(), o.data.note(audit.Act{Code: audit.Export, Query: "firewarden export", Count: o.read}), o.data.close())
+}
 
 // types implements origin: those of the CapabilityStatement.
 func (r *remote) types(ctx context.Context) ([]string, error) {

@@ -216,6 +216,13 @@ func (d *data) close() error {
 	return nil
 }
 
+// note leaves in the audit log what a command has done to the store.
+func (d *data) note(a audit.Act) error {
+	trail := d.log.Begin(audit.Record{})
+	trail.By(audit.Who{Client: "administrator"})
+	return trail.End(http.StatusOK, func() audit.Act { return a })
+}
+
 // storeTarget loads straight into a store.
 type storeTarget struct {
 	data    *data
@@ -241,11 +248,7 @@ func (t *storeTarget) bundle(ctx context.Context, b *fhir.Resource) (*fhir.Resou
 
 // finish leaves one event of all that was loaded in the audit log.
 func (t *storeTarget) finish(ctx context.Context) error {
-	trail := t.data.log.Begin(audit.Record{})
-	trail.By(audit.Who{Client: "administrator"})
-	err := trail.End(http.StatusOK, func() audit.Act {
-		return audit.Act{Code: audit.Import, Query: "firewarden load", Count: int(t.bundles.Load())}
-	})
+	err := t.data.note(audit.Act{Code: audit.Import, Query: "firewarden load", Count: int(t.bundles.Load())})
 	if t.data.embedded != nil {
 		err = errors.Join(err, t.data.embedded.Compact(ctx))
 	}

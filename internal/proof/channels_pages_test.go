@@ -184,6 +184,9 @@ func looking(w *walker) {
 	for _, q := range []string{"", "?user=ann", "?client=administrator", "?patient=A", "?patient=B", "?patient=nil", "?since=2020-01-01", "?until=2020-01-01", "?format=csv", "?format=ndjson&patient=B", "?format=xml", "?page=nothing", "?since=x"} {
 		w.get("/audit" + q)
 	}
+	for _, q := range []string{"?interaction=read", "?interaction=read&outcome=refused", "?interaction=login", "?interaction=nothing", "?outcome=nothing", "/nothing", "/00000000000000000000000000000000"} {
+		w.get("/audit" + q)
+	}
 }
 
 // lookingByToken is looking at the log as FHIR has it.

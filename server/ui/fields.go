@@ -10,11 +10,12 @@ import (
 // field is an input with its label, its explanation and its error. Its name is its id, too.
 type field struct {
 	Name, Label, Hint, Value, Error string
-	Type                            string // of the input; "" is text
-	Complete                        string // autocomplete
-	Rows                            int    // above 0: a text area
-	Required, Code                  bool   // Code: not prose: no capitals, no spelling
-	Also                            string // id of what else is said of it
+	Type                            string   // of the input; "" is text
+	Complete                        string   // autocomplete
+	Rows                            int      // above 0: a text area
+	Required, Code                  bool     // Code: not prose: no capitals, no spelling
+	Also                            string   // id of what else is said of it
+	Options                         []option // one of which is chosen
 }
 
 // Describes are the ids of what is said of the input.

@@ -175,8 +175,15 @@ func samples() []sample {
 	audits("audit", Audit{Frame: signed, Path: "/audit", Why: "/why", Next: "/audit?page=x", Downloads: map[string]string{"CSV": "/audit?format=csv", "NDJSON": "/audit?format=ndjson"}, Events: []AuditEvent{
 		{ID: "1", Time: at, User: "ann", Client: "chart", Interaction: "read", Resource: "Observation/9", Patient: "1", Outcome: "allowed"},
 		{ID: "2", Time: at, Client: "nightly", Interaction: "search-type", Query: "Observation?code=1", Outcome: "refused", Count: "0"}}})
+	audits("audit-4", Audit{Frame: signed, Path: "/audit", Next: "/audit?page=x", Interactions: []string{"read", "login"}, Outcomes: []string{"refused"}, Values: map[string]string{"interaction": "login"}, Errors: map[string]string{"outcome": "There is no such outcome."}})
 	audits("audit-2", Audit{Frame: signed, Path: "/audit", Own: true, Errors: map[string]string{"since": "That is no date."}})
-	audits("audit-3", Audit{Frame: bad, Path: evil, Why: evil, Next: evil, Values: map[string]string{"user": evil}, Events: []AuditEvent{{ID: evil, Time: at, User: evil, Client: evil, Interaction: evil, Resource: evil, Patient: evil, Query: evil, Outcome: evil, Count: evil}}})
+	audits("audit-3", Audit{Frame: bad, Path: evil, Why: evil, Next: evil, Values: map[string]string{"user": evil}, Events: []AuditEvent{{ID: evil, Time: at, User: evil, Client: evil, Interaction: evil, Resource: evil, Patient: evil, Query: evil, Outcome: evil, Count: evil}}, Interactions: []string{evil}, Outcomes: []string{evil}})
+	event := func(name string, page OneAuditEvent) {
+		list = append(list, sample{name, func(p *Pages, w io.Writer) error { return p.RenderAuditEvent(w, page) }})
+	}
+	event("auditevent", OneAuditEvent{Audit{Frame: signed, Path: "/audit", Why: "/why"}, AuditEvent{ID: "1", Time: at, User: "ann", Client: "chart", Address: "192.0.2.1", Interaction: "read", Resource: "Observation/9", Patient: "1", Query: "Observation?code=1", Outcome: "allowed", Count: "1"}, "{}", "http://127.0.0.1/fhir/AuditEvent/1"})
+	event("auditevent-2", OneAuditEvent{Audit{Frame: signed, Path: "/audit", Own: true}, AuditEvent{ID: "1", Time: at, Interaction: "login", Outcome: "refused"}, "{}", ""})
+	event("auditevent-3", OneAuditEvent{Audit{Frame: bad, Path: evil, Why: evil}, AuditEvent{ID: evil, User: evil, Client: evil, Address: evil, Interaction: evil, Resource: evil, Patient: evil, Query: evil, Outcome: evil, Count: evil}, evil, evil})
 	return list
 }
 

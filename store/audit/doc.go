@@ -14,6 +14,10 @@
 // second, and where too much waits a request is not answered before that is written. Several processes on a store append to one chain: whoever
 // comes second reads the head again.
 //
+// Beside the interactions of FHIR there are the kinds of events of Kinds: who signs in, what apps are allowed and given, what
+// administrators do. The routes of the server say which kind each leaves. What is refused to callers who have not shown who
+// they are is told within bounds only, and counted beyond them (strangers), so that nobody can fill the disk by asking.
+//
 // # How it is read
 //
 // AuditEvents are not stored: Log.Store is a store whose snapshots render them from the records, in the shape of IHE's

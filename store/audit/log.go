@@ -49,6 +49,8 @@ type Log struct {
 	patients patients
 	groups   groups
 
+	strangers strangers
+
 	mu      sync.Mutex
 	waiting waiting
 	full    chan struct{} // there is a batch's worth of records waiting
@@ -139,11 +141,14 @@ func (l *Log) Run(ctx context.Context, report func(error)) {
 	for {
 		select {
 		case <-ctx.Done():
+			if err := l.tellStrangers(true); err != nil {
+				report(err)
+			}
 			return
 		case <-tick.C:
 		case <-l.full:
 		}
-		err := l.Flush(ctx)
+		err := errors.Join(l.tellStrangers(false), l.Flush(ctx))
 		// What is there after a minute was left by a process that has died: ours has just written its own.
 		if now := l.o.Now(); err == nil && (now.Sub(swept) >= leftAfter || now.Before(swept)) {
 			swept, err = now, l.recover(ctx, now.Add(-leftAfter).UnixMicro())

@@ -29,22 +29,13 @@ type Who struct {
 
 // Act is one interaction of a request: of a Bundle there is one for each entry.
 type Act struct {
-	Code     string // FHIR interaction (restful-interaction), the name of an operation with its dollar, or one of Login …
+	Code     string // FHIR interaction (restful-interaction), the name of an operation with its dollar, or one of Kinds
 	Type, ID string // "" where the interaction names none
 	Version  uint64
 	Query    string   // search parameters as they were asked
 	Status   int      // HTTP status
 	Count    int      // resources in the answer
 	Patients []string // ids: in whose compartment is what was read or written, and who was asked for by name
-}
-
-// Writes says whether the act is a write, done or refused, or changes who may do what.
-func (a *Act) Writes() bool {
-	switch a.Code {
-	case "create", "update", "patch", "delete", "batch", "transaction", "$meta-add", "$meta-delete", Login, Logout, Token, Change, Import:
-		return true
-	}
-	return false
 }
 
 // append appends r, as it is in a batch.

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -14,6 +15,7 @@ import (
 type Trail struct {
 	log     *Log
 	request Record // without Acts
+	shown   bool   // the caller has shown who it is
 
 	mu      sync.Mutex
 	acts    []*Doing
@@ -48,15 +50,36 @@ func trailIn(ctx context.Context) *Trail {
 	return t
 }
 
-// By says who asks, once that is known.
+// By says who asks, once the caller has shown it.
 func (t *Trail) By(w Who) {
 	if t != nil {
+		t.request.Who, t.shown = w, true
+	}
+}
+
+// Claims says who the caller says to be, or that it is nobody. How much the log tells of requests of those that were
+// refused has a bound (strangers).
+func (t *Trail) Claims(w Who) {
+	if t != nil && !t.shown {
 		t.request.Who = w
 	}
 }
 
-// By says who makes the request of ctx, once that is known.
+// By says who makes the request of ctx, once the caller has shown it.
 func By(ctx context.Context, w Who) { trailIn(ctx).By(w) }
+
+// Claims says who the caller of ctx says to be.
+func Claims(ctx context.Context, w Who) { trailIn(ctx).Claims(w) }
+
+// Has says whether an act with the code was noted.
+func (t *Trail) Has(code string) bool {
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.ContainsFunc(t.acts, func(d *Doing) bool { return d.Code == code })
+}
 
 // Doing is an interaction that is being carried out. A nil Doing notes nothing.
 type Doing struct {
@@ -124,6 +147,14 @@ func (d *Doing) Saw(rows []plan.Row) {
 	}
 }
 
+// Tells notes one thing that the answer tells of or the request changes, and the patient whom it is about.
+func (d *Doing) Tells(query, patient string) {
+	if d != nil {
+		d.Query, d.Count = query, 1
+		d.About(patient)
+	}
+}
+
 // End notes what came of it.
 func (d *Doing) End(status int) {
 	if d != nil {
@@ -161,6 +192,11 @@ func (t *Trail) End(status int, otherwise func() Act) error {
 			return nil
 		}
 		r.Acts = []Act{a}
+	}
+	if !t.shown && r.refused() {
+		if told, err := t.log.bound(&r); !told {
+			return err
+		}
 	}
 	return t.log.add(&r)
 }

@@ -59,7 +59,7 @@ func (t *tally) note(q Request, got []answer) {
 	}
 	all := features(q, got[0])
 	for _, at := range append(visits(q), details(q)...) { // by the server's own tables
-		if code, is := strings.CutPrefix(at, "search by "); !is || strings.HasPrefix(code, "_") && !strings.Contains(code, ":") {
+		if code, is := strings.CutPrefix(at, "search by "); !is || strings.HasPrefix(code, "_") && !strings.Contains(code, ":") && code != "_query" { // which is always refused
 			all[at] = all[at] || got[0].found(q)
 		}
 	}

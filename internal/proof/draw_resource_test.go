@@ -141,7 +141,12 @@ func (d drawing) inside(o object) {
 func (d drawing) resource(typ, id string) json.RawMessage {
 	o := object{"resourceType": typ, "id": id}
 	if typ != "Binary" && typ != "Provenance" && typ != "ValueSet" && typ != "CodeSystem" {
-		d.may(o, "identifier", func() any { return list(d.identifier()) })
+		d.may(o, "identifier", func() any {
+			if d.oneIn(6) {
+				return list(d.identifier(), d.identifier())
+			}
+			return list(d.identifier())
+		})
 	}
 	switch typ {
 	case "Patient":

@@ -94,6 +94,7 @@ func TestFHIRPathPatch(t *testing.T) {
 		{"operations see those before", p + `,"identifier":[{"value":"1"},{"value":"2"}]}`,
 			[]string{op("replace", "Patient.identifier[0].value", "value", text("2")), op("delete", "Patient.identifier.where(value = '2')[1]"), op("add", "Patient.identifier[0]", "name", text("system"), "value", `"valueUri":"s"`)},
 			p + `,"identifier":[{"value":"2","system":"s"}]}`},
+		{"the last one finds nothing", p + `}`, []string{op("add", "Patient", "name", text("birthDate"), "value", `"valueDate":"1930-01-01"`), op("delete", "Patient.active")}, p + `,"birthDate":"1930-01-01"}`},
 		{"add to a list", identifiers, []string{op("add", "Patient", "name", text("identifier"), "value", `"valueIdentifier":{"value":"5"}`)}, ordered("12345")},
 		{"add the first", p + `}`, []string{op("add", "Patient", "name", text("identifier"), "value", `"valueIdentifier":{"value":"1"}`)}, ordered("1")},
 		{"insert at the end", identifiers, []string{op("insert", "Patient.identifier", "index", at(4), "value", `"valueIdentifier":{"value":"5"}`)}, ordered("12345")},

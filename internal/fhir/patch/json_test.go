@@ -82,6 +82,18 @@ func TestJSONPatch(t *testing.T) {
 	}
 }
 
+// What the last operation only tests, those before it have changed.
+func TestJSONPatchTestsAtLast(t *testing.T) {
+	p, err := JSON([]byte(`[{"op":"add","path":"/active","value":true},{"op":"test","path":"/active","value":true}]`), fhir.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := p.Apply(parse(t, `{"resourceType":"Patient"}`), fhir.DefaultLimits)
+	if want := `{"resourceType":"Patient","active":true}`; err != nil || string(res.Bytes) != want {
+		t.Errorf("%v, %s, want %s", err, res.Bytes, want)
+	}
+}
+
 func TestJSONPatchRefused(t *testing.T) {
 	const doc = `{"foo":["bar","baz"],"n":1,"s":"x","o":{"":1}}`
 	for _, c := range []struct {

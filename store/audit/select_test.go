@@ -3,6 +3,7 @@ package audit_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,18 +31,7 @@ func TestPages(t *testing.T) {
 					flush(t, l)
 				}
 				if i%2 == 0 {
-					at := begun.Add(time.Duration(i+1) * time.Second * 3 / 2)
-					body := fmt.Sprintf(`{"resourceType":"AuditEvent","id":"c%d","meta":{"versionId":"1","lastUpdated":%q},"type":{"code":"x"},"action":"C","recorded":%q}`,
-						i, fhir.Instant(at), fhir.Instant(at))
-					r := row(body)
-					r.LastUpdated = at.UnixMicro()
-					res, err := fhir.Parse(r.Body, fhir.DefaultLimits)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if err := l.Store().Commit(t.Context(), store.Commit{Writes: []store.Write{{Row: r, Resource: res, Fresh: true}}}); err != nil {
-						t.Fatal(err)
-					}
+					client(t, l, fmt.Sprint("c", i), begun.Add(time.Duration(i+1)*time.Second*3/2), `"action":"C"`)
 				}
 			}
 			flush(t, l)
@@ -198,4 +188,85 @@ func ids(rows []plan.Row) (out []string) {
 		out = append(out, r.ID)
 	}
 	return out
+}
+
+// client writes an AuditEvent as a client does.
+func client(t *testing.T, l *audit.Log, id string, at time.Time, more string) {
+	t.Helper()
+	r := row(fmt.Sprintf(`{"resourceType":"AuditEvent","id":%q,"meta":{"versionId":"1","lastUpdated":%q},"type":{"code":"x"},"recorded":%[2]q,%[3]s}`, id, fhir.Instant(at), more))
+	r.LastUpdated = at.UnixMicro()
+	res, err := fhir.Parse(r.Body, fhir.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Store().Commit(t.Context(), store.Commit{Writes: []store.Write{{Row: r, Resource: res, Fresh: true}}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPartsOfAWalk: a search that would look at too many events is refused; where pages may end before they are full, the
+// pages together are the whole list all the same, in both directions, and none looks at more than it may.
+func TestPartsOfAWalk(t *testing.T) {
+	st := storetest.NewMemory()
+	defer st.Close()
+	l := open(t, st)
+	for i := range 40 {
+		who := ann
+		if i%7 == 3 {
+			who.Scope = "rare"
+		}
+		access(t, l, who, audit.Act{Code: "read", Type: "Patient", ID: fmt.Sprint("p", i)}, 200)
+		if i%9 == 0 {
+			flush(t, l)
+			client(t, l, fmt.Sprint("c", i), begun.Add(time.Duration(i+1)*time.Second+500*time.Millisecond), `"entity":[{"name":"rare"}]`)
+		}
+	}
+	flush(t, l)
+	rare := plan.Verify{X: plan.All{}, By: func(r *plan.Row) (bool, error) { return strings.Contains(string(r.Body), `"rare"`), nil }}
+	all := ids(find(t, l.Store(), rare, plan.Window{Limit: 100}).Rows)
+	if len(all) != 6+5 {
+		t.Fatalf("%d rows, want 11", len(all))
+	}
+	l.LookAt(2)
+	snap, err := l.Store().Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	if _, err := snap.Select(t.Context(), plan.ForTest(t).Bound("AuditEvent", rare), plan.Window{Limit: 20}); fhir.KindOf(err) != fhir.KindTooCostly {
+		t.Errorf("a whole page: %v", err)
+	}
+	for _, back := range []bool{false, true} {
+		for limit := 1; limit <= 4; limit++ {
+			var got []string
+			empty, pages := 0, 0
+			w := plan.Window{Limit: limit, Back: back, Part: true}
+			for {
+				page := find(t, l.Store(), rare, w)
+				got = append(got, ids(page.Rows)...)
+				if pages++; len(page.Rows) == 0 {
+					empty++
+				}
+				if page.Read > 100 {
+					t.Fatalf("a page reads %d", page.Read)
+				}
+				if page.Next != nil { // the page on the other side of the same cut begins with the last row of this one
+					other := w
+					other.After, other.At, other.Back, other.Limit = page.Next, true, !back, 1
+					if last := find(t, l.Store(), rare, other).Rows; len(last) > 0 && len(got) > 0 && last[0].ID != got[len(got)-1] {
+						t.Errorf("before the cut behind %d rows is %s, not %s", len(got), last[0].ID, got[len(got)-1])
+					}
+				}
+				if w.After = page.Next; w.After == nil || pages > 100 {
+					break
+				}
+			}
+			if back {
+				slices.Reverse(got)
+			}
+			if !slices.Equal(got, all) || empty == 0 {
+				t.Errorf("back %v, pages of %d, %d of them empty:\n got %v\nwant %v", back, limit, empty, got, all)
+			}
+		}
+	}
 }

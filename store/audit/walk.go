@@ -27,6 +27,7 @@ type walk struct {
 	need need
 	left int // events that may still be looked at
 	read int
+	last *event // that was looked at
 }
 
 // need is what a condition asks of every match, as far as it can be told without rendering one.
@@ -230,6 +231,7 @@ func (w *walk) look(e *event, f func(*event, *plan.Row) error) error {
 	if w.left--; w.left < 0 {
 		return errCostly
 	}
+	w.last = e
 	w.read++
 	row, err := w.s.log.row(e)
 	if err != nil {

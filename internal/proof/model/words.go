@@ -124,14 +124,18 @@ func eachText(x any, f func(string)) {
 		}
 	case map[string]any:
 		for name, item := range x {
-			switch s, is := item.(string); {
-			case is && name == "div":
-				f(plain(s))
-			case is && slices.Contains(read, name):
-				f(s)
-			default:
-				eachText(item, f)
+			if name == "div" {
+				f(plain(text(item)))
+				continue
 			}
+			if slices.Contains(read, name) {
+				for _, item := range values(item) { // of a list each
+					if s, is := item.(string); is {
+						f(s)
+					}
+				}
+			}
+			eachText(item, f)
 		}
 	}
 }

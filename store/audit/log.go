@@ -54,7 +54,7 @@ type Log struct {
 
 	mu      sync.Mutex
 	waiting waiting
-	full    chan struct{} // there is a batch's worth of records waiting
+	full    chan struct{} // so many wait that they are written at once
 	figures Figures
 
 	flushing sync.Mutex // what follows is of who holds it
@@ -64,6 +64,7 @@ type Log struct {
 
 const (
 	batchRecords = 1024                   // records of a batch
+	linkRecords  = 16 * batchRecords      // records of the batches that one commit writes
 	flushEvery   = 500 * time.Millisecond // so that what was read is durable within a second
 	mostWaiting  = 64 * batchRecords      // above it requests wait until some are written
 	mostWait     = 10 * time.Second       // and are not answered if that takes longer

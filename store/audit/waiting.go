@@ -92,7 +92,7 @@ func (l *Log) wait(add func(*waiting)) {
 	defer l.mu.Unlock()
 	before := len(l.waiting.places)
 	add(&l.waiting)
-	if before/batchRecords < len(l.waiting.places)/batchRecords {
+	if before/linkRecords < len(l.waiting.places)/linkRecords {
 		select {
 		case l.full <- struct{}{}:
 		default:
@@ -110,7 +110,7 @@ func (l *Log) Flush(ctx context.Context) error {
 	l.mu.Unlock()
 	w.sort()
 	for list := w.places; len(list) > 0; {
-		n := min(len(list), 16*batchRecords)
+		n := min(len(list), linkRecords)
 		if err := l.link(ctx, waiting{w.texts, list[:n]}); err != nil {
 			l.back(waiting{w.texts, list})
 			return fmt.Errorf("write the audit log: %w", err)
@@ -121,7 +121,7 @@ func (l *Log) Flush(ctx context.Context) error {
 		l.mu.Unlock()
 		list = list[n:]
 	}
-	if len(w.places) <= 16*batchRecords {
+	if len(w.places) <= linkRecords {
 		clear(w.places)
 		l.spare = waiting{w.texts[:0], w.places[:0]}
 	}

@@ -178,7 +178,7 @@ func asking(w *walker) {
 
 // looking at the log, after an administrator has looked at much.
 func looking(w *walker) {
-	w.looked()
+	ids := w.looked()
 	w.get("/audit")
 	w.signIn()
 	for _, q := range []string{"", "?user=ann", "?client=administrator", "?patient=A", "?patient=B", "?patient=nil", "?since=2020-01-01", "?until=2020-01-01", "?format=csv", "?format=ndjson&patient=B", "?format=xml", "?page=nothing", "?since=x"} {
@@ -187,12 +187,18 @@ func looking(w *walker) {
 	for _, q := range []string{"?interaction=read", "?interaction=read&outcome=refused", "?interaction=login", "?interaction=nothing", "?outcome=nothing", "/nothing", "/00000000000000000000000000000000"} {
 		w.get("/audit" + q)
 	}
+	for _, id := range ids {
+		w.get("/audit/" + id)
+	}
 }
 
 // lookingByToken is looking at the log as FHIR has it.
 func lookingByToken(w *walker) {
-	w.looked()
+	ids := w.looked()
 	token := w.token()
+	for _, id := range ids {
+		w.with(token, "GET", "/fhir/AuditEvent/"+id, "")
+	}
 	for _, q := range []string{"?_count=2", "?entity=Patient/A&_sort=-date&_count=3", "?entity=Patient/B", "?agent:identifier=administrator", "?_total=accurate&_summary=count", "/_history"} {
 		w.with(token, "GET", "/fhir/AuditEvent"+q, "")
 	}
@@ -200,11 +206,18 @@ func lookingByToken(w *walker) {
 	w.with(token, "GET", "/fhir/Patient?_revinclude=AuditEvent:entity", "")
 }
 
-// looked: an administrator has, and sees all of it.
-func (w *walker) looked() {
+// looked: an administrator has, and sees all of it. The ids are those of what the log has of that.
+func (w *walker) looked() (ids []string) {
 	told := w.told
 	for _, path := range []string{"/Patient/A", "/Patient/B", "/Observation/1", "/Observation/3", "/Encounter?patient=A", "/Encounter?patient=B", "/Observation/3/_history", "/Observation/nil"} {
 		w.with(adminKey, "GET", "/fhir"+path, "")
 	}
-	w.told = told
+	a := w.with(adminKey, "GET", "/fhir/AuditEvent?agent:identifier=administrator&_count=20", "")
+	for _, url := range fullURL.FindAllStringSubmatch(a.body, -1) {
+		ids = append(ids, strings.TrimPrefix(url[1], "AuditEvent/"))
+	}
+	if w.told = told; len(ids) < 8 {
+		w.t.Errorf("the log has %d events: %s", len(ids), a)
+	}
+	return ids
 }

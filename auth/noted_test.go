@@ -293,6 +293,13 @@ func TestEveryRouteIsInTheLog(t *testing.T) {
 			}
 		}
 	}
+	w.call(w.mint("patient/*.rs", "", "a"), "GET", "/fhir/Observation?access_token="+secretWord+"&token="+secretWord, "", "Prefer", "handling=lenient")
+	w.call("", "GET", "/fhir/Observation?access_token="+secretWord, "")
+	for _, e := range w.logged(seen) {
+		if strings.Contains(e.raw, secretWord) {
+			t.Errorf("an event holds a secret: %s", e.raw)
+		}
+	}
 	for row := range noted {
 		if !rows[row] {
 			t.Errorf("%s is no route", row)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/conformance"
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/search"
@@ -27,6 +28,13 @@ func api(table []route) []ui.Operation {
 				}
 			}
 			list = slices.Insert(list, at, ui.Operation{Method: r.method, Path: label(r.path), Title: t.title, Detail: t.detail, Group: group, Open: r.open && !r.mounted})
+		}
+	}
+	if slices.ContainsFunc(table, func(r route) bool { return r.smart }) {
+		for _, r := range auth.Routes() {
+			if r.Text != "" {
+				list = append(list, ui.Operation{Method: r.Method, Path: r.Path, Title: r.Text, Group: administering})
+			}
 		}
 	}
 	return list

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/conformance/r4"
@@ -73,9 +72,6 @@ func (x *exchange) administration() audit.Act {
 	return a
 }
 
-// secret are names of what is never to stand in an address. Some send it there all the same.
-var secret = []string{"access_token", "client_assertion", "client_secret", "code_verifier", "id_token", "id_token_hint", "key", "password", "refresh_token", "secret", "token"}
-
 // harmless is a query without the values of what is secret.
 func harmless(query []byte) string {
 	var b strings.Builder
@@ -84,7 +80,7 @@ func harmless(query []byte) string {
 			b.WriteByte('&')
 		}
 		name, _, valued := strings.Cut(pair, "=")
-		if plain, err := url.QueryUnescape(name); valued && (err != nil || slices.Contains(secret, strings.ToLower(plain))) {
+		if plain, err := url.QueryUnescape(name); valued && (err != nil || audit.Secret(plain)) {
 			pair = name + "="
 		}
 		b.WriteString(pair)

@@ -64,8 +64,13 @@ func answers(text, schema string) object {
 // operation is one method on a path.
 func operation(o ui.Operation) object {
 	var refs []object
-	for _, name := range []string{"type", "id", "version", "member"} {
-		if strings.Contains(o.Path, "{"+name+"}") {
+	for part := range strings.SplitSeq(o.Path, "/") {
+		name, ok := strings.CutPrefix(part, "{")
+		switch name = strings.TrimSuffix(name, "}"); {
+		case !ok:
+		case strings.HasPrefix(o.Path, apiPrefix):
+			refs = append(refs, object{"name": name, "in": "path", "required": true, "description": "Its name or id.", "schema": object{"type": "string"}})
+		default:
 			refs = append(refs, object{"$ref": "#/components/parameters/" + name})
 		}
 	}
@@ -113,6 +118,8 @@ func request(o ui.Operation) object {
 			mediaFHIR:                     object{"schema": object{"$ref": "#/components/schemas/Parameters"}}}}
 	case o.Path == whyMount:
 		return object{"required": true, "content": object{"application/json": object{"schema": object{"type": "object", "properties": questions()}}}}
+	case strings.HasPrefix(o.Path, apiPrefix):
+		return object{"content": object{"application/json": object{"schema": object{"type": "object"}}}}
 	case strings.HasSuffix(o.Path, "/_search"):
 		return object{"content": object{"application/x-www-form-urlencoded": object{"schema": object{"type": "object"}}}}
 	case o.Path == "/fhir":

@@ -165,6 +165,11 @@ func TestAdministrationIsTold(t *testing.T) {
 	for _, o := range api(routes(true)) {
 		told[o.Method+" "+o.Path] = !o.Open
 	}
+	for _, r := range auth.Routes() {
+		if r.Text != "" && !told[r.Method+" "+r.Path] || r.Text == "" && strings.HasPrefix(r.Path, apiPrefix) {
+			t.Errorf("%s %s is not told", r.Method, r.Path)
+		}
+	}
 	for _, at := range []string{"GET /api/why", "POST /api/why", "GET /api/audit", "GET /api/audit/verify", "GET /api/searchparameters"} {
 		if !told[at] {
 			t.Errorf("%s is not told, or told to be open", at)

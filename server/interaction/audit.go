@@ -2,6 +2,7 @@ package interaction
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -15,6 +16,12 @@ func (s *Service) asked(ctx context.Context, code, typ, id string, params []sear
 	d := audit.Do(ctx, audit.Act{Code: code, Type: typ, ID: id})
 	if d == nil {
 		return nil
+	}
+	for i, p := range params {
+		if audit.Secret(p.Name) {
+			params = slices.Clone(params)
+			params[i].Value = ""
+		}
 	}
 	d.Query = queryOf(params)
 	for _, p := range params {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/firewarden/firewarden/internal/fhir"
@@ -70,6 +71,16 @@ func By(ctx context.Context, w Who) { trailIn(ctx).By(w) }
 
 // Claims says who the caller of ctx says to be.
 func Claims(ctx context.Context, w Who) { trailIn(ctx).Claims(w) }
+
+// Secret says whether a parameter of that name has a value that the log never holds. It is not to stand in an address, and
+// some send it there all the same.
+func Secret(name string) bool {
+	switch strings.ToLower(name) {
+	case "access_token", "client_assertion", "client_secret", "code_verifier", "id_token", "id_token_hint", "key", "password", "refresh_token", "secret", "token":
+		return true
+	}
+	return false
+}
 
 // Has says whether an act with the code was noted.
 func (t *Trail) Has(code string) bool {

@@ -138,6 +138,7 @@ func TestContent(t *testing.T) {
 		{`{"resourceType":"Task","for":{"reference":"Patient/1"}}`, true, true},
 		{`{"resourceType":"Contract","subject":[{"reference":"Patient/1"},{"reference":"Patient/2"}]}`, true, false},
 		{`{"resourceType":"Contract","status":"executed"}`, false, false},
+		{`{"resourceType":"Contract","author":{"reference":"Patient/1"}}`, false, false},
 		{`{"resourceType":"MeasureReport","subject":{"reference":"Patient/1"},"evaluatedResource":[{"reference":"Patient/1"}]}`, true, true},
 		{`{"resourceType":"MeasureReport","subject":{"reference":"Patient/1"},"evaluatedResource":[{"reference":"Patient/2"}]}`, false, false},
 	} {

@@ -123,7 +123,7 @@ func TestS1_18_UnknownType(t *testing.T) {
 		if len(refused) != 1 || !strings.Contains(refused[0].Diagnostics, word) {
 			t.Errorf("%s: refused %v", word, refused)
 		}
-		if set.String() != "patient/Patient.r" {
+		if after, _ := Parse(word + " patient/Patient.r"); set.String() != "patient/Patient.r" || after.String() != set.String() {
 			t.Errorf("%s: granted %s", word, set)
 		}
 		a := set.Access(Context{Patient: "1", Administrator: true})

@@ -57,7 +57,7 @@ func TestConditionIsRead(t *testing.T) {
 
 // A version is named as R4 writes it, and as some clients do.
 func TestParseETag(t *testing.T) {
-	for tag, want := range map[string]string{`W/"3"`: "3", `w/"3"`: "3", `"3"`: "3", "3": "3", `W/3`: "3", "": "", "W/": "", `"`: "", `"34`: "", `""`: "", `W/"x"`: "", `X/"3"`: "", `W/"-1"`: ""} {
+	for tag, want := range map[string]string{`W/"3"`: "3", `w/"3"`: "3", `"3"`: "3", "3": "3", `W/3`: "3", "": "", "W/": "", `"`: "", `"34`: "", `34"`: "", `""`: "", `W/"x"`: "", `X/"3"`: "", `W/"-1"`: ""} {
 		got := ""
 		if version, ok := parseETag(tag); ok {
 			got = fmt.Sprint(version)

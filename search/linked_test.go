@@ -32,6 +32,9 @@ func TestLinkedIsWrittenOut(t *testing.T) {
 		if got := GuardRead(c.typ, "x", Read, a).Allowed().String(); got != c.want {
 			t.Errorf("%s in %s: %s\nwant %s", c.typ, c.set, got, c.want)
 		}
+		if got := ResolveLinked(c.set, c.typ, a).String(); got != c.want {
+			t.Errorf("%s in %s is explained as %s\nwant %s", c.typ, c.set, got, c.want)
+		}
 	}
 }
 
@@ -52,6 +55,11 @@ func TestSight(t *testing.T) {
 	}
 	if Match(World{}, Linked{}, &fhir.Resource{}) {
 		t.Error("what is not written out holds something")
+	}
+	for _, typ := range []string{"Observation", "Patient", ""} {
+		if got := linked(typ, a); got != None {
+			t.Errorf("%q is linked: %s", typ, got)
+		}
 	}
 }
 

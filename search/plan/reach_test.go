@@ -193,6 +193,23 @@ func TestSpoiledBodies(t *testing.T) {
 	}
 }
 
+// unreadable gives single resources whose bodies nobody can read.
+type unreadable struct{ *log }
+
+func (u unreadable) Read(ctx context.Context, k plan.Key) (plan.Row, bool, error) {
+	row, found, err := u.log.Read(ctx, k)
+	row.Body = []byte("{")
+	return row, found, err
+}
+
+// Who sees a part of a type does not see what cannot be read, and does not take it for hidden.
+func TestReadOfASpoiledBody(t *testing.T) {
+	p := lowered(t, search.GuardRead("Patient", "1", search.Read, sets{"Patient": "gender=male"}))
+	if r, found, err := plan.ReadOne(ctx, unreadable{people()}, p); err == nil || !strings.HasPrefix(err.Error(), "parse the stored Patient/1 version 1: ") {
+		t.Errorf("%v, %v (%v)", r, found, err)
+	}
+}
+
 // What is seen of others is read by the server's own base, as what is stored is.
 func TestHoldsByAbsoluteReferences(t *testing.T) {
 	l := &log{}

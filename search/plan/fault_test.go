@@ -213,6 +213,27 @@ func TestFaultsEndRequests(t *testing.T) {
 	}
 }
 
+// A fault is not forgotten over what is asked later.
+func TestFaultsAreKept(t *testing.T) {
+	access := linkedIn{sets{"Observation": "status:missing=true", "Encounter": "subject:missing=false", "DocumentReference": "status=current"}}
+	for typ, body := range map[string]string{
+		"Provenance": `{"resourceType":"Provenance","id":"p","target":[{"reference":"Observation/o1"}]}`,
+		"Binary":     `{"resourceType":"Binary","id":"b","contentType":"text/plain"}`,
+	} {
+		e := search.GuardRead(typ, "x", search.Read, access).Allowed()
+		sound := &broken{log: papers()}
+		if ok, err := plan.Holds(asked, sound, nil, e, parsed(&plan.Row{Body: []byte(body)})); !ok || err != nil {
+			t.Fatalf("%s is not seen: %v", typ, err)
+		}
+		for k := range sound.calls {
+			b := &broken{log: papers(), fails: k + 1}
+			if ok, err := plan.Holds(asked, b, nil, search.Or{e, e, e}, parsed(&plan.Row{Body: []byte(body)})); !errors.Is(err, errBroken) {
+				t.Errorf("%s, call %d fails: %v, %v", typ, k+1, ok, err)
+			}
+		}
+	}
+}
+
 func resolved(typ, query string, a search.Access) func(plan.Source) (bool, error) {
 	return func(src plan.Source) (bool, error) {
 		q, err := plan.Resolve(asked, src, where(typ, query), a, nil, nil)

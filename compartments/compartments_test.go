@@ -150,6 +150,11 @@ func TestClasses(t *testing.T) {
 	if len(outside) != 79 {
 		t.Errorf("%d rows, want 79", len(outside))
 	}
+	for typ, want := range map[string]bool{"Organization": true, "ValueSet": true, "Patient": false, "Device": false, "Binary": false, "Bundle": false, "Nothing": false} {
+		if Shared(typ) != want {
+			t.Errorf("%s is shared: %v", typ, !want)
+		}
+	}
 	if ClassOf("Parameters") != Denied || ClassOf("Nothing") != Denied || ClassOf("") != Denied {
 		t.Error("an unknown type is not denied")
 	}

@@ -41,7 +41,8 @@ func (d drawing) condition(typ string, depth int) (name, value string) {
 		case 4, 5, 6:
 			if from := d.along(0, typ); len(from) > 0 {
 				e := pick(d, from)
-				if name, value = d.condition(e[2], depth-1); d.oneIn(6) {
+				anything := strings.Contains("entity focus item target", e[1]) // without a type such a chain may be refused as too costly
+				if name, value = d.condition(e[2], depth-1); !anything && d.oneIn(6) {
 					return e[1] + "." + name, value
 				}
 				return e[1] + ":" + e[2] + "." + name, value

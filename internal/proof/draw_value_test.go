@@ -138,7 +138,7 @@ func (d drawing) filter(typ string, depth int) string {
 	case "reference":
 		op = "re"
 	case "string":
-		op = d.one("eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le")
+		op = d.one("eq", "ne", "co", "co", "sw", "ew", "gt", "lt", "ge", "le")
 	case "token":
 		if coded := d.coded(typ); coded != "" && d.oneIn(3) {
 			if op = d.one("in", "ni", "ss", "sb"); op == "in" || op == "ni" {

@@ -115,7 +115,7 @@ func TestEverythingIsDrawn(t *testing.T) {
 	for _, plain := range []bool{true, false} {
 		t.Run(fmt.Sprintf("for the model %v", plain), func(t *testing.T) {
 			asked := map[string]int{}
-			check(t, 1, "1000", func(rt *rapid.T) {
+			check(t, 1, "2000", func(rt *rapid.T) {
 				for _, q := range (drawing{T: rt}).scene(plain).Requests {
 					for _, at := range append(visits(q), details(q)...) {
 						asked[at]++

@@ -7,6 +7,7 @@ import (
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/server/interaction"
 	"github.com/firewarden/firewarden/store/audit"
 )
 
@@ -54,6 +55,9 @@ func (x *exchange) act() audit.Act {
 	}
 	if id := x.param("id"); a.Type != "" && fhir.ValidID(id) {
 		a.ID = id
+	}
+	if params, err := interaction.Pairs(a.Query); err == nil {
+		a.Patients = x.s.o.Service.Named(a.Type, params)
 	}
 	return a
 }

@@ -16,12 +16,14 @@ import (
 
 // Case is a token, a world, another world that differs in what the token may not see, and what is asked.
 type Case struct {
-	Token    model.Token
-	Others   []model.Token `json:",omitempty"` // of who asks, too
-	Own      []string      `json:",omitempty"` // search parameters beyond R4's that are defined, of model.Owns
-	World    []Op
-	Other    []Op `json:",omitempty"` // nil: there is one world only; else as many as World
-	Requests []Request
+	Token     model.Token
+	Others    []model.Token `json:",omitempty"` // of who asks, too
+	Strangers []model.Token `json:",omitempty"` // of who reads, too, and need not see the same in both worlds
+	Own       []string      `json:",omitempty"` // search parameters beyond R4's that are defined, of model.Owns
+	World     []Op
+	Other     []Op `json:",omitempty"` // nil: there is one world only; else as many as World
+	Requests  []Request
+	Audit     bool `json:",omitempty"` // it is about the audit log: what was written and asked before is found there
 }
 
 // Op is one write of whoever made the world; without a body it deletes, with Skip it is not there.
@@ -49,8 +51,10 @@ type Request struct {
 	Path   string            // with the query
 	Body   string            `json:",omitempty"`
 	Header map[string]string `json:",omitempty"`
-	As     int               `json:",omitempty"` // who asks: 0 is the Token of the case, n the n-th of Others, or maker
+	As     int               `json:",omitempty"` // who asks: 0 is the Token of the case, n the n-th of Others, or maker, or below it a stranger
 	Page   int               `json:",omitempty"` // instead of a path: the second page of the request so many before
+	In     int               `json:",omitempty"` // of a stranger: 1 only in World, 2 only in Other, at the time of the request before
+	Event  int               `json:",omitempty"` // which event of the log the word EVENT stands for
 
 	cut bool // only the first page is there
 }
@@ -66,6 +70,9 @@ func (c *Case) token(q Request) model.Token {
 	case 0:
 		return c.Token
 	}
+	if q.As < maker {
+		return c.Strangers[maker-q.As-1]
+	}
 	return c.Others[q.As-1]
 }
 
@@ -79,8 +86,8 @@ var page = regexp.MustCompile(`[?&]_page=[A-Za-z0-9_-]+`)
 
 func (r Request) String() string {
 	text := r.Method + " " + r.Path
-	if r.As != 0 || r.Page != 0 {
-		text = fmt.Sprintf("as %d, page after %d: %s", r.As, r.Page, text)
+	if r.As != 0 || r.Page != 0 || r.In != 0 {
+		text = fmt.Sprintf("as %d, page after %d, in %d: %s", r.As, r.Page, r.In, text)
 	}
 	for name, value := range r.Header {
 		text += "\n" + name + ": " + value
@@ -96,6 +103,9 @@ func (c Case) String() string {
 	fmt.Fprintf(&b, "own parameters %q; token %s; patient %q, policy %q of %q\n", c.Own, c.Token, c.Token.Patient, c.Token.Policy, c.Token.User)
 	for i, t := range c.Others {
 		fmt.Fprintf(&b, "%d: %s; patient %q, policy %q of %q\n", i+1, t, t.Patient, t.Policy, t.User)
+	}
+	for i, t := range c.Strangers {
+		fmt.Fprintf(&b, "%d: %s; patient %q, policy %q of %q\n", maker-i-1, t, t.Patient, t.Policy, t.User)
 	}
 	for i, o := range c.World {
 		fmt.Fprintf(&b, "%2d %s/%s %s%s\n", i, o.Type, o.ID, o.Body, map[bool]string{true: "(not there)"}[o.Skip])

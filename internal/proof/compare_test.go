@@ -19,7 +19,7 @@ type bundle struct {
 type entry struct {
 	FullURL  string
 	Resource map[string]any
-	Request  struct{ Method, URL string }
+	Request  struct{ Method, URL, IfNoneExist string }
 	Response struct{ Status, Etag, LastModified string }
 	Search   struct{ Mode string }
 }

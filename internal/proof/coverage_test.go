@@ -14,6 +14,7 @@ import (
 // tally is what was tried.
 type tally struct {
 	cases, differing int
+	events, alone    int // of the audit log; those that only one of two worlds has
 	requests         int
 	answers          int // of two worlds with each other: pages; of the server with the model
 	features         map[string]*feature
@@ -26,6 +27,11 @@ func (t tally) String() string {
 	text := fmt.Sprintf("%d pairs of worlds, %d of them different; %d requests, %d answers compared", t.cases, t.differing, t.requests, t.answers)
 	if t.differing == 0 {
 		text = fmt.Sprintf("%d worlds, %d requests, %d answers compared with the model", t.cases, t.requests, t.answers)
+	}
+	if t.alone > 0 {
+		text += fmt.Sprintf("; %d events of the audit log, %d of them in one world only", t.events, t.alone)
+	} else if t.events > 0 {
+		text += fmt.Sprintf("; %d events of the audit log", t.events)
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.features)) {
 		text += fmt.Sprintf("\n\t%-32s %6d asked %6d found", name, t.features[name].asked, t.features[name].found)
@@ -63,6 +69,7 @@ func (t *tally) note(q Request, got []answer) {
 			all[at] = all[at] || got[0].found(q)
 		}
 	}
+	maps.Copy(all, logFeatures(q, got[0], all))
 	for name, found := range all {
 		f := t.features[name]
 		if f == nil {
@@ -169,6 +176,40 @@ func features(q Request, a answer) map[string]bool {
 		found = a.status == http.StatusOK
 	}
 	asks(out, query, a, found)
+	return out
+}
+
+// ofLog are the features that a request about events may have.
+var ofLog = []string{"search", "POST _search", "search in the compartment of Patient", "search of several types", "read", "vread", "HEAD", "history of an instance", "cursor of another request",
+	"cursor of another token", "_include", "_has", "chain", "_sort", "_sort by a chain", "_count", "_total", "_summary", "_elements", "_filter", "_id", "_lastUpdated", ":missing", ":not", ":identifier"}
+
+// logFeatures are those of a request about the audit log, of all of its features; it finds something where the answer shows
+// an event, or what an event has found.
+func logFeatures(q Request, a answer, all map[string]bool) map[string]bool {
+	out := map[string]bool{}
+	event := eventID.MatchString(a.body)
+	path, query, _ := strings.Cut(q.Path, "?")
+	if strings.HasSuffix(path, "/_search") {
+		query = q.Body
+	}
+	if reads(q) && (strings.Contains(path, "AuditEvent") || q.Page > 0) {
+		for _, name := range ofLog {
+			if found, is := all[name]; is {
+				out["the log: "+name] = event || found && (name == "HEAD" || name == "_summary" || name == "_elements")
+			}
+		}
+	}
+	for _, p := range model.Pairs(query) {
+		name, _, _ := strings.Cut(p[0], ":")
+		switch kind := model.Codes("AuditEvent")[name]; {
+		case strings.HasPrefix(p[0], "_has:AuditEvent:"):
+			out["the log: _has into it"] = a.holds()
+		case name == "_revinclude" && strings.HasPrefix(p[1], "AuditEvent:"):
+			out["the log: _revinclude"] = event
+		case kind != "" && name[0] != '_' && !strings.Contains(p[0], ".") && !strings.HasSuffix(name, "-name") && name != "agent-role" && ofType(path) == "AuditEvent":
+			out["the log: by "+name] = event
+		}
+	}
 	return out
 }
 

@@ -6,13 +6,22 @@
 //	               byte for byte. What the token may see says proof/model, not the server.
 //	TestOracle     what proof/model answers, which shares no code with the server, is what the server answers.
 //
+// Two more do so over the audit log, of which a server keeps one of every access. Other people read, search, are refused
+// and write; and the tokens ask who has looked, in every way into AuditEvents:
+//
+//	TestTwoWorldsOfLog  what others have done is another thing, or nothing, in the other world, as far as the tokens see
+//	                    none of its events. The ids of events are random, and their order says nothing: an event is
+//	                    compared by what it says. What the tokens' own requests leave in the log is equal, too.
+//	TestOracleOfLog     of each request and each write of the world the log has the events that proof/model says, who has
+//	                    asked among them, no more and no fewer.
+//
 // In a part of the cases several tokens ask in turns, with each other's cursors, while somebody else writes: resources
 // move from one patient to another, and what policies look at changes.
 //
 // They take a few seconds. For as long as one likes, both at the same time, with a fresh seed that is printed. At the end
 // they say how often each feature was asked for and how often that found something, and fail if one never does:
 //
-//	FIREWARDEN_PROOF=4m go test ./internal/proof -run 'TestTwoWorlds|TestOracle' -v -timeout 0
+//	FIREWARDEN_PROOF=4m go test ./internal/proof -run 'TestTwoWorlds|TestOracle' -v -timeout 0    a quarter of it on the log
 //	FIREWARDEN_PROOF=4m FIREWARDEN_PROOF_SEED=17 go test …      the same cases again
 //
 // Worlds define search parameters of their own, too; requests ask by every parameter, modifier, comparison, result

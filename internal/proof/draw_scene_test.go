@@ -24,7 +24,7 @@ func (d drawing) scene(plain bool) *Case {
 	d.own = c.Own
 	c.Token = d.token()
 	d.pool = d.pooled(c.Token)
-	c.World = d.world()
+	c.World = d.world(40)
 	if len(c.modelled(c.World).Touches(c.Token)) == 0 && !d.oneIn(8) {
 		c.Token = model.Token{Patient: "A", Scopes: append(c.Token.Scopes, model.Scope{Level: "patient", Type: "*", Letters: "cruds"})}
 	}
@@ -80,7 +80,7 @@ func granted(t model.Token) (out []string) {
 // requests draws what is asked, in its order.
 func (d drawing) requests(plain bool) []Request {
 	list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Request {
-		d := drawing{t, d.pool, d.liked, d.own}
+		d := drawing{t, d.pool, d.liked, d.own, d.audit}
 		switch d.upTo(12) {
 		case 0:
 			return Request{} // as what fails shrinks
@@ -98,7 +98,7 @@ func (d drawing) requests(plain bool) []Request {
 // in between.
 func (d drawing) turns(c *Case, plain bool) (all []Request) {
 	for _, turn := range rapid.SliceOfN(rapid.Custom(func(t *rapid.T) (out []Request) {
-		d := drawing{t, d.pool, d.liked, d.own}
+		d := drawing{t, d.pool, d.liked, d.own, d.audit}
 		switch d.upTo(5) {
 		case 0:
 			return nil // as what fails shrinks

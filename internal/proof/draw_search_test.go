@@ -17,6 +17,7 @@ var edges = [][3]string{
 	{"Task", "patient", "Patient"}, {"Task", "focus", "Observation"}, {"Organization", "partof", "Organization"}, {"Location", "partof", "Location"}, {"Patient", "general-practitioner", "Practitioner"},
 	{"Patient", "link", "Patient"}, {"Schedule", "actor", "Patient"}, {"Schedule", "actor", "Practitioner"}, {"DiagnosticReport", "subject", "Patient"},
 	{"RiskAssessment", "subject", "Patient"}, {"RiskAssessment", "performer", "Practitioner"}, {"DiagnosticReport", "result", "Observation"}, {"AuditEvent", "agent", "Patient"}, {"AuditEvent", "patient", "Patient"}, {"AuditEvent", "entity", "Observation"},
+	{"AuditEvent", "agent", "Practitioner"}, {"AuditEvent", "entity", "Patient"}, {"AuditEvent", "entity", "Encounter"},
 }
 
 // along are the edges from a type, or to it; mostly those to what is in the world.
@@ -122,7 +123,7 @@ func (d drawing) special(typ string) (name, value string) {
 		}
 	case 8:
 		if e := d.along(0, typ); len(e) > 0 {
-			return e[0][1] + ":identifier", d.one("1", "2", "http://s|1")
+			return e[0][1] + ":identifier", d.one("1", "2", "http://s|1", "app", "one")
 		}
 	case 9:
 		switch typ {
@@ -182,7 +183,10 @@ func (d drawing) include(typ string) [2]string {
 
 // order draws a _sort.
 func (d drawing) order(typ string) [2]string {
-	keys := []string{"_id", "_lastUpdated"}
+	keys := []string{"_lastUpdated"}
+	if typ != "AuditEvent" || !d.audit { // whose ids are random
+		keys = append(keys, "_id")
+	}
 	for code, kind := range d.codes(typ) {
 		if kind != "id" && kind != "near" && kind != "composite" && code[0] != '_' {
 			keys = append(keys, code)
@@ -286,7 +290,11 @@ func (d drawing) systemQuery(plain bool) (out [][2]string) {
 		}
 	}
 	if d.oneIn(3) {
-		out = append(out, [2]string{"_sort", d.one("_id", "-_id", "_lastUpdated", "-_lastUpdated,_id")})
+		keys := []string{"_id", "-_id", "_lastUpdated", "-_lastUpdated,_id"}
+		if d.audit { // ids of events are random
+			keys = []string{"_lastUpdated", "-_lastUpdated"}
+		}
+		out = append(out, [2]string{"_sort", d.one(keys...)})
 	}
 	if d.oneIn(3) {
 		out = append(out, [2]string{"_count", d.one("1", "2")})

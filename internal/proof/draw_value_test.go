@@ -31,6 +31,9 @@ func (d drawing) comparison() string {
 }
 
 func (d drawing) value(typ, code, kind string) string {
+	if typ == "AuditEvent" && kind != "reference" && (code[0] != '_' || code == "_lastUpdated") {
+		return d.told(code)
+	}
 	switch kind {
 	case "id":
 		return d.id(typ)

@@ -17,6 +17,7 @@ type drawing struct {
 	pool  []string // the types of the world at hand, some of them more often
 	liked []string // those of them that the token opens; nil: all
 	own   []string // the search parameters that the world defines
+	audit bool     // it is about the audit log, too
 }
 
 // upTo draws 0 to n, all of them as often; rapid's own numbers are small. It shrinks to 0.
@@ -140,14 +141,17 @@ func (d drawing) known(types []string) []string {
 
 // id is that of an instance. The Patients are A, B and C; every other type has 1, 2, 3.
 func (d drawing) id(typ string) string {
-	if typ == "Patient" {
+	switch {
+	case typ == "Patient":
 		return d.one("A", "A", "A", "B", "C")
+	case typ == "AuditEvent" && d.audit && !d.oneIn(4):
+		return anEvent
 	}
 	return d.one("1", "1", "2", "3")
 }
 
-// world draws the writes of a world.
-func (d drawing) world() []Op {
+// world draws the writes of a world, as many at least and twice as many at most.
+func (d drawing) world(least int) []Op {
 	op := rapid.Custom(func(t *rapid.T) Op {
 		d := drawing{T: t, pool: d.pool}
 		typ := d.written()
@@ -157,7 +161,7 @@ func (d drawing) world() []Op {
 		}
 		return o
 	})
-	ops := rapid.SliceOfN(op, 40, 80).Draw(d.T, "world")
+	ops := rapid.SliceOfN(op, least, 2*least).Draw(d.T, "world")
 	return slices.DeleteFunc(ops, func(o Op) bool { return o.Skip }) // as what fails shrinks
 }
 
@@ -175,6 +179,7 @@ var constraints = map[string][]string{
 	"Task":              {"status=completed"},
 	"List":              {"code=a"},
 	"RiskAssessment":    {"probability=ge0.5", "probability=lt0.52"},
+	"AuditEvent":        {"action=R", "outcome=0", "outcome:not=0", "subtype=read", "subtype:not=read,update", "agent=Practitioner/1", "patient=Patient/A", "entity=Observation/1", "type=rest", "altid=one", "date=lt2026-01-15"},
 }
 
 // letters in the order of SMART, by bits.

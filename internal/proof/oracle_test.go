@@ -8,27 +8,42 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/firewarden/firewarden/internal/proof/model"
 )
 
 // The oracle: what the model answers is what the server answers, to every interaction, and then both hold the same.
 func TestOracle(t *testing.T) {
-	try(t, func(r *rig, d drawing) *Case {
+	try(t, 1, func(r *rig, d drawing) *Case {
 		return d.scene(true)
 	})
 }
 
-// departure says how the answers of the server depart from those of the model.
+// The oracle of the audit log: the log has of every access what the model says.
+func TestOracleOfLog(t *testing.T) {
+	try(t, ofLogs, func(r *rig, d drawing) *Case {
+		return d.accessed(true)
+	})
+}
+
+// departure says how the answers of the server depart from those of the model, and what the log has of them.
 func (r *rig) departure(t testing.TB, c *Case) string {
 	st := r.open()
 	defer st.Close()
+	r.shown = c.Audit
 	if err := r.begin(st, c, c.World); err != nil {
 		t.Fatal(err)
 	}
-	m := c.modelled(c.World)
+	l := newLedger(c, c.World)
+	if why, err := r.tells(l, began, anyone, model.Writes(l.m.Versions()), true); err != nil {
+		t.Fatal(err)
+	} else if why != "" {
+		return "the making of the world: " + why
+	}
 	r.tally.cases++
 	for i, q := range c.Requests {
+		q = l.aimed(q)
 		if err := r.as(c.token(q)); err != nil {
 			t.Fatal(err)
 		}
@@ -42,35 +57,61 @@ func (r *rig) departure(t testing.TB, c *Case) string {
 		if q.Page > 0 {
 			q.Path = r.pages[i-q.Page]
 		}
-		reads := q.Method == http.MethodGet || q.Method == http.MethodHead || strings.HasSuffix(q.Path, "/$meta") || strings.HasSuffix(q.Path, "/_search")
-		if refused(q, got[0]) && !reads {
-			if strings.Contains(q.Body, `"type":"batch"`) {
-				return "" // the model does not know what became of it
-			}
-			m.Count(r.ids) // and that is all that has changed
-			continue
+		before := len(l.m.Versions())
+		why, ends := r.departs(c, l.m, i, q, got)
+		if why != "" {
+			return fmt.Sprintf("%s\n%s\nthe answer: %s", q, why, got)
 		}
-		want, known := m.Ask(c.token(q), q.modelled(i))
-		if !known {
-			if reads || got[0].status >= 400 {
-				m.Count(r.ids)
-				continue
-			}
-			return "" // the model does not know what became of it
+		if ends {
+			return ""
 		}
-		if malformed(got[0].status) && want.Status != got[0].status {
-			continue // it does not look at everything that may be wrong
+		if q.As < maker { // what it is refused has had no ids
+			l.m.Count(r.ids)
 		}
-		if left := leftOut.FindAllStringSubmatch(got[0].body, -1); slices.ContainsFunc(left, func(m []string) bool { return m[1] != "nothing" }) {
-			continue // nor at what else is left out by leniency
-		}
-		r.tally.note(q, got)
-		r.tally.answers++
-		if why := compared(q, got, want, m); why != "" {
+		list, known := acts(l.m, q, got, l.m.Versions()[before:])
+		if why, err = r.tells(l, r.clock, r.who.User, list, known); err != nil {
+			t.Fatal(err)
+		} else if why != "" {
 			return fmt.Sprintf("%s\n%s\nthe answer: %s", q, why, got)
 		}
 	}
-	return r.stored(t, m)
+	r.tally.events += len(l.other)
+	return r.stored(t, l.m)
+}
+
+// departs compares the answer to one request; ends: the model does not know what became of it.
+func (r *rig) departs(c *Case, m *model.Model, i int, q Request, got []answer) (why string, ends bool) {
+	reads := q.Method == http.MethodGet || q.Method == http.MethodHead || strings.HasSuffix(q.Path, "/$meta") || strings.HasSuffix(q.Path, "/_search")
+	if refused(q, got[0]) && !reads {
+		m.Count(r.ids) // and that is all that has changed
+		return "", strings.Contains(q.Body, `"type":"batch"`)
+	}
+	want, known := m.Ask(c.token(q), q.modelled(i))
+	if !known {
+		m.Count(r.ids)
+		return "", !reads && got[0].status < 400
+	}
+	if malformed(got[0].status) && want.Status != got[0].status {
+		return "", false // it does not look at everything that may be wrong
+	}
+	if left := leftOut.FindAllStringSubmatch(got[0].body, -1); slices.ContainsFunc(left, func(m []string) bool { return m[1] != "nothing" }) {
+		return "", false // nor at what else is left out by leniency
+	}
+	r.tally.note(q, got)
+	r.tally.answers++
+	if c.Audit {
+		return "", false // it is about what the log has of the request
+	}
+	return compared(q, got, want, m), false
+}
+
+// tells takes in what the log has since a moment, and says how it is not what it should have.
+func (r *rig) tells(l *ledger, since time.Time, by string, list []model.Act, known bool) (why string, err error) {
+	before := len(l.other)
+	if err := r.keeps(l, since, false); err != nil || !r.shown || !known {
+		return "", err
+	}
+	return mislogged(l.m, l.other[before:], by, list), nil
 }
 
 // leftOut is a parameter that the Bundle of a lenient search says is left out.

@@ -28,6 +28,7 @@ import (
 	"github.com/firewarden/firewarden/server"
 	"github.com/firewarden/firewarden/server/interaction"
 	"github.com/firewarden/firewarden/store"
+	"github.com/firewarden/firewarden/store/audit"
 	"github.com/firewarden/firewarden/store/storetest"
 )
 
@@ -39,6 +40,7 @@ type site struct {
 	clock   time.Time
 	ids     int
 	pages   map[int]string // of the case at hand: the second page of the answers of a request
+	journal
 }
 
 // began is the moment of the first write of a world; the others follow by a second, requests after a month.
@@ -88,8 +90,9 @@ func newSite(t testing.TB) *site {
 
 		ConditionalDelete: interaction.DeleteMultiple,
 	}
-	srv := server.New(server.Options{Service: s.service, Anonymous: current{s}, Version: "test", Date: "2026-01-01", Trace: true,
-		NewRequestID: func() string { return "request" }, Logger: slog.New(errorsOnly{t})})
+	s.openLog(t)
+	srv := server.New(server.Options{Service: s.service, Anonymous: current{s}, Version: "test", Date: "2026-01-01", Trace: true, Audit: s.log,
+		NewRequestID: func() string { return s.request }, Logger: slog.New(errorsOnly{t})})
 	ln := &pipes{accept: make(chan net.Conn), done: make(chan struct{})}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
@@ -112,11 +115,14 @@ func (s *site) fill(st store.Store, ops []Op) error {
 		return err
 	}
 	s.service.Store, s.service.Parameters, s.service.Seal, s.ids, s.pages = st, nil, seal, 0, map[int]string{}
-	versions, live := map[string]uint64{}, map[string]bool{}
+	if err := s.logOver(st); err != nil {
+		return err
+	}
+	versions, live, bodies := map[string]uint64{}, map[string]bool{}, map[string][]byte{}
 	for i, o := range ops {
 		at := o.Type + "/" + o.ID
 		row := plan.Row{Type: o.Type, ID: o.ID, Version: versions[at] + 1, LastUpdated: moment(i).UnixMicro(), Method: http.MethodPut}
-		w := store.Write{Row: row}
+		w := store.Write{Row: row, Before: bodies[at]}
 		switch {
 		case o.absent(live[at]):
 			continue
@@ -133,12 +139,13 @@ func (s *site) fill(st store.Store, ops []Op) error {
 			}
 		}
 		read := store.Read{Type: o.Type, ID: o.ID, Version: versions[at]}
-		if err := st.Commit(context.Background(), store.Commit{Writes: []store.Write{w}, Reads: []store.Read{read}}); err != nil {
+		s.clock = moment(i)
+		if err := s.service.Store.Commit(s.writing(i), store.Commit{Writes: []store.Write{w}, Reads: []store.Read{read}}); err != nil {
 			return fmt.Errorf("%s %s: %w", at, o.Body, err)
 		}
-		versions[at], live[at] = row.Version, o.Body != nil
+		versions[at], live[at], bodies[at] = row.Version, o.Body != nil, w.Body
 	}
-	return nil
+	return s.written()
 }
 
 // define indexes what is stored by the search parameters that are defined there, if there are any, and waits for it.
@@ -180,6 +187,7 @@ func (s *site) as(t model.Token) error {
 	if refused != nil {
 		return fmt.Errorf("scopes: %v", refused)
 	}
+	s.who = audit.Who{User: t.User, Subject: t.User, Client: "app", Token: "grant." + t.Patient, Patient: t.Patient, Scope: t.String()}
 	c := scope.Context{Patient: t.Patient, Params: s.service.Parameters.Set()}
 	c.Granted = c.Params.Record().Generation
 	if t.Policy != "" {
@@ -203,7 +211,8 @@ type answer struct {
 	status   int
 	header   string
 	body     string
-	previous bool // the page before the last one
+	path     string // without the cursor
+	previous bool   // the page before the last one
 }
 
 func (a answer) String() string { return fmt.Sprintf("%d\n%s%s", a.status, a.header, a.body) }
@@ -216,25 +225,34 @@ var (
 // most is how many further pages of a list are read.
 const most = 8
 
-// asked is the moment of the i-th request of a case.
+// asked is the moment of the i-th request of a case; of two worlds' different ones the later has that of the earlier.
 func asked(i int) time.Time { return began.AddDate(0, 1, 0).Add(time.Duration(i) * time.Second) }
 
 // ask sends the i-th request of a case, and reads on where the answer is a list: all pages, and one back. There is no
 // answer where there is no page to be asked for.
 func (s *site) ask(i int, r Request) (all []answer, err error) {
-	s.clock = asked(i)
+	at := i
+	if r.In == 2 {
+		at--
+	}
+	if r.As < maker { // what it writes is refused: ids tell nothing of how often somebody has tried
+		defer func(ids int) { s.ids = ids }(s.ids)
+	}
+	s.clock = asked(at)
 	if r.Page > 0 {
 		if r.Path = s.pages[i-r.Page]; r.Path == "" {
 			return nil, nil
 		}
 	}
 	for relation := "next"; ; {
+		s.request = fmt.Sprintf("%d-%d", at, len(all))
 		a, err := s.send(r)
 		if err != nil {
 			return all, err
 		}
 		body := a.body
 		a.body = cursor.ReplaceAllStringFunc(body, func(s string) string { return "_page=" + strings.Repeat("*", len(s)-6) })
+		a.path = page.ReplaceAllString(r.Path, "")
 		a.previous = relation == "nothing"
 		all = append(all, a)
 		to := ""
@@ -254,7 +272,7 @@ func (s *site) ask(i int, r Request) (all []answer, err error) {
 			}
 		}
 		if to == "" || len(all) > most {
-			return all, nil
+			return all, s.written()
 		}
 		r = Request{Method: http.MethodGet, Path: strings.TrimPrefix(to, storetest.Base)}
 		if len(all) == 1 {

@@ -27,7 +27,7 @@ func TestWhyIsSo(t *testing.T) {
 	for begun := time.Now(); ; seed += stride {
 		check(t, seed, "60", func(rt *rapid.T) {
 			d := drawing{T: rt}
-			c := &Case{Token: d.token(), World: d.world()}
+			c := &Case{Token: d.token(), World: d.world(40)}
 			if fault := s.whyIsSo(t, c, told); fault != "" {
 				rt.Fatalf("%s\n\n%s", fault, c)
 			}

@@ -57,24 +57,39 @@ type rig struct {
 	tally tally
 }
 
-// answers are what the requests of a case give in a world.
-func (r *rig) answers(c *Case, world []Op) ([][]answer, error) {
+// answers are what the requests of a case give in a world, the first of two or the other.
+func (r *rig) answers(c *Case, world []Op, which int) ([][]answer, *ledger, error) {
 	st := r.open()
 	defer st.Close()
+	r.shown = c.Audit
 	if err := r.begin(st, c, world); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	l := newLedger(c, world)
+	if err := r.keeps(l, began, false); err != nil {
+		return nil, nil, err
 	}
 	out := make([][]answer, len(c.Requests))
 	for i, q := range c.Requests {
+		if q.In != 0 && q.In != which {
+			continue
+		}
 		if err := r.as(c.token(q)); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		var err error
-		if out[i], err = r.ask(i, q); err != nil {
-			return nil, fmt.Errorf("%s: %w", q, err)
+		if out[i], err = r.ask(i, l.aimed(q)); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", q, err)
+		}
+		out[i] = l.renamed(out[i])
+		if err := r.keeps(l, r.clock, q.As > maker); err != nil {
+			return nil, nil, err
+		}
+		if q.As == maker {
+			l.follow(i, q)
 		}
 	}
-	return out, nil
+	return out, l, nil
 }
 
 // failure says how a case breaks the law; "" if it does not.
@@ -82,18 +97,23 @@ func (r *rig) failure(t testing.TB, c *Case) string {
 	if c.Other == nil {
 		return r.departure(t, c)
 	}
-	one, err := r.answers(c, c.World)
+	one, oneLog, err := r.answers(c, c.World, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := r.answers(c, c.Other)
+	other, otherLog, err := r.answers(c, c.Other, 2)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(oneLog.apart(otherLog)) > 0 {
+		return "" // the tokens see what others have done, and that is not the same
 	}
 	r.tally.cases++
+	r.tally.events += len(oneLog.other) + len(oneLog.own) + otherLog.alone(oneLog)
+	r.tally.alone += oneLog.alone(otherLog) + otherLog.alone(oneLog)
 	for i, q := range c.Requests {
-		if q.As == maker {
-			continue // it sees everything
+		if q.As <= maker {
+			continue // it sees everything, or something else
 		}
 		r.tally.note(q, one[i])
 		r.tally.answers += len(one[i])
@@ -109,7 +129,7 @@ func (r *rig) failure(t testing.TB, c *Case) string {
 			}
 		}
 	}
-	return ""
+	return oneLog.departs(otherLog)
 }
 
 // begin makes a world of a case in a new store.
@@ -214,10 +234,23 @@ func different(a, b []Op) bool {
 
 // The law of access (non-interference): worlds that differ in what the token may not see give the same answers.
 func TestTwoWorlds(t *testing.T) {
-	try(t, func(r *rig, d drawing) *Case {
+	try(t, 1, func(r *rig, d drawing) *Case {
 		c := d.scene(false)
 		c.Other = d.other(c)
 		if different(c.World, c.Other) {
+			r.tally.differing++
+		}
+		return c
+	})
+}
+
+// The law over the audit log: so do worlds that differ in what others have done, too, and in what the log has of that.
+func TestTwoWorldsOfLog(t *testing.T) {
+	try(t, ofLogs, func(r *rig, d drawing) *Case {
+		c := d.accessed(false)
+		c.Other = d.other(c)
+		r.reconciled(t, c)
+		if different(c.World, c.Other) || slices.ContainsFunc(c.Requests, func(q Request) bool { return q.In != 0 }) {
 			r.tally.differing++
 		}
 		return c
@@ -270,13 +303,16 @@ func begins(t *testing.T) (seed uint64, long time.Duration) {
 	return seed, long
 }
 
-// try draws cases and looks for one that fails, on each engine; while the other test does.
-func try(t *testing.T, draw func(*rig, drawing) *Case) {
+// ofLogs is the part of the time that the tests of the audit log take: few of their requests are of other kinds.
+const ofLogs = 4
+
+// try draws cases and looks for one that fails, on each engine, for a part of the time; while the other test does.
+func try(t *testing.T, part int, draw func(*rig, drawing) *Case) {
 	t.Parallel()
 	for name, open := range engines(t) {
 		t.Run(name, func(t *testing.T) {
 			seed, long := begins(t)
-			long /= time.Duration(len(engines(t)))
+			long /= time.Duration(len(engines(t)) * part)
 			checks := map[string]string{"memory": "40", "embedded": "40", "mongo": "5"}[name]
 			r := &rig{site: newSite(t), open: open}
 			var failed *Case

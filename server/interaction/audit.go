@@ -24,20 +24,26 @@ func (s *Service) asked(ctx context.Context, code, typ, id string, params []sear
 		}
 	}
 	d.Query = queryOf(params)
-	for _, p := range params {
-		if p.Name != "_page" {
-			d.About(s.named(typ, p)...)
-		}
-	}
+	d.About(s.Named(typ, params)...)
 	return d
 }
 
-// named are the patients that a parameter asks for by id.
+// Named are the patients that parameters of a request for a type ask for by id.
+func (s *Service) Named(typ string, params []search.Pair) (ids []string) {
+	for _, p := range params {
+		if p.Name != "_page" {
+			ids = append(ids, s.named(typ, p)...)
+		}
+	}
+	return ids
+}
+
+// named are those that one parameter asks for.
 func (s *Service) named(typ string, p search.Pair) (ids []string) {
 	name, modifier, _ := strings.Cut(p.Name, ":")
 	of := ""
 	switch {
-	case typ == "Patient" && name == "_id", name == "patient" && (modifier == "" || modifier == "Patient"), name == "subject" && modifier == "Patient":
+	case typ == "Patient" && p.Name == "_id", name == "patient" && (modifier == "" || modifier == "Patient"), name == "subject" && modifier == "Patient":
 		of = "Patient/"
 	case name != "subject" || modifier != "":
 		return nil
@@ -46,7 +52,7 @@ func (s *Service) named(typ string, p search.Pair) (ids []string) {
 		if !strings.Contains(v, "/") {
 			v = of + v
 		}
-		if r := fhir.ParseReference(v, s.Base); r.Local() && r.Type == "Patient" {
+		if r := fhir.ParseReference(v, s.Base); r.Local() && r.Type == "Patient" && fhir.ValidID(r.ID) {
 			ids = append(ids, r.ID)
 		}
 	}
@@ -63,21 +69,25 @@ func answered(d *audit.Doing, err *error) {
 }
 
 // refused notes a write of a batch that came to nothing.
-func (e *entry) refused(ctx context.Context) {
+func (s *Service) refused(ctx context.Context, e *entry) {
 	o := e.write
 	if o == nil || e.err == nil {
 		return
 	}
-	code := "update"
+	code, id := "update", o.id
 	switch {
 	case o.meta:
 		code = "$meta-add"
 	case o.letter == search.Delete:
 		code = "delete"
 	case o.letter == search.Create:
-		code = "create"
+		code, id = "create", "" // nothing has the id that was made for it
 	case o.reads:
 		code = "patch"
 	}
-	audit.Do(ctx, audit.Act{Code: code, Type: o.typ, ID: o.id, Query: o.where}).End(Status(e.err))
+	d := audit.Do(ctx, audit.Act{Code: code, Type: o.typ, ID: id, Query: o.where})
+	if params, err := Pairs(o.where); err == nil {
+		d.About(s.Named(o.typ, params)...)
+	}
+	d.End(Status(e.err))
 }

@@ -68,7 +68,7 @@ func (s *Service) Bundle(ctx context.Context, c Caller, bundle *fhir.Resource, o
 		if e.read != nil && e.err == nil {
 			e.got, e.err = e.read(ctx)
 		}
-		e.refused(ctx)
+		s.refused(ctx, e)
 		if e.err != nil && Status(e.err) == http.StatusInternalServerError {
 			out.Faults = append(out.Faults, e.err)
 		}

@@ -172,7 +172,8 @@ func identity(n *fhir.Node) string {
 // "", of all types that the caller has s on. Like a search it sees what s shows, but of the audit log it tells nothing: all
 // of its events have the labels that they are made with. It reads what has labels, so it is
 // too-costly where that is much (Limits.Labels).
-func (s *Service) MetaOf(ctx context.Context, c Caller, typ string) (Result, error) {
+func (s *Service) MetaOf(ctx context.Context, c Caller, typ string) (_ Result, err error) {
+	defer answered(s.asked(ctx, "$meta", typ, "", nil), &err)
 	types := []string{typ}
 	if typ == "" {
 		if types = c.searchable(); types == nil {

@@ -202,6 +202,7 @@ func (t *Trail) End(status int, otherwise func() Act) error {
 		if a.Status = status; a.Code == "" || t.log.o.Mode == Writes && !a.Writes() {
 			return nil
 		}
+		a.Patients = unique(a.Patients)
 		r.Acts = []Act{a}
 	}
 	if !t.shown && r.refused() {

@@ -51,7 +51,11 @@ func (a *access) include(v *Version, i inclusion) (out []*Version) {
 	if i.target != "" && i.target != v.Type {
 		return nil
 	}
-	for _, w := range a.Current(i.source) {
+	sources := a.Current(i.source)
+	if i.source == "" { // that refer here, whatever they are: as in a search of all types
+		sources = a.Stored("")
+	}
+	for _, w := range sources {
 		names := slices.ContainsFunc(a.refer(w, i.code), func(r reference) bool { return r.local() && r.typ == v.Type && r.id == v.ID })
 		if names && a.allowed('s', w, everyHeight) {
 			out = append(out, w)

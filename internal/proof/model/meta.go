@@ -30,7 +30,7 @@ func (a *access) labels(types []string) Answer {
 	}
 	out := Answer{Status: http.StatusOK, Labels: []string{}}
 	for _, typ := range types {
-		for _, v := range a.Current(typ) {
+		for _, v := range a.Stored(typ) {
 			if !a.allowed('s', v, everyHeight) {
 				continue
 			}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,6 +26,7 @@ type Version struct {
 	At       time.Time
 	Method   string
 	Deleted  bool
+	Logged   bool           // an event of the audit log: it is rendered when it is asked for, and nothing else is known of it
 	JSON     map[string]any // numbers are json.Number; nil of a deletion
 	Text     string         // as it was put
 }
@@ -63,6 +66,16 @@ func (m *Model) Last(typ, id string) *Version {
 	return nil
 }
 
+// Version is a version of an instance by its number; nil if there never was one.
+func (m *Model) Version(typ, id, number string) *Version {
+	for _, v := range m.of[typ+"/"+id] {
+		if strconv.Itoa(v.Number) == number {
+			return v
+		}
+	}
+	return nil
+}
+
 // Now is the current version of an instance; nil if there is none.
 func (m *Model) Now(typ, id string) *Version {
 	if v := m.Last(typ, id); v != nil && !v.Deleted {
@@ -83,8 +96,15 @@ func (m *Model) Current(typ string) (out []*Version) {
 	return out
 }
 
-// Versions are all versions, in the order in which they were written.
-func (m *Model) Versions() []*Version { return m.log }
+// Stored are the current resources of a type, or of all, but for what the audit log tells.
+func (m *Model) Stored(typ string) []*Version {
+	return slices.DeleteFunc(m.Current(typ), func(v *Version) bool { return v.Logged })
+}
+
+// Versions are all versions that are stored, in the order in which they were written.
+func (m *Model) Versions() []*Version {
+	return slices.DeleteFunc(slices.Clone(m.log), func(v *Version) bool { return v.Logged })
+}
 
 // live is the version itself or, of a deletion, the live one before it.
 func (m *Model) live(v *Version) (live *Version) {

@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"strings"
+	"time"
 )
 
 // mainDates are the dates by which searches without _sort are ordered, latest first.
@@ -44,10 +45,20 @@ func b2i(b bool) int {
 
 func least(v *Version, path string) string {
 	for _, x := range v.at(path) {
-		return text(x)
+		return moment(text(x))
 	}
 	return ""
 }
+
+// moment is a date as a text; an instant with its milliseconds.
+func moment(s string) string {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC().Format(instantLayout)
+	}
+	return s
+}
+
+const instantLayout = "2006-01-02T15:04:05.000Z"
 
 // first is the value of a key that comes first, as a text that compares as the values do; "" is none.
 func (a *access) first(v *Version, key string, down bool) (best string) {
@@ -71,7 +82,7 @@ func (a *access) keys(v *Version, key string) (out []string) {
 		return out
 	}
 	if key == "_lastUpdated" {
-		return []string{v.At.UTC().Format("2006-01-02T15:04:05.000Z")}
+		return []string{v.At.UTC().Format(instantLayout)}
 	}
 	p, _ := a.lookup(v.Type, key)
 	switch p.kind {
@@ -100,7 +111,7 @@ func (a *access) keys(v *Version, key string) (out []string) {
 		}
 	default:
 		for _, x := range a.held(v, p) {
-			s := text(x)
+			s := moment(text(x))
 			if p.kind == "string" {
 				s = strings.ToLower(s)
 			}

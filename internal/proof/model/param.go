@@ -54,7 +54,11 @@ var params = map[string]map[string]param{
 	"DiagnosticReport": {"identifier": {"token", "", []string{"identifier"}}, "code": {"token", "", []string{"code"}}, "status": {"token", "", []string{"status"}},
 		"subject": {"reference", "", []string{"subject"}}, "patient": {"reference", "Patient", []string{"subject"}}, "result": {"reference", "", []string{"result"}}},
 	"AuditEvent": {"agent": {"reference", "", []string{"agent.who"}}, "entity": {"reference", "", []string{"entity.what"}},
-		"patient": {"reference", "Patient", []string{"agent.who", "entity.what"}}, "source": {"reference", "", []string{"source.observer"}}},
+		"patient": {"reference", "Patient", []string{"agent.who", "entity.what"}}, "source": {"reference", "", []string{"source.observer"}}, "date": {"date", "", []string{"recorded"}},
+		"action": {"token", "", []string{"action"}}, "outcome": {"token", "", []string{"outcome"}}, "type": {"token", "", []string{"type"}}, "subtype": {"token", "", []string{"subtype"}},
+		"altid": {"token", "", []string{"agent.altId"}}, "agent-role": {"token", "", []string{"agent.role"}}, "site": {"token", "", []string{"source.site"}},
+		"entity-type": {"token", "", []string{"entity.type"}}, "entity-role": {"token", "", []string{"entity.role"}}, "policy": {"uri", "", []string{"agent.policy"}},
+		"address": {"string", "", []string{"agent.network.address"}}, "agent-name": {"string", "", []string{"agent.name"}}, "entity-name": {"string", "", []string{"entity.name"}}},
 	"Slot": {"identifier": {"token", "", []string{"identifier"}}, "status": {"token", "", []string{"status"}}, "schedule": {"reference", "", []string{"schedule"}}},
 }
 

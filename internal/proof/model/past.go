@@ -34,6 +34,9 @@ func (a *access) past(letter byte, types []string, id, query string) (out Answer
 		}
 	}
 	for _, v := range slices.Backward(a.log) {
+		if v.Logged && id == "" {
+			continue // which has no history but its own
+		}
 		if slices.Contains(types, v.Type) && (id == "" || v.ID == id) && !v.At.Before(since) && a.visible(letter, v) && a.lasts(letter, v, from, to) {
 			out.Past = append(out.Past, v)
 		}

@@ -110,19 +110,28 @@ func (a *access) get(parts []string, query string) (out Answer, known bool) {
 	case n == 3:
 		return a.compartment(parts, query)
 	case n == 1:
-		types := []string{typ}
-		if typ == "" {
-			types = Types()
-			for _, p := range Pairs(query) {
-				if p[0] == "_type" {
-					types = slices.Compact(slices.Sorted(strings.SplitSeq(p[1], ",")))
-				}
-			}
+		if typ != "" {
+			return a.search([]string{typ}, query, nil)
 		}
-		return a.search(types, query, nil)
+		if named := typesOf(query); named != nil {
+			return a.search(named, query, nil)
+		}
+		return a.search(Types(), query, unlogged)
 	}
 	return out, false
 }
+
+// typesOf are the types that a search of several names; nil: it names none, and then it is one of what is stored.
+func typesOf(query string) (types []string) {
+	for _, p := range Pairs(query) {
+		if p[0] == "_type" {
+			types = slices.Compact(slices.Sorted(strings.SplitSeq(p[1], ",")))
+		}
+	}
+	return types
+}
+
+func unlogged(v *Version) bool { return !v.Logged }
 
 // compartment searches among the members of a compartment.
 func (a *access) compartment(parts []string, query string) (out Answer, known bool) {
@@ -132,6 +141,9 @@ func (a *access) compartment(parts []string, query string) (out Answer, known bo
 		return out, false
 	case parts[2] == "*":
 		types = slices.Collect(maps.Keys(all))
+		if members := in; typesOf(query) == nil {
+			in = func(v *Version) bool { return unlogged(v) && members(v) }
+		}
 	case all[parts[2]] == nil:
 		return out, false
 	}

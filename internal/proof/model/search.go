@@ -43,7 +43,7 @@ func (a *access) matches(v *Version, name, value string) (ok, known bool) {
 	case "_list":
 		return a.listed(v, value), true
 	case "_text", "_content":
-		return v.says(name, value), true
+		return v.says(name, value), !v.Logged
 	case "_filter":
 		return a.filter(v, value)
 	}

@@ -341,6 +341,12 @@ func (a *access) visible(letter byte, v *Version) bool {
 	return true
 }
 
+// Reaches says whether a token sees a resource by any letter.
+func (m *Model) Reaches(t Token, v *Version) bool {
+	a := m.access(t)
+	return slices.ContainsFunc([]byte("cruds"), func(letter byte) bool { return a.allowed(letter, v, everyHeight) })
+}
+
 // Touches are the versions that a token reaches by any letter, or can make so: by a write that brings into reach of r
 // what links them.
 func (m *Model) Touches(t Token) (touched []*Version) {

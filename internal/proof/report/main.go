@@ -31,8 +31,10 @@ type figure struct {
 var figures = []figure{
 	{"every way in, each with all kinds of scopes in two worlds", "go test ./internal/proof -count=1 -v -run TestChannels", regexp.MustCompile(`(channels: .*)`)},
 	{"every include of the definitions", "go test ./internal/proof -count=1 -v -run TestEveryEdge", regexp.MustCompile(`(edges: .*)`)},
-	{"two worlds at random", "go test ./internal/proof -count=1 -v -run TestTwoWorlds -timeout 0", regexp.MustCompile(`(FIREWARDEN_PROOF_SEED=\d+|\d+ pairs of worlds.*)`)},
-	{"an independent model", "go test ./internal/proof -count=1 -v -run TestOracle -timeout 0", regexp.MustCompile(`(FIREWARDEN_PROOF_SEED=\d+|\d+ worlds.*)`)},
+	{"two worlds at random", "go test ./internal/proof -count=1 -v -run 'TestTwoWorlds$' -timeout 0", regexp.MustCompile(`(FIREWARDEN_PROOF_SEED=\d+|\d+ pairs of worlds.*)`)},
+	{"an independent model", "go test ./internal/proof -count=1 -v -run 'TestOracle$' -timeout 0", regexp.MustCompile(`(FIREWARDEN_PROOF_SEED=\d+|\d+ worlds.*)`)},
+	{"the audit log, in two worlds at random", "go test ./internal/proof -count=1 -v -run TestTwoWorldsOfLog -timeout 0", regexp.MustCompile(`(FIREWARDEN_PROOF_SEED=\d+|\d+ pairs of worlds.*)`)},
+	{"the audit log, and an independent model of it", "go test ./internal/proof -count=1 -v -run TestOracleOfLog -timeout 0", regexp.MustCompile(`(FIREWARDEN_PROOF_SEED=\d+|\d+ worlds.*)`)},
 	{"plans against the definition of a search", "go test ./store/embedded -count=1 -v -run TestDifferential", regexp.MustCompile(`(\d+ questions from seed.*)`)},
 	{"the compartment, and the types outside of it", "go test ./server/interaction -count=1 -v -run 'TestCompartmentPairs|TestAllTypes'", regexp.MustCompile(`((?:\d+ pairs of a type|\d+ types:).*)`)},
 	{"what cannot be evaluated is denied, and the log says why", "go test ./server -count=1 -v -run TestDeniedAndLogged", regexp.MustCompile(`(\d+ grants .*)`)},

@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,11 @@ func patched(before map[string]any, patch string) (after map[string]any, ok bool
 	if len(list) == 0 || hollow(before) || before["id"] != decoded(unchanged)["id"] {
 		return nil, false
 	}
-	if narrative, _ := before["text"].(map[string]any); narrative["status"] == "generated" && encoded(before) != unchanged {
+	old := decoded(unchanged)
+	if delete(old, "meta"); before["meta"] != nil {
+		old["meta"] = before["meta"] // of which a narrative tells nothing
+	}
+	if narrative, _ := before["text"].(map[string]any); narrative["status"] == "generated" && !reflect.DeepEqual(decoded(encoded(before)), decoded(encoded(old))) {
 		delete(before, "text") // it tells what was there before
 	}
 	return before, true

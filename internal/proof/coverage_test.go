@@ -31,7 +31,7 @@ func (t tally) String() string {
 	if t.alone > 0 {
 		text += fmt.Sprintf("; %d events of the audit log, %d of them in one world only", t.events, t.alone)
 	} else if t.events > 0 {
-		text += fmt.Sprintf("; %d events of the audit log", t.events)
+		text += fmt.Sprintf("; %d events of the audit log compared with it", t.events)
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.features)) {
 		text += fmt.Sprintf("\n\t%-32s %6d asked %6d found", name, t.features[name].asked, t.features[name].found)

@@ -192,7 +192,7 @@ func logFeatures(q Request, a answer, all map[string]bool) map[string]bool {
 	if strings.HasSuffix(path, "/_search") {
 		query = q.Body
 	}
-	if reads(q) && (strings.Contains(path, "AuditEvent") || q.Page > 0) {
+	if reads(q) && (strings.Contains(path, "AuditEvent") || q.Page > 0 && event) { // a cursor says nothing of what it leads through
 		for _, name := range ofLog {
 			if found, is := all[name]; is {
 				out["the log: "+name] = event || found && (name == "HEAD" || name == "_summary" || name == "_elements")

@@ -25,9 +25,11 @@
 // guard that every plan has, in search, _include, _has and chains; they have one version, and no other history. The other
 // ways were to write each event as a resource, which costs more than most reads that it would tell of and ten times the
 // room, or to index them later, behind which a busy log would stay for ever. A search walks the log from its newest event,
-// which is the order in which nearly everybody asks; it skips batches by time and by a filter of what
-// is in them (patient, agent, resource, token, kind of interaction, outcome), and looks at mostEvents one by one at most: then it is too-costly, or, in the order of time and
-// for who sees all, the page ends there and says how it goes on.
+// which is the order in which nearly everybody asks; it skips batches by time and by a filter of what is in them (patient,
+// agent, resource, token, kind of interaction, outcome). Who may see what is about some patients, or asks for it, is led to
+// the batches by postings (posting.go), so that what is about others costs nothing. A search looks at mostEvents one by one
+// at most, and at mostBatches: then it is too-costly, or, in the order of time and for who sees all, the page ends there and
+// says how it goes on.
 //
 // An act about several patients is an event for each of them, and one that is about nobody and holds what was asked: a
 // patient is shown who has looked without being shown anybody else (access.md D4, Only). The patients of an act are those

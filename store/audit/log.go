@@ -54,7 +54,8 @@ type Log struct {
 
 	mu      sync.Mutex
 	waiting waiting
-	full    chan struct{} // so many wait that they are written at once
+	full    chan struct{}       // so many wait that they are written at once
+	recent  map[uint64][]string // patients of batches that this process has written and that have no postings yet
 	figures Figures
 
 	flushing sync.Mutex // what follows is of who holds it
@@ -82,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Site == "" {
 		o.Site = o.Indexer.Base
 	}
-	l := &Log{o: o, full: make(chan struct{}, 1), patients: newPatients(o.Indexer), packer: newPacker(), most: mostEvents}
+	l := &Log{o: o, full: make(chan struct{}, 1), recent: map[uint64][]string{}, patients: newPatients(o.Indexer), packer: newPacker(), most: mostEvents}
 	var err error
 	if l.codec, err = newCodec(); err != nil {
 		return nil, err
@@ -155,6 +156,9 @@ func (l *Log) Run(ctx context.Context, report func(error)) {
 		if now := l.o.Now(); err == nil && (now.Sub(swept) >= leftAfter || now.Before(swept)) {
 			swept, err = now, l.recover(ctx, now.Add(-leftAfter).UnixMicro())
 		}
+		if err == nil {
+			err = l.Post(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			report(err)
 		}
@@ -188,7 +192,7 @@ func (l *Log) link(ctx context.Context, w waiting) error {
 		if err != nil {
 			return err
 		}
-		version := h.version
+		version, first, whom := h.version, h.batches+1, [][]string(nil)
 		commit := store.Commit{Records: make([]store.Put, 0, len(w.places)+len(w.places)/batchRecords+2)}
 		put := func(p store.Put, b, key string, value []byte) {
 			p.Record = store.Record{Bucket: b, Key: key, Value: value}
@@ -206,13 +210,17 @@ func (l *Log) link(ctx context.Context, w waiting) error {
 				}
 			}
 			value, events := l.packer.batch(l.codec, h.sum, waiting{w.texts, part})
+			whom = append(whom, l.packer.patients())
 			h.batches++
 			h.events += events
 			h.sum = sum(h.batches, value)
 			put(store.Put{}, bucket, batchKey(h.batches), value)
 		}
 		put(store.Put{IfVersion: version}, bucket, headKey, h.append())
-		if err := l.o.Store.Commit(ctx, commit); !errors.Is(err, store.ErrConflict) {
+		if err := l.o.Store.Commit(ctx, commit); err == nil {
+			l.keep(first, whom)
+			return nil
+		} else if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 		if err := ctx.Err(); err != nil {

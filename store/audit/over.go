@@ -113,7 +113,11 @@ func (s *snapshot) index() *index.Indexer { return s.x }
 
 // batch reads a batch that the log has.
 func (s *snapshot) batch(ctx context.Context, n uint64) (batch, error) {
-	r, ok, err := s.log.o.Store.KV().Get(ctx, bucket, batchKey(n))
+	return batchOf(ctx, s.log.o.Store.KV(), n)
+}
+
+func batchOf(ctx context.Context, kv store.KV, n uint64) (batch, error) {
+	r, ok, err := kv.Get(ctx, bucket, batchKey(n))
 	if err != nil {
 		return batch{}, fmt.Errorf("read the audit log: %w", err)
 	}

@@ -3,6 +3,9 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // packer makes batches, one after the other. What it has to look up for each record it keeps from one to the next.
@@ -12,10 +15,11 @@ type packer struct {
 	hashes map[uint64]bool // of the words of a batch
 	told   map[told]bool   // whose words are among them
 	who    map[Who]bool
+	whom   map[string]bool // patients whose words are among them
 }
 
 func newPacker() packer {
-	return packer{hashes: map[uint64]bool{}, told: map[told]bool{}, who: map[Who]bool{}}
+	return packer{hashes: map[uint64]bool{}, told: map[told]bool{}, who: map[Who]bool{}, whom: map[string]bool{}}
 }
 
 // batch makes the batch of records behind one with the sum before, and says how many events it has.
@@ -24,6 +28,7 @@ func (p *packer) batch(c codec, before [sha256.Size]byte, w waiting) (value []by
 	clear(p.hashes)
 	clear(p.told)
 	clear(p.who)
+	clear(p.whom)
 	for d := (reader{s: string(p.raw)}); len(d.s) > 0; {
 		d.record(&p.record)
 		events += p.note(&p.record)
@@ -39,7 +44,13 @@ func (p *packer) batch(c codec, before [sha256.Size]byte, w waiting) (value []by
 
 // note notes the words of the events of a record, and says how many there are.
 func (p *packer) note(r *Record) (events uint64) {
-	add := func(w word) bool { p.hashes[w.hash()] = true; return true }
+	add := func(w word) bool {
+		p.hashes[w.hash()] = true
+		if w[0] == "Patient" && w[1] == "/" && !p.whom[w[2]] {
+			p.whom[strings.Clone(w[2])] = true
+		}
+		return true
+	}
 	if !p.who[r.Who] {
 		p.who[r.Who] = true
 		r.Who.words(add)
@@ -58,3 +69,6 @@ func (p *packer) note(r *Record) (events uint64) {
 	}
 	return events
 }
+
+// patients are those whose words what was noted has.
+func (p *packer) patients() []string { return slices.Collect(maps.Keys(p.whom)) }

@@ -13,7 +13,7 @@ import (
 
 // Limits of one question to the log. Over them it is too-costly.
 const (
-	mostBatches = 50_000 // whose head is read
+	mostBatches = 50_000 // whose head is read; for some patients those that are about them
 	mostEvents  = 50_000 // that are looked at one by one
 	mostSorted  = 10_000 // matches of a search in another order than that of time
 )
@@ -146,18 +146,27 @@ func (w *walk) run(ctx context.Context, from *place, at, back bool, f func(*even
 	if w.need.ids != nil {
 		return w.byID(ctx, from, at, back, f)
 	}
-	first, last, step := h.batches, uint64(0), -1
+	first, last := h.batches, uint64(1)
 	if back {
-		first, last, step = 1, h.batches+1, 1
+		first, last = 1, h.batches
 	}
 	if from != nil && from.batch <= h.batches {
 		first = from.batch
 	} else if from != nil && back {
 		return nil
 	}
-	heads := 0
-	for n := first; n != last && n != 0; n += uint64(step) {
-		if heads++; heads > mostBatches {
+	next := counted(first, last, back)
+	if patients := w.need.patients(); patients != nil {
+		if next, err = w.s.about(ctx, patients, first, last, back); err != nil {
+			return err
+		}
+	}
+	for heads := 0; ; heads++ {
+		n, err := next(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		if heads == mostBatches {
 			return errCostly
 		}
 		b, err := w.s.batch(ctx, n)
@@ -177,7 +186,20 @@ func (w *walk) run(ctx context.Context, from *place, at, back bool, f func(*even
 			return err
 		}
 	}
-	return nil
+}
+
+// patients are those of whom each match has one, the fewest that are known; nil: it may have none, or they are too many.
+func (n *need) patients() (out []string) {
+	for _, list := range n.words {
+		if len(list) == 0 || len(list) > mostPostings || out != nil && len(out) <= len(list) || !allPatients(list) {
+			continue
+		}
+		out = make([]string, len(list))
+		for i, s := range list {
+			out[i], _ = patient(s)
+		}
+	}
+	return out
 }
 
 // may says whether there is a word of each list.

@@ -84,7 +84,7 @@ func TestAdministration(t *testing.T) {
 	}
 	out = do("token", "explain", token, "Patient/patient-001", "Patient/patient-002", "Patient/nobody")
 	for _, part := range []string{"r  read: yes, the server answers 200", "patient/Patient.rs matches, linked to the patient by id", "r  read: no, the server answers 404",
-		"it is not in the compartment of Patient/patient-001, it has id=Patient/patient-002", "would do: system/Patient.r\n", "Patient/nobody does not exist"} {
+		"it is not in the compartment of Patient/patient-001, it has id=Patient/patient-002", "would do: system/Patient.r (the client is not registered for it)\n", "Patient/nobody does not exist"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("token explain does not say %q:\n%s", part, out)
 		}

@@ -31,7 +31,9 @@ func TestAuditLog(t *testing.T) {
 	show := func() {
 		t.Helper()
 		for deadline := time.Now().Add(patience); ; { // what was done just now is in the log within a second
+			b.text("window.old = true")
 			b.press("Show")
+			b.until("another page", "!window.old")
 			b.heading(heading)
 			if b.text("document.querySelectorAll('tbody tr').length") != "0" || time.Now().After(deadline) {
 				return

@@ -115,8 +115,10 @@ func (s *site) fill(st store.Store, ops []Op) error {
 		return err
 	}
 	s.service.Store, s.service.Parameters, s.service.Seal, s.ids, s.pages = st, nil, seal, 0, map[int]string{}
-	if err := s.logOver(st); err != nil {
-		return err
+	if s.log != nil {
+		if err := s.logOver(st); err != nil {
+			return err
+		}
 	}
 	versions, live, bodies := map[string]uint64{}, map[string]bool{}, map[string][]byte{}
 	for i, o := range ops {

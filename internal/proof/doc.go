@@ -13,7 +13,7 @@
 //	                    none of its events. The ids of events are random, and their order says nothing: an event is
 //	                    compared by what it says. What the tokens' own requests leave in the log is equal, too.
 //	TestOracleOfLog     of each request and each write of the world the log has the events that proof/model says, who has
-//	                    asked among them, no more and no fewer.
+//	                    asked among them, no more and no fewer; and what the model answers of them, the server answers.
 //
 // In a part of the cases several tokens ask in turns, with each other's cursors, while somebody else writes: resources
 // move from one patient to another, and what policies look at changes.

@@ -182,17 +182,24 @@ func (inc *include) plan(r fhir.Reference) *Plan {
 	return nil
 }
 
-// reverse includes what refers to rows: one question for each type that may.
+// asking is a question of reverse includes: those that name a type ask also for what of it is not stored.
+type asking struct {
+	typ   string
+	named bool
+}
+
+// reverse includes what refers to rows: one question for each type that may, or two.
 func (in *including) reverse(rows []Row, list []include) error {
-	asked := map[string]bool{}
+	asked := map[asking]bool{}
 	for i := range list {
 		for j := range list[i].of {
 			of := &list[i].of[j]
-			if !list[i].reverse || asked[of.typ] || in.full() {
+			as := asking{of.typ, list[i].Source == of.typ}
+			if !list[i].reverse || asked[as] || in.full() {
 				continue
 			}
-			asked[of.typ] = true
-			some, err := referring(of.typ, rows, list)
+			asked[as] = true
+			some, err := as.referring(rows, list)
 			if err != nil {
 				return err
 			}
@@ -200,7 +207,7 @@ func (in *including) reverse(rows []Row, list []include) error {
 			if n == (None{}) {
 				continue
 			}
-			if err := in.addAll(of.typ, and([]Node{n, of.node}), !askedFor(of.typ, list)); err != nil {
+			if err := in.addAll(of.typ, and([]Node{n, of.node}), !as.named); err != nil {
 				return err
 			}
 		}
@@ -208,19 +215,14 @@ func (in *including) reverse(rows []Row, list []include) error {
 	return nil
 }
 
-// askedFor says whether a reverse include of the list names the type, so that it asks also for what is not stored.
-func askedFor(source string, list []include) bool {
-	return slices.ContainsFunc(list, func(inc include) bool { return inc.reverse && inc.Source == source })
-}
-
-// referring is what refers to one of the rows, of type source, by the reverse includes of the list.
-func referring(source string, rows []Row, list []include) (out []Node, err error) {
+// referring is what refers to one of the rows by the reverse includes of the list that ask so.
+func (as asking) referring(rows []Row, list []include) (out []Node, err error) {
 	for i := range list {
 		inc := &list[i]
-		if !inc.reverse {
+		if !inc.reverse || as.named != (inc.Source == as.typ) {
 			continue
 		}
-		for _, p := range inc.References(source) {
+		for _, p := range inc.References(as.typ) {
 			n, err := references(p, inc.targeted(p, rows))
 			if err != nil {
 				return nil, err

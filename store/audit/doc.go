@@ -29,7 +29,8 @@
 // agent, resource, token, kind of interaction, outcome). Who may see what is about some patients, or asks for it, is led to
 // the batches by postings (posting.go), so that what is about others costs nothing. A search looks at mostEvents one by one
 // at most, and at mostBatches: then it is too-costly, or, in the order of time and for who sees all, the page ends there and
-// says how it goes on.
+// says how it goes on. In any other order, that of time with a further key for what is of one time among them,
+// all matches are read, mostSorted at most.
 //
 // An act about several patients is an event for each of them, and one that is about nobody and holds what was asked: a
 // patient is shown who has looked without being shown anybody else (access.md D4, Only). The patients of an act are those

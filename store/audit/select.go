@@ -147,8 +147,8 @@ func (m *merge) logged(ctx context.Context) (out []item, err error) {
 	if !ok || w.Limit <= 0 {
 		return nil, nil
 	}
-	key := &m.w.Sort[0]
-	if key.Of == nil && (key.P.Code == "date" || key.P.Code == "_lastUpdated") {
+	// Several events have one time, among which a further key decides.
+	if key := &m.w.Sort[0]; len(m.w.Sort) == 1 && key.Of == nil && (key.P.Code == "date" || key.P.Code == "_lastUpdated") {
 		return m.inTime(ctx, w, key.Desc == w.Back)
 	}
 	return m.sorted(ctx, w)

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +27,11 @@ func TestPages(t *testing.T) {
 			defer st.Close()
 			l := open(t, st)
 			for i := range 7 {
-				access(t, l, ann, audit.Act{Code: "read", Type: "Patient", ID: fmt.Sprint("p", i)}, 200+100*(i%3))
+				if i == 4 { // of one time: about each of two patients, and what was asked
+					access(t, l, ann, audit.Act{Code: "search-type", Type: "Observation"}, 200, observation("a", `"subject":{"reference":"Patient/p2"}`), observation("b", `"subject":{"reference":"Patient/p1"}`))
+				} else {
+					access(t, l, ann, audit.Act{Code: "read", Type: "Patient", ID: fmt.Sprint("p", i)}, 200+100*(i%3))
+				}
 				if i%3 == 0 {
 					flush(t, l)
 				}
@@ -36,19 +41,29 @@ func TestPages(t *testing.T) {
 			}
 			flush(t, l)
 			key := func(code string, desc bool) plan.SortKey {
+				if code == "_lastUpdated" {
+					return plan.SortKey{P: r4.Lookup("", code), Desc: desc}
+				}
 				return plan.SortKey{P: r4.Lookup("AuditEvent", code), Desc: desc}
 			}
-			for _, order := range [][]plan.SortKey{nil, {key("date", true)}, {key("date", false)}, {key("action", false)}, {key("outcome", true), key("date", false)}} {
-				whole := ids(find(t, l.Store(), plan.All{}, plan.Window{Limit: 100, Sort: order}).Rows)
-				if sorted := slices.Sorted(slices.Values(whole)); len(whole) != 11 || len(slices.Compact(sorted)) != 11 {
-					t.Fatalf("%d rows, want 11 different ones", len(whole))
+			for _, order := range [][]plan.SortKey{nil, {key("date", true)}, {key("date", false)}, {key("action", false)}, {key("outcome", true), key("date", false)},
+				{key("date", true), key("entity", false)}, {key("date", false), key("entity", false)}, {key("_lastUpdated", false), key("entity", true)}, {key("_lastUpdated", true), key("date", true), key("patient", true)}} {
+				rows := find(t, l.Store(), plan.All{}, plan.Window{Limit: 100, Sort: order}).Rows
+				whole := ids(rows)
+				if sorted := slices.Sorted(slices.Values(whole)); len(whole) != 13 || len(slices.Compact(sorted)) != 13 {
+					t.Fatalf("%d rows, want 13 different ones", len(whole))
+				}
+				for i := range rows[1:] {
+					if ordered(t, order, &rows[i], &rows[i+1]) > 0 {
+						t.Errorf("order %v: row %d comes before the one behind it", order, i)
+					}
 				}
 				for limit := 1; limit <= 4; limit++ {
 					var forth, back []string
 					w := plan.Window{Limit: limit, Sort: order, Total: true}
 					for {
 						page := find(t, l.Store(), plan.All{}, w)
-						if page.Total != 11 {
+						if page.Total != 13 {
 							t.Fatalf("a total of %d", page.Total)
 						}
 						forth = append(forth, ids(page.Rows)...)
@@ -91,6 +106,33 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ordered compares two rows by the keys of an order.
+func ordered(t *testing.T, order []plan.SortKey, a, b *plan.Row) int {
+	t.Helper()
+	x := &index.Indexer{Base: storetest.Base}
+	for _, k := range order {
+		var keys [2]index.Key
+		for i, row := range []*plan.Row{a, b} {
+			res, err := fhir.Parse(row.Body, fhir.DefaultLimits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ok bool
+			if keys[i], ok = x.SortKey(k.P, res, k.Desc); !ok {
+				if keys[i] = "\xff"; k.Desc { // last
+					keys[i] = ""
+				}
+			}
+		}
+		if c := cmp.Compare(keys[0], keys[1]); c != 0 && k.Desc {
+			return -c
+		} else if c != 0 {
+			return c
+		}
+	}
+	return 0
 }
 
 // TestFilters: what a search skips without looking at it would not have been found. Every term of every event is asked for,

@@ -32,10 +32,10 @@
 // says how it goes on. In any other order, that of time with a further key for what is of one time among them,
 // all matches are read, mostSorted at most.
 //
-// An act about several patients is an event for each of them, and one that is about nobody and holds what was asked: a
-// patient is shown who has looked without being shown anybody else (access.md D4, Only). The patients of an act are those
-// in whose compartment is what the answer holds, as the caller saw it, and those that the request names by id. What was
-// hidden from the caller leaves no trace.
+// An act about several patients is an event for each of them, in the order of their ids, and before these one that is about
+// nobody and holds what was asked: a patient is shown who has looked without being shown anybody else (access.md D4, Only).
+// The patients of an act are those in whose compartment is what the answer holds, as the caller saw it, and those that the
+// request names by id. What was hidden from the caller leaves no trace.
 //
 // The id of an event is its place in the log, encrypted: it tells nothing of how much there is, and needs no index.
 //

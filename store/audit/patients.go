@@ -87,17 +87,11 @@ func (p patients) one(out []string, r fhir.Reference) []string {
 	return out
 }
 
-// unique leaves each id where it is first, in place. A Group may name very many patients.
+// unique puts each id once, in place, and in an order that says nothing of what an answer holds besides: who sees the
+// events about two of the patients sees which is before the other.
 func unique(ids []string) []string {
-	if len(ids) < 2 {
-		return ids
-	}
-	seen := make(map[string]bool, len(ids))
-	return slices.DeleteFunc(ids, func(id string) bool {
-		before := seen[id]
-		seen[id] = true
-		return before
-	})
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // scan reads the references in elements at the top of compact JSON; not ok where only a parser can tell.

@@ -26,6 +26,7 @@ type Run struct {
 	Key string // of the administrator; without it neither is asked how much is read nor are tokens measured
 
 	Results []Result
+	turns   []turn
 	Besides []Beside
 	next    atomic.Int64 // numbers for fresh ids and salts
 }

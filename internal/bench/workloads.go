@@ -2,9 +2,11 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -61,7 +63,15 @@ func (r *Run) Workloads(ctx context.Context) error {
 // Logs says whether it is asked what the audit log costs.
 func (r *Run) Logs() bool { return r.wanted("W9") || r.wanted("W10") }
 
-// Audited measures reads and creates on a server with that value of the key audit.
+// turn is a workload under a value of the key audit, which is measured several times.
+type turn struct {
+	id, name string
+	audit    string
+	figures  []Figure
+	err      error
+}
+
+// Audited measures reads and creates on a server with that value of the key audit, for one turn.
 func (r *Run) Audited(ctx context.Context, audit string) error {
 	for _, l := range []struct {
 		id, name string
@@ -70,13 +80,33 @@ func (r *Run) Audited(ctx context.Context, audit string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if r.wanted(l.id) {
-			x := Result{ID: l.id + audit[:1], Name: l.name + ", audit " + audit, Clients: 16}
-			x.Figure, x.Err = r.measure(ctx, x.Clients, l.op)
-			r.record(x)
+		if !r.wanted(l.id) {
+			continue
 		}
+		i := slices.IndexFunc(r.turns, func(t turn) bool { return t.id == l.id && t.audit == audit })
+		if i < 0 {
+			i = len(r.turns)
+			r.turns = append(r.turns, turn{id: l.id, name: l.name, audit: audit})
+		}
+		t := &r.turns[i]
+		f, err := r.measure(ctx, auditClients, l.op)
+		if t.err == nil {
+			t.err = err
+		}
+		t.figures = append(t.figures, f)
 	}
 	return nil
+}
+
+const auditClients = 16
+
+// Logged records what Audited has measured: of each workload and value the turn with the median of the processor time.
+func (r *Run) Logged() {
+	for _, t := range r.turns {
+		slices.SortFunc(t.figures, func(a, b Figure) int { return cmp.Compare(a.CPU, b.CPU) })
+		r.record(Result{ID: t.id + t.audit[:1], Name: t.name + ", audit " + t.audit, Clients: auditClients, Figure: t.figures[len(t.figures)/2], Err: t.err})
+	}
+	r.turns = nil
 }
 
 func (r *Run) read(c *Client, rng *rand.Rand) (int, error) {

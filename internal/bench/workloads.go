@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 )
 
 // operation does something once and says how much.
@@ -73,6 +74,7 @@ type turn struct {
 
 // Audited measures reads and creates on a server with that value of the key audit, for one turn.
 func (r *Run) Audited(ctx context.Context, audit string) error {
+	r.settle(ctx)
 	for _, l := range []struct {
 		id, name string
 		op       operation
@@ -99,6 +101,22 @@ func (r *Run) Audited(ctx context.Context, audit string) error {
 }
 
 const auditClients = 16
+
+// settle waits, for some seconds at most, until the server has ended what the turn before has left it to do.
+func (r *Run) settle(ctx context.Context) {
+	const look, most = 100 * time.Millisecond, 100
+	for range most {
+		before := processCPU(r.PID)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(look):
+		}
+		if processCPU(r.PID)-before < look/10 {
+			return
+		}
+	}
+}
 
 // Logged records what Audited has measured: of each workload and value the turn with the median of the processor time.
 func (r *Run) Logged() {

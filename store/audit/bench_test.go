@@ -43,24 +43,35 @@ func benchLog(b *testing.B, mode audit.Mode) *audit.Log {
 // flushEvery is how many requests come between two flushes of a benchmark.
 const flushEvery = 8192
 
-// BenchmarkRead is what the log adds to a read, its batches included.
+// BenchmarkRead is what the log adds to a read, its batches and their postings included, where all are about a few patients
+// and where hardly two are about the same one.
 func BenchmarkRead(b *testing.B) {
-	l := benchLog(b, audit.All)
-	rows := []plan.Row{observation("o1", heartRate)}
-	for n := 0; b.Loop(); n++ {
-		trail := l.Begin(audit.Record{Request: fmt.Sprint("request-", n), Address: "192.0.2.1"})
-		trail.By(ann)
-		do := audit.Do(trail.In(b.Context()), audit.Act{Code: "read", Type: "Observation", ID: "o1"})
-		do.Saw(rows)
-		do.End(200)
-		if err := trail.End(200, nil); err != nil {
-			b.Fatal(err)
-		}
-		if n%flushEvery == 0 {
-			if err := l.Flush(b.Context()); err != nil {
-				b.Fatal(err)
+	for _, patients := range []int{1, 20_000} {
+		b.Run(fmt.Sprint(patients, " patients"), func(b *testing.B) {
+			l := benchLog(b, audit.All)
+			rows := make([][]plan.Row, patients)
+			for i := range rows {
+				rows[i] = []plan.Row{observation("o1", fmt.Sprintf(`"status":"final","subject":{"reference":"Patient/p%d"}`, i))}
 			}
-		}
+			for n := 0; b.Loop(); n++ {
+				trail := l.Begin(audit.Record{Request: fmt.Sprint("request-", n), Address: "192.0.2.1"})
+				trail.By(ann)
+				do := audit.Do(trail.In(b.Context()), audit.Act{Code: "read", Type: "Observation", ID: "o1"})
+				do.Saw(rows[n%patients])
+				do.End(200)
+				if err := trail.End(200, nil); err != nil {
+					b.Fatal(err)
+				}
+				if n%flushEvery == flushEvery-1 {
+					if err := l.Flush(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+					if err := l.Post(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
 	}
 }
 

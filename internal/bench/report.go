@@ -66,7 +66,7 @@ func Report(sizes []Sized) string {
 		func(_ *Sized, x *Result) string {
 			return fmt.Sprintf("%.2f ms (%.2f ms; %s)", millis(x.Figure.P50), millis(x.Figure.CPU), known(float64(x.Reads), "%.0f"))
 		})
-	b.section("Work: operations a second (median, 99th percentile).", "work, connections", func(x *Result) bool { return x.ID[0] == 'W' },
+	b.section("Work: operations a second (median, 99th percentile).", "work, connections", func(x *Result) bool { return x.ID[0] == 'W' && !x.compared() },
 		func(x *Result) string { return fmt.Sprintf("%s %s, %d", x.ID, x.Name, x.Clients) },
 		func(_ *Sized, x *Result) string {
 			return fmt.Sprintf("%s (%.1f, %.1f ms)", thousands(int(x.Figure.PerSecond())), millis(x.Figure.P50), millis(x.Figure.P99))

@@ -103,7 +103,9 @@ func (r *Run) Audited(ctx context.Context, audit string) error {
 const auditClients = 16
 
 // compared says whether the figure is one of Logged: it says something beside the others only.
-func (x *Result) compared() bool { return strings.HasPrefix(x.ID, "W9") || strings.HasPrefix(x.ID, "W10") }
+func (x *Result) compared() bool {
+	return strings.HasPrefix(x.ID, "W9") || strings.HasPrefix(x.ID, "W10")
+}
 
 // settle waits, for some seconds at most, until the server has ended what the turn before has left it to do.
 func (r *Run) settle(ctx context.Context) {

@@ -14,6 +14,7 @@ type Op struct {
 	Value        string // of a write: what it writes, and no other one does
 	Began, Ended time.Duration
 	Result       Result
+	Answer       string  // of who was refused: status and the beginning of the body
 	Size         int     // of a write: how many resources it writes
 	Places       []Place // of what was acknowledged: what was written, or read
 }
@@ -117,7 +118,7 @@ func (c *check) write(op *Op) {
 	}
 	switch n := len(ids); {
 	case op.Result == Refused && n > 0:
-		c.fault("the %s %s was refused and is there: %v", op.Kind, op.Value, found)
+		c.fault("the %s %s was refused and is there: %v; the answer was %s", op.Kind, op.Value, found, op.Answer)
 	case n > op.Size:
 		c.fault("doubled: the %s %s (%s) of %d resources is in %d: %v", op.Kind, op.Value, op.Result, op.Size, n, found)
 	case n > 0 && n < op.Size:

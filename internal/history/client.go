@@ -261,7 +261,7 @@ func (op *Op) answered(a answer) {
 			}
 		}
 	case a.status >= 400 && a.status < 500:
-		op.Result = Refused
+		op.Result, op.Answer = Refused, fmt.Sprintf("%d %.300s", a.status, a.body)
 	}
 }
 

@@ -31,13 +31,10 @@ const auditFile = 10_000
 
 // apiAudit answers administrators' scripts with events: format is json, ndjson or csv.
 func (x *exchange) apiAudit() error {
-	r, err := x.request()
+	x.setBytes(hCacheControl, vNoStore)
+	r, err := x.byAdministrator()
 	if err != nil {
 		return err
-	}
-	x.setBytes(hCacheControl, vNoStore)
-	if !x.isAdministrator(r) {
-		return errLogin()
 	}
 	q := r.URL.Query()
 	return x.auditFile(interaction.Caller{Access: administrator{}, Grant: "administrator"}, q, cmp.Or(q.Get("format"), "json"))
@@ -118,13 +115,10 @@ type verified struct {
 
 // apiVerify proves the audit log for an administrator, a few batches with each request: nobody waits for it.
 func (x *exchange) apiVerify() error {
-	r, err := x.request()
+	x.setBytes(hCacheControl, vNoStore)
+	r, err := x.byAdministrator()
 	if err != nil {
 		return err
-	}
-	x.setBytes(hCacheControl, vNoStore)
-	if !x.isAdministrator(r) {
-		return errLogin()
 	}
 	v, err := verification(r.URL.Query())
 	if err != nil {

@@ -16,15 +16,21 @@ const (
 
 // administer passes on what an administrator asks, by the key or by a page of ours.
 func (x *exchange) administer() error {
-	r, err := x.request()
+	r, err := x.byAdministrator()
 	if err != nil {
 		return err
 	}
-	if !x.isAdministrator(r) {
-		return errLogin()
-	}
 	x.hand(x.s.api, r)
 	return nil
+}
+
+// byAdministrator is the request of an administrator; anybody else is to log in.
+func (x *exchange) byAdministrator() (*http.Request, error) {
+	r, err := x.request()
+	if err == nil && !x.isAdministrator(r) {
+		err = errLogin()
+	}
+	return r, err
 }
 
 // isAdministrator says whether an administrator asks, and the audit log who it is.

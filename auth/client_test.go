@@ -79,7 +79,7 @@ func TestS1_04_BackendServices(t *testing.T) {
 		ask(scopes).refused(t, 400, "invalid_scope")
 	}
 	// Who cannot prove who it is, and who is not registered for it, gets nothing.
-	w.form("/auth/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"system/*.rs"}, "client_id": {"sandbox-public"}}).refused(t, 400, "invalid_grant")
+	w.form("/auth/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"system/*.rs"}, "client_id": {"sandbox-public"}}).refused(t, 400, "unauthorized_client")
 	a := w.app("sandbox-secret")
 	a.token(url.Values{"grant_type": {"client_credentials"}, "scope": {"system/*.rs"}}).refused(t, 400, "unauthorized_client")
 	w.form("/auth/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"system/*.rs"}, "client_id": {"sandbox-backend"}}).refused(t, 401, "invalid_client")
@@ -424,7 +424,25 @@ func TestTokenEndpointErrors(t *testing.T) {
 	}
 	w.call("", "POST", "/auth/token", `{"grant_type":"x"}`, "Content-Type", "application/json").refused(t, 400, "invalid_request")
 	w.form("/auth/token", url.Values{"grant_type": {"refresh_token", "refresh_token"}, "client_id": {"sandbox-public"}}).refused(t, 400, "invalid_request")
-	w.form("/auth/token", url.Values{"grant_type": {strings.Repeat("x", 300<<10)}})
+	w.form("/auth/token", url.Values{"grant_type": {strings.Repeat("x", 300<<10)}}).refused(t, 400, "invalid_request")
+	for grant, needs := range map[string]string{"authorization_code": "code", "refresh_token": "refresh_token"} {
+		for _, form := range []url.Values{{"grant_type": {grant}, "client_id": {"sandbox-public"}}, {"grant_type": {grant}, "client_id": {"sandbox-public"}, needs: {""}}} {
+			a := w.form("/auth/token", form)
+			a.refused(t, 400, "invalid_request")
+			if got := str(a.json(t), "error_description"); got != needs+" is missing" {
+				t.Errorf("%v: %s", form, got)
+			}
+		}
+	}
+	w.noRefresh().refresh("x").refused(t, 400, "unauthorized_client")
+	// Whoever has tried by Authorization is told which way there is (RFC 6749 §5.2).
+	for header, want := range map[string]string{"Basic !!!": `Basic realm="firewarden"`, "Basic c2FuZGJveC1zZWNyZXQ6eA==": `Basic realm="firewarden"`, "Bearer x": `Basic realm="firewarden"`, "": ""} {
+		a := w.call("", "POST", "/auth/token", "grant_type=refresh_token&refresh_token=x", "Content-Type", "application/x-www-form-urlencoded", "Authorization", header)
+		a.refused(t, 401, "invalid_client")
+		if got := a.header.Get("WWW-Authenticate"); got != want {
+			t.Errorf("Authorization %q: WWW-Authenticate %q, want %q", header, got, want)
+		}
+	}
 	if a := w.call("", "GET", "/auth/token", ""); a.status != 405 {
 		t.Errorf("GET: %d %s", a.status, a.body)
 	}

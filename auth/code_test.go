@@ -38,7 +38,7 @@ func TestS1_03_AuthorizationCode(t *testing.T) {
 		{"no verifier", "code_verifier", "", "invalid_grant"},
 		{"the challenge as verifier", "code_verifier", challenge(a.verifier), "invalid_grant"},
 		{"another code", "code", random(), "invalid_grant"},
-		{"no code", "code", "", "invalid_grant"},
+		{"no code", "code", "", "invalid_request"},
 	} {
 		mine := code()
 		redeem(mine, c.param, c.value).refused(t, 400, c.code)

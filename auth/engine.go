@@ -33,6 +33,9 @@ func newEngine(s *Server) engine {
 			if err != nil {
 				return nil, err
 			}
+			if grant := form.Get("grant_type"); !c.may(grant) || grant == grantCredentials && c.public() {
+				return nil, errorf(unauthorizedClient, "this client cannot use %s", grant)
+			}
 			return &asked{Client: c}, nil
 		},
 	}

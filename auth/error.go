@@ -110,10 +110,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.report(r.Context(), r.URL.Path, e)
 	noStore(w)
 	if e.status() == http.StatusUnauthorized {
-		if _, _, basic := r.BasicAuth(); basic {
-			w.Header().Set("WWW-Authenticate", `Basic realm="firewarden"`)
-		} else if e.Code == invalidToken {
+		tried := r.Header.Get("Authorization") != ""
+		switch { // RFC 6749 §5.2; RFC 6750 §3.1: who has brought no token is told no error
+		case e.Code == invalidToken && tried:
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		case e.Code == invalidToken:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		case tried:
+			w.Header().Set("WWW-Authenticate", `Basic realm="firewarden"`)
 		}
 	}
 	if e.Code == slowDown {

@@ -157,7 +157,7 @@ func TestRefreshIsBound(t *testing.T) {
 	token := str(answer, "refresh_token")
 	w.app("sandbox-secret").refresh(token).refused(t, 400, "invalid_grant")
 	a.refresh(random()).refused(t, 400, "invalid_grant")
-	a.refresh("").refused(t, 400, "invalid_grant")
+	a.refresh("").refused(t, 400, "invalid_request")
 	a.refresh(str(answer, "access_token")).refused(t, 400, "invalid_grant")
 	if res := a.refresh(token); res.status != 200 {
 		t.Errorf("attempts of others have used it up: %d %s", res.status, res.body)
@@ -222,9 +222,9 @@ func TestRefreshWithoutAName(t *testing.T) {
 		t.Errorf("a second time: %d %s", again.status, again.body)
 	}
 	secret := str(w.app("sandbox-secret").run("patient", "launch/patient patient/*.rs offline_access"), "refresh_token")
-	for _, token := range []string{secret, "x", ""} {
+	for token, want := range map[string]string{secret: "invalid_client", "x": "invalid_client", "": "invalid_request"} {
 		res := alone(token)
-		res.refused(t, 401, "invalid_client")
+		res.refused(t, map[string]int{"invalid_client": 401, "invalid_request": 400}[want], want)
 		if res.header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("an origin of nobody may read %s", res.body)
 		}

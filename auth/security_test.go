@@ -2,9 +2,11 @@ package auth_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -257,9 +259,15 @@ func TestSetup(t *testing.T) {
 	if err != nil || !strings.HasPrefix(link, w.url+"/auth/setup?token=") {
 		t.Fatalf("%q %v", link, err)
 	}
+	older, err := w.auth.SetupLink(ctx) // of another start, or of another server on the store
+	if err != nil || older == link {
+		t.Fatalf("%q %v", older, err)
+	}
+	late := w.browser()
+	late.open(older)
 	b := w.browser()
 	b.open(link)
-	for _, bad := range [][]string{{"name", "boss", "password", "short", "again", "short"}, {"name", "boss", "password", "correct horse", "again", "other horse"}, {"name", "", "password", "correct horse", "again", "correct horse"},
+	for _, bad := range [][]string{{"name", "patient", "password", "correct horse", "again", "correct horse"}, {"name", "boss", "password", "short", "again", "short"}, {"name", "boss", "password", "correct horse", "again", "other horse"}, {"name", "", "password", "correct horse", "again", "correct horse"},
 		{"name", "patient", "password", "correct horse", "again", "correct horse", "csrf", "x"}} {
 		if b.submit("setup", bad...); b.last.status == 200 && b.title() != "The first administrator" {
 			t.Errorf("%v: %s", bad, b.last.body)
@@ -274,8 +282,13 @@ func TestSetup(t *testing.T) {
 	if v, in := b.visitor(); !in || !v.User.Administrator {
 		t.Errorf("%v", v)
 	}
-	if b.open(link); b.last.status != 400 {
-		t.Errorf("the link again: %d", b.last.status)
+	for _, used := range []string{link, older} {
+		if b.open(used); b.last.status != 400 {
+			t.Errorf("a link, when there is an administrator: %d", b.last.status)
+		}
+	}
+	if late.submit("setup", "name", "late", "password", "correct horse", "again", "correct horse"); late.last.status != 400 {
+		t.Errorf("a form of another link, when there is an administrator: %d %s", late.last.status, late.last.body)
 	}
 	if again, err := w.auth.SetupLink(ctx); err != nil || again != "" {
 		t.Errorf("another link: %q %v", again, err)
@@ -287,6 +300,49 @@ func TestSetup(t *testing.T) {
 	w.wait(30 * time.Minute)
 	if b.open(link); b.last.status != 400 {
 		t.Errorf("too late: %d", b.last.status)
+	}
+	// An administrator whom somebody has made with the key is the first one, too.
+	if link, err = w.auth.SetupLink(ctx); err != nil || link == "" {
+		t.Fatalf("%q %v", link, err)
+	}
+	w.api("POST", "users", map[string]any{"name": "eve", "password": "correct horse", "administrator": true})
+	if b.open(link); b.last.status != 400 {
+		t.Errorf("beside an administrator: %d", b.last.status)
+	}
+}
+
+// Of several links at once, one makes an administrator.
+func TestSetupAtOnce(t *testing.T) {
+	w := open(t, func(o *auth.Options) { o.Sandbox = false })
+	w.api("DELETE", "users/admin", nil)
+	var browsers []*browser
+	for range 6 {
+		link, err := w.auth.SetupLink(t.Context())
+		if err != nil || link == "" {
+			t.Fatalf("%q %v", link, err)
+		}
+		b := w.browser()
+		b.open(link)
+		browsers = append(browsers, b)
+	}
+	var together sync.WaitGroup
+	for i, b := range browsers {
+		together.Go(func() {
+			b.submit("setup", "name", fmt.Sprint("boss", i), "password", "correct horse", "again", "correct horse")
+		})
+	}
+	together.Wait()
+	made := 0
+	for i := range browsers {
+		b := w.browser()
+		b.open(w.url + "/auth/login")
+		b.submit("login", "name", fmt.Sprint("boss", i), "password", "correct horse")
+		if _, in := b.visitor(); in {
+			made++
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d administrators", made)
 	}
 }
 

@@ -54,7 +54,7 @@ type Server struct {
 	consents  table[consented]
 	seen      table[struct{}] // assertions of clients: issuer and jti
 	initial   table[initialToken]
-	setups    table[struct{}]
+	setups    table[setupLinks]
 	upstreams table[upstream]
 	links     table[string] // names of users
 }
@@ -171,7 +171,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		consents:  table[consented]{kv, "consent"},
 		seen:      table[struct{}]{kv, "assertion"},
 		initial:   table[initialToken]{kv, "initial-token"},
-		setups:    table[struct{}]{kv, "setup"},
+		setups:    table[setupLinks]{kv, "setup"},
 		upstreams: table[upstream]{kv, "upstream"},
 		links:     table[string]{kv, "link"},
 	}

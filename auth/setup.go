@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -14,21 +15,52 @@ import (
 // setupLife is how long the link of the first start is good for.
 const setupLife = 30 * time.Minute
 
+// setupLinks are the links that are good, by the digest of their tokens, with the time when each ends. They are one
+// record: each start of a server adds its own, and whoever uses one takes them all.
+type setupLinks map[string]time.Time
+
+// firstAdministrator is the key of that record.
+const firstAdministrator = "administrator"
+
 // SetupLink makes the one-time link by which the first administrator is made; "" if there is one already.
 func (s *Server) SetupLink(ctx context.Context) (string, error) {
-	there := false
-	err := s.users.each(ctx, "", func(_ string, u User) bool {
-		there = u.Administrator && !u.Disabled
-		return !there
-	})
-	if err != nil || there {
+	if there, err := s.administered(ctx); err != nil || there {
 		return "", err
 	}
-	token := s.secret()
-	if _, err := s.setups.put(ctx, digest(token), struct{}{}, 0, s.now().Add(setupLife)); err != nil {
+	token, now := s.secret(), s.now()
+	ends := now.Add(setupLife)
+	_, err := s.setups.change(ctx, firstAdministrator, func(links *setupLinks, ok bool) (bool, time.Time) {
+		if !ok {
+			*links = setupLinks{}
+		}
+		maps.DeleteFunc(*links, func(_ string, ends time.Time) bool { return !now.Before(ends) })
+		(*links)[digest(token)] = ends
+		return true, ends
+	})
+	if err != nil {
 		return "", fmt.Errorf("make the set-up link: %w", err)
 	}
 	return s.url("setup") + "?token=" + token, nil
+}
+
+// administered says whether somebody is an administrator.
+func (s *Server) administered(ctx context.Context) (there bool, err error) {
+	err = s.users.each(ctx, "", func(_ string, u User) bool {
+		there = u.Administrator && !u.Disabled
+		return !there
+	})
+	return there, err
+}
+
+// leads says whether a link is good: until its time, until one of them was used, and until there is an administrator
+// from elsewhere.
+func (s *Server) leads(ctx context.Context, token string) (bool, error) {
+	links, _, _, err := s.setups.get(ctx, firstAdministrator)
+	if err != nil || !s.now().Before(links[digest(token)]) {
+		return false, err
+	}
+	there, err := s.administered(ctx)
+	return !there, err
 }
 
 // setup makes the first administrator.
@@ -47,8 +79,7 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) {
 		s.stop(w, r, err)
 		return
 	}
-	key := digest(form.Get("token"))
-	if _, _, ok, err := s.setups.get(ctx, key); err != nil || !ok {
+	if ok, err := s.leads(ctx, form.Get("token")); err != nil || !ok {
 		if err == nil {
 			err = errorf(invalidRequest, "this link is not valid any more: start the server again for a new one")
 		}
@@ -59,16 +90,25 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) {
 		Form: Form{s.url("setup"), []Field{{"token", form.Get("token")}, {"csrf", s.CSRF(w, r, "setup")}}}}
 	if r.Method == http.MethodPost {
 		u := User{Name: form.Get("name"), Display: form.Get("display"), Administrator: true, Policy: "all"}
+		fault, taken := s.checkUser(ctx, &u), false
+		if fault == nil {
+			if _, _, taken, err = s.users.get(ctx, u.Name); err != nil {
+				s.stop(w, r, err)
+				return
+			}
+		}
 		switch {
-		case s.checkUser(ctx, &u) != nil:
+		case fault != nil:
 			p.Errors["name"] = "This is no name for a user."
+		case taken:
+			p.Errors["name"] = "Somebody else has this name."
 		case form.Get("password") != form.Get("again"):
 			p.Errors["again"] = "The two passwords differ."
 		case checkPassword(form.Get("password")) != nil:
 			p.Errors["password"] = sentence(checkPassword(form.Get("password")).Error())
 		}
 		if len(p.Errors) == 0 {
-			if _, ok, err := s.setups.take(ctx, key); err != nil || !ok {
+			if _, ok, err := s.setups.take(ctx, firstAdministrator); err != nil || !ok {
 				s.stop(w, r, errForged)
 				return
 			}

@@ -92,12 +92,18 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 // exchange gives tokens for a code, a refresh token, or a client's own credentials.
 func (s *Server) exchange(ctx context.Context, r *http.Request) (map[string]any, error) {
 	form := r.PostForm
-	switch grant := form.Get("grant_type"); grant {
-	case grantCode, grantRefresh, grantCredentials:
-	case "":
-		return nil, errorf(invalidRequest, "grant_type is missing")
+	needs := "grant_type"
+	switch form.Get("grant_type") {
+	case grantCode:
+		needs = "code"
+	case grantRefresh:
+		needs = "refresh_token"
+	case grantCredentials, "":
 	default:
 		return nil, errorf(unsupportedGrant, "this grant_type is not supported")
+	}
+	if form.Get(needs) == "" { // what has no value is missing (RFC 6749 §3.2)
+		return nil, errorf(invalidRequest, "%s is missing", needs)
 	}
 	asked0, err := s.engine.NewAccessRequest(ctx, r, newSession(Grant{}))
 	if err != nil {
@@ -209,9 +215,6 @@ func (s *Server) narrowRefresh(ctx context.Context, req *fosite.AccessRequest, c
 // grantBackend decides the scopes of a backend service: system/ scopes within its registration (SMART App Launch,
 // "Backend Services").
 func (s *Server) grantBackend(req *fosite.AccessRequest, c *Client) error {
-	if !c.may(grantCredentials) || c.public() {
-		return errorf(unauthorizedClient, "this client cannot use client_credentials")
-	}
 	if len(req.RequestedScope) == 0 {
 		return errorf(invalidScope, "scope is missing").hint("as in system/Patient.rs")
 	}

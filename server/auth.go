@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -59,17 +60,20 @@ func (x *exchange) authorization() error {
 }
 
 // request is the request for net/http, all of it copied: fasthttp uses its memory again, and handlers may keep what
-// they read. (Fiber's adaptor does not copy, and keeps one of several headers of a name.)
+// they read. (Fiber's adaptor does not copy, and keeps one of several headers of a name.) A body that cannot be taken is
+// one that cannot be read: the handler says so as its protocol has it.
 func (x *exchange) request() (*http.Request, error) {
-	body, err := x.content(maxAuth)
-	if err != nil {
-		return nil, err
+	var in io.Reader
+	if body, err := x.content(maxAuth); err == nil {
+		in = bytes.NewReader(body)
+	} else {
+		in = unreadable{err}
 	}
 	u, err := url.ParseRequestURI(string(x.req.RequestURI()))
 	if err != nil {
 		return nil, fhir.Errorf(fhir.KindInvalid, "", "the address cannot be read")
 	}
-	r, err := http.NewRequestWithContext(x.context(), string(x.req.Header.Method()), "/", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(x.context(), string(x.req.Header.Method()), "/", in)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +83,11 @@ func (x *exchange) request() (*http.Request, error) {
 	x.req.Header.VisitAll(func(name, value []byte) { r.Header.Add(string(name), string(value)) })
 	return r, nil
 }
+
+// unreadable is a body that fails.
+type unreadable struct{ error }
+
+func (u unreadable) Read([]byte) (int, error) { return 0, u.error }
 
 // hand lets h answer.
 func (x *exchange) hand(h http.Handler, r *http.Request) {

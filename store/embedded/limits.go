@@ -14,6 +14,7 @@ type limits struct {
 	// Postings of a range that are sorted in memory: alone, if there is another list to probe, if that is of one patient.
 	alone, beside, ofOne int
 	probes               int    // candidates that are probed before the whole range is read, as a set
+	few                  int    // pairs that are listed for a page before postings are walked
 	pairs, looks         int    // for a page, if postings are walked otherwise: the root of so many times the documents
 	sample               int    // postings of a range that are read before it is asked whether it is common
 	walked               uint64 // times as large as a common range is the list of all documents at most
@@ -30,7 +31,7 @@ type limits struct {
 var defaultLimits = limits{
 	lists: 32, list: 256, shapes: 32, shapesOf: 1000,
 	patients: 2000, atOnce: 8, ofPatient: 256,
-	alone: 1 << 16, beside: 1 << 9, ofOne: 1 << 8, probes: 1 << 9, pairs: 2, looks: 100, sample: 1000, walked: 32,
+	alone: 1 << 16, beside: 1 << 9, ofOne: 1 << 8, probes: 1 << 9, few: 32, pairs: 2, looks: 100, sample: 1000, walked: 32,
 	terms: 1000, intervals: 10_000, known: 50_000,
 	targets: 8,
 	counted: 500, totals: 500,

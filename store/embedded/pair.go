@@ -31,20 +31,26 @@ func (d *document) beside(t *index.Term) []interval {
 	return d.schema.intervals(ranges)
 }
 
-// beside is those postings of a code that have a pair beside them.
+// beside is those postings of a code that have a pair beside them. They are walked, but if the first of them are so few
+// that a page is far, they are listed in the order of the quantities instead, if those are few.
 type beside struct {
-	*list
+	list *list
 	pair *plan.Pair
 	unit []byte
 	v    interval // the last that was read
+
+	walked, hits int
+	sample       int                    // how many are walked before it is asked whether to list
+	listed       func() (*slice, error) // lists them, nil if they are too many; nil: they are walked to the end
+	known        *slice                 // all of them, once they are listed
 }
 
 // paired says whether one of the intervals beside the posting at hand is in the pair.
 func (b *beside) paired() bool {
-	for val := b.value(); len(val) > 0; {
+	for val := b.list.value(); len(val) > 0; {
 		n := b.v.read(val)
 		if n < 0 {
-			b.bad, b.ok = errRecord, false
+			b.list.bad, b.list.ok = errRecord, false
 			return false
 		}
 		if b.v.num == b.pair.Num && b.v.in(b.pair.Any) && hasUnit(b.v.units, b.unit) {
@@ -55,20 +61,56 @@ func (b *beside) paired() bool {
 	return false
 }
 
+// With fewer than farHits in a sample, which is a quarter of what is listed at most, a page of twenty is not nearer than
+// the end of the list.
+const farHits = 5
+
 func (b *beside) settle(ok bool) bool {
 	for ; ok && !b.paired(); ok = b.list.next() {
+		if b.walked++; b.listed == nil || b.walked < b.sample {
+			continue
+		}
+		listed := b.listed
+		if b.listed = nil; b.hits >= farHits {
+			continue
+		}
+		if b.known, b.list.bad = listed(); b.known != nil {
+			return b.known.seek(b.list.at())
+		} else if b.list.bad != nil {
+			b.list.ok = false
+			return false
+		}
 	}
+	b.walked++
+	b.hits++
 	return b.list.ok
 }
 
-func (b *beside) next() bool { return b.settle(b.list.next()) }
+func (b *beside) next() bool {
+	if b.known != nil {
+		return b.known.next()
+	}
+	return b.settle(b.list.next())
+}
 
 func (b *beside) seek(p position) bool {
-	if b.begun && (!b.ok || !b.work.dir.before(b.cur, p)) {
-		return b.ok
+	if b.known != nil {
+		return b.known.seek(p)
+	}
+	if b.list.begun && (!b.list.ok || !b.list.work.dir.before(b.list.cur, p)) {
+		return b.list.ok
 	}
 	return b.settle(b.list.seek(p))
 }
+
+func (b *beside) at() position {
+	if b.known != nil {
+		return b.known.at()
+	}
+	return b.list.at()
+}
+
+func (b *beside) err() error { return b.list.err() }
 
 func (b *beside) has(p position) bool { return b.list.has(p) && b.paired() }
 
@@ -109,11 +151,12 @@ func (q *query) pairs(any []plan.Pair, patient string) set {
 
 // paired is the postings of a union of pairs: sorted in memory if they are few, else those of the codes.
 func (q *query) paired(u pairs, listed bool) (postings, error) {
-	limit := q.root(q.src.s.limits.pairs)
+	limits := &q.src.s.limits
+	limit, later := limits.few, q.root(limits.pairs)
 	if listed {
-		limit = q.src.s.limits.beside
+		limit, later = limits.beside, 0
 	} else if q.whole {
-		limit = q.src.s.limits.alone
+		limit, later = limits.alone, 0
 	}
 	var found []position
 	var parts []postings
@@ -128,11 +171,8 @@ func (q *query) paired(u pairs, listed bool) (postings, error) {
 		}
 		if u.patient == "" {
 			from := len(found)
-			whole, err := q.scanPairs(p, prefixes, func(at position) bool {
-				found = append(found, at)
-				return len(found)-from <= limit
-			})
-			if err != nil {
+			whole := false
+			if found, whole, err = q.listPairs(found, p, prefixes, limit); err != nil {
 				return nil, err
 			}
 			if whole {
@@ -145,13 +185,33 @@ func (q *query) paired(u pairs, listed bool) (postings, error) {
 			if err != nil {
 				return nil, err
 			}
-			parts = append(parts, &beside{list: l, pair: p, unit: appendText(nil, p.Any[0].Unit)})
+			b := &beside{list: l, pair: p, unit: appendText(nil, p.Any[0].Unit), sample: later / 4}
+			if later > 0 && u.patient == "" {
+				b.listed = func() (*slice, error) {
+					found, whole, err := q.listPairs(nil, p, [][]byte{prefix}, later)
+					if !whole {
+						return nil, err
+					}
+					return newSlice(q.work.dir, found), nil
+				}
+			}
+			parts = append(parts, b)
 		}
 	}
 	if len(found) > 0 || len(parts) == 0 {
 		parts = append(parts, newSlice(q.work.dir, found))
 	}
 	return newUnion(q.work.dir, parts), nil
+}
+
+// listPairs appends what is in a pair, and one more than the limit at most; whole says that it is all.
+func (q *query) listPairs(found []position, p *plan.Pair, prefixes [][]byte, limit int) (_ []position, whole bool, err error) {
+	from := len(found)
+	whole, err = q.scanPairs(p, prefixes, func(at position) bool {
+		found = append(found, at)
+		return len(found)-from <= limit
+	})
+	return found, whole, err
 }
 
 // scanPairs is scan among the pairs of a code, whose postings have the prefixes.

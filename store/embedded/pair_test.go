@@ -64,7 +64,8 @@ func TestPairs(t *testing.T) {
 		{"code=a&value-quantity=lt8", "", 4, "o6", 80},
 		{"code=a&value-quantity=ge10&value-quantity=lt16", "", 3, "o14", 80},
 		{"code=a,b&value-quantity=lt8", "", 8, "o7", 80},
-		{"code=a&value-quantity=ge2000", "", 1000, "o3998", 250},
+		{"code=a&value-quantity=lt100", "", 50, "o98", 200}, // the last that a walk would find
+		{"code=a&value-quantity=ge2000", "", 1000, "o3998", 100},
 		{"code=a&value-quantity=ne3998", "", 1999, "o3996", 250},
 		{"code=a&value-quantity=ge3000&date=lt2024-01-01T00:00:03.100Z", "", 50, "o3098", 400},
 		{"code=a&value-quantity=ge3990&patient=p8", "", 1, "o3998", 1000}, // of one patient

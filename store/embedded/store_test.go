@@ -57,7 +57,7 @@ func TestDifferentialSmall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.limits = limits{lists: 1, list: 1, shapes: 1, patients: 3, ofPatient: 1, probes: 1}
+		s.limits = limits{lists: 1, list: 1, shapes: 1, patients: 3, ofPatient: 1, probes: 1, pairs: 1}
 		s.shapes.most, s.totals.most = 3, 2
 		return s
 	})

@@ -290,13 +290,23 @@ func TestS1_06_AsymmetricClientAuthentication(t *testing.T) {
 		}
 	}
 	stranger := newPair()
+	published := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		t.Error("the keys of a jku are fetched")
+		rw.Write(stranger.public)
+	}))
+	defer published.Close()
+	// A client with keys of its own may name others; they are not looked at.
+	if res := w.backend(scopes, appKeys.sign(w, jose.RS384, "rsa", claimsOf(w, "sandbox-backend"), map[jose.HeaderKey]any{"jku": published.URL})); res.status != 200 {
+		t.Errorf("jku: %d %s", res.status, res.body)
+	}
 	token := appKeys.assertion(w, "sandbox-backend")
 	parts := strings.Split(token, ".")
 	for name, assertion := range map[string]string{
 		"key of a stranger":   stranger.sign(w, jose.RS384, "rsa", claimsOf(w, "sandbox-backend"), nil),
 		"unknown kid":         appKeys.sign(w, jose.RS384, "other", claimsOf(w, "sandbox-backend"), nil),
 		"key of another kind": appKeys.sign(w, jose.RS384, "ec", claimsOf(w, "sandbox-backend"), nil),
-		"foreign jku":         appKeys.sign(w, jose.RS384, "rsa", claimsOf(w, "sandbox-backend"), map[jose.HeaderKey]any{"jku": "https://evil.example.org/jwks.json"}) + "x",
+		"keys of a jku":       stranger.sign(w, jose.RS384, "rsa", claimsOf(w, "sandbox-backend"), map[jose.HeaderKey]any{"jku": published.URL}),
+		"altered":             token + "x",
 		"none":                base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + parts[1] + ".",
 		"cut":                 parts[0] + "." + parts[1],
 		"nothing":             "",

@@ -266,6 +266,9 @@ func TestS4_22_SecurityPractices(t *testing.T) {
 	if answer["expires_in"].(float64) > 3600 {
 		t.Errorf("an access token lives for %v s", answer["expires_in"])
 	}
+	if next := str(a.refresh(str(answer, "refresh_token")).json(t), "refresh_token"); next == "" || next == answer["refresh_token"] {
+		t.Errorf("refresh token %q after %v", next, answer["refresh_token"])
+	}
 	// Redirect URIs are compared letter for letter, but for the port on this machine.
 	if err := w.auth.PutClient(t.Context(), auth.Client{ID: "exact", Metadata: auth.Metadata{AuthMethod: "none", GrantTypes: []string{"authorization_code"}, Scope: "openid",
 		RedirectURIs: []string{"https://app.example.org/cb", "http://127.0.0.1:1234/cb", "org.example.app:/cb", "http://localhost:3000/cb"}}}, ""); err != nil {

@@ -186,43 +186,75 @@ func TestS2_07_WholeCompartment(t *testing.T) {
 	}
 }
 
+// subjects are the elements by which the types that guides ask for are of a patient's record; the others are of nobody's,
+// and everybody with the scope sees them.
+var subjects = map[string]string{"AllergyIntolerance": "patient", "CarePlan": "subject", "CareTeam": "subject", "Condition": "subject", "Coverage": "beneficiary", "Device": "patient",
+	"DiagnosticReport": "subject", "DocumentReference": "subject", "Encounter": "subject", "Goal": "subject", "Immunization": "patient", "MedicationDispense": "subject",
+	"MedicationRequest": "subject", "Observation": "subject", "Procedure": "subject", "Provenance": "target", "QuestionnaireResponse": "subject", "RelatedPerson": "patient",
+	"ServiceRequest": "subject", "Specimen": "subject"}
+
+// example is a resource of a type, of a patient's record if the type has one.
+func example(typ, id, patient string) string {
+	body := `{"resourceType":"` + typ + `","id":"` + id + `"`
+	switch subject := `{"reference":"Patient/` + patient + `"}`; {
+	case typ == "Provenance":
+		body += `,"target":[` + subject + `]`
+	case subjects[typ] != "":
+		body += `,"` + subjects[typ] + `":` + subject
+	}
+	return body + "}"
+}
+
 // Of the types that guides ask for, each by itself at each level: read and search of that type, and nothing else.
 func TestGuideTypes(t *testing.T) {
 	w := open(t)
 	for name, types := range map[string][]string{
-		"S3-04 required types":    guideTypes,
-		"S3-05 recommended types": moreTypes,
-		"S3-19 both levels":       guideTypes[:3],
+		"S3-04 required types, S3-19 at every level":    guideTypes,
+		"S3-05 recommended types, S3-19 at every level": moreTypes,
 	} {
 		t.Run(name, func(t *testing.T) {
 			cases := 0
 			for _, scoped := range types {
 				typ := strings.TrimSuffix(scoped, ".rs")
-				w.call(adminKey, "PUT", "/fhir/"+typ+"/x", `{"resourceType":"`+typ+`","id":"x"}`)
+				mine, other := "x", "y" // of the two patients
+				if typ == "Patient" {
+					mine, other = "a", "b"
+				} else {
+					w.put(example(typ, mine, "a"))
+					w.put(example(typ, other, "b"))
+				}
+				bound := typ == "Patient" || subjects[typ] != ""
 				for level, token := range map[string]string{"patient": w.mint("patient/"+scoped, "practitioner", "a"), "user": w.mint("user/"+scoped, "practitioner", ""), "system": w.mint("system/"+scoped, "", "")} {
 					cases++
-					read := w.reads(token, typ+"/x")
-					if search := w.reads(token, typ); search != 200 || read != 200 && (level != "patient" || read != 404) {
-						t.Errorf("%s/%s: search %d, read %d", level, scoped, search, read)
+					hidden := level == "patient" && bound
+					found := w.finds(token, typ+"?_count=1000")
+					if !slices.Contains(found, mine) || slices.Contains(found, other) == hidden {
+						t.Errorf("%s/%s finds %v", level, scoped, found)
 					}
-					for _, c := range [][2]string{{"PUT", typ + "/x"}, {"POST", typ}, {"DELETE", typ + "/x"}} {
-						body := ""
-						if c[0] != "DELETE" {
-							body = `{"resourceType":"` + typ + `","id":"x"}`
-						}
-						if got := w.call(token, c[0], "/fhir/"+c[1], body).status; got != 403 {
+					if a, b := w.reads(token, typ+"/"+mine), w.reads(token, typ+"/"+other); a != 200 || b != map[bool]int{true: 404, false: 200}[hidden] {
+						t.Errorf("%s/%s reads %d, %d", level, scoped, a, b)
+					}
+					for _, c := range [][3]string{{"PUT", typ + "/" + mine, example(typ, mine, "a")}, {"POST", typ, example(typ, "z", "a")}, {"DELETE", typ + "/" + mine, ""}} {
+						if got := w.call(token, c[0], "/fhir/"+c[1], c[2]).status; got != 403 {
 							t.Errorf("%s/%s: %s %d", level, scoped, c[0], got)
 						}
 					}
-				}
-				// Everything else is refused, of all 147 other types.
-				set, _ := scope.Parse("user/" + scoped)
-				access := set.Access(scope.Context{User: scope.Policy{Patients: scope.Everyone{}, Letters: scope.All}})
-				for _, other := range r4.Resources() {
-					for i := search.Create; i <= search.Search; i++ {
-						want := other == typ && (i == search.Read || i == search.Search)
-						if got := access.Allowed(i, other) != search.None; got != want {
-							t.Errorf("user/%s opens %s.%c: %v", scoped, other, "cruds"[i], got)
+					elsewhere := "Condition"
+					if typ == elsewhere {
+						elsewhere = "Observation"
+					}
+					if a, b := w.reads(token, elsewhere), w.reads(token, elsewhere+"/a-c"); a != 403 || b != 403 {
+						t.Errorf("%s/%s opens %s: %d, %d", level, scoped, elsewhere, a, b)
+					}
+					// Everything else is refused, of all other types.
+					set, _ := scope.Parse(level + "/" + scoped)
+					access := set.Access(scope.Context{Patient: "a", User: scope.Policy{Patients: scope.Everyone{}, Letters: scope.All}})
+					for _, other := range r4.Resources() {
+						for i := search.Create; i <= search.Search; i++ {
+							want := other == typ && (i == search.Read || i == search.Search)
+							if got := access.Allowed(i, other) != search.None; got != want {
+								t.Errorf("%s/%s opens %s.%c: %v", level, scoped, other, "cruds"[i], got)
+							}
 						}
 					}
 				}
@@ -275,8 +307,12 @@ func TestGuideParts(t *testing.T) {
 					if !slices.Contains(included, mine) || slices.Contains(included, other) {
 						t.Errorf("%s/%s includes %v", level, part, included)
 					}
-					if got := w.finds(token, fmt.Sprintf("Provenance?target:%s.category=x,%s", typ, "nothing")); len(got) != 0 {
-						t.Errorf("%s/%s by chain: %v", level, part, got)
+					// By chain, too: what it asks of the part it finds, what it asks of the others finds nothing.
+					chain := fmt.Sprintf("Provenance?_id=prov-%d&target:%s.category=", i, typ)
+					_, category, _ := strings.Cut(part, "category=")
+					_, code, _ := strings.Cut(category, "|")
+					if a, b := w.finds(token, chain+url.QueryEscape(category)), w.finds(token, chain+url.QueryEscape("http://x.test|"+code)); len(a) != 1 || len(b) != 0 {
+						t.Errorf("%s/%s by chain: %v, %v", level, part, a, b)
 					}
 				}
 			}
@@ -317,6 +353,10 @@ func TestS3_08_MisspeltSystem(t *testing.T) {
 		got := w.finds(str(answer, "access_token"), "Observation")
 		if slices.Sort(got); !slices.Equal(got, want) || answer["scope"] != "patient/Observation.rs?category="+written+"|social-history" {
 			t.Errorf("aliased %v: %v, %v", aliased, got, answer["scope"])
+		}
+		offered := texts(w.call("", "GET", "/fhir/.well-known/smart-configuration", "").json(t)["scopes_supported"])
+		if !slices.Contains(offered, str(answer, "scope")) {
+			t.Errorf("aliased %v: it is not listed as the guide writes it", aliased)
 		}
 	}
 }

@@ -39,9 +39,9 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
-	leave, err := s.queue.enter(ctx, w.wait)
+	leave, err := s.enter(ctx, w.wait)
 	if err != nil {
-		return fmt.Errorf("wait for other writes: %w", err)
+		return err
 	}
 	defer leave()
 	return s.settle(ctx, "commit", w.try, w.written)
@@ -172,7 +172,6 @@ func (w *commit) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer session.EndSession(context.WithoutCancel(ctx))
 	in := mongo.NewSessionContext(ctx, session)
 	if w.single() {
 		_, err = w.s.resources.InsertOne(in, w.docs[0])
@@ -180,9 +179,8 @@ func (w *commit) try(ctx context.Context) error {
 	} else {
 		err = w.transaction(in, session)
 	}
-	if err == nil {
-		w.s.seen.note(session.OperationTime())
-	}
+	w.s.seen.after(session, err)
+	w.s.end(ctx, session, labelled(err, "UnknownTransactionCommitResult"))
 	return err
 }
 
@@ -208,9 +206,7 @@ func (w *commit) transaction(ctx context.Context, session *mongo.Session) error 
 		return err
 	}
 	if err := w.apply(ctx, session); err != nil || w.empty() {
-		// Ends without a trace if nobody answers: the server gives up a transaction that is left alone.
-		session.AbortTransaction(context.WithoutCancel(ctx))
-		return err
+		return err // the end of the session undoes it
 	}
 	err := session.CommitTransaction(ctx)
 	for attempt := 0; err != nil && labelled(err, "UnknownTransactionCommitResult") && attempt < 3 && ctx.Err() == nil; attempt++ {

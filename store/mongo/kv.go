@@ -95,11 +95,9 @@ func (kv *kv) write(ctx context.Context, f func(context.Context) error) error {
 		return err
 	}
 	defer session.EndSession(context.WithoutCancel(ctx))
-	if err := f(mongo.NewSessionContext(ctx, session)); err != nil {
-		return err
-	}
-	kv.s.seen.note(session.OperationTime())
-	return nil
+	err = f(mongo.NewSessionContext(ctx, session))
+	kv.s.seen.after(session, err)
+	return err
 }
 
 // Get implements store.KV.

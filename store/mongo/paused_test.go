@@ -10,7 +10,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/firewarden/firewarden/internal/fhir"
-	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
 	"github.com/firewarden/firewarden/store/mongo/mongotest"
@@ -22,25 +21,11 @@ import (
 func TestPausedPrimary(t *testing.T) {
 	ctx := t.Context()
 	members, uri := mongotest.StartSet(t, make([]mongotest.Host, 3)...)
-	open := func(uri string) *Store {
-		s, err := Open(ctx, Options{URI: uri, Mode: "test", Patience: 30 * time.Second, Indexer: &index.Indexer{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		return s
-	}
-	writer := open(uri)
+	writer := openSet(t, uri, 30*time.Second)
 	written := uint64(0)
 	write := func() {
 		t.Helper()
-		body := []byte(`{"resourceType":"Patient","id":"a"}`)
-		res, err := fhir.Parse(body, storedLimits)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := store.Write{Row: plan.Row{Type: "Patient", ID: "a", Version: written + 1, LastUpdated: 1, Method: "PUT", Body: body}, Resource: res}
-		if err := writer.Commit(ctx, store.Commit{Writes: []store.Write{w}, Reads: []store.Read{{Type: "Patient", ID: "a", Version: written}}}); err != nil {
+		if err := writer.Commit(ctx, versionOf(t, written+1)); err != nil {
 			t.Fatal(err)
 		}
 		written++
@@ -51,7 +36,7 @@ func TestPausedPrimary(t *testing.T) {
 	}
 	primary := members[members.Await(ctx)]
 	direct := "mongodb://" + primary.Address + "/?directConnection=true&serverSelectionTimeoutMS=1000"
-	reader := open(direct)
+	reader := openSet(t, direct, 30*time.Second)
 	reader.lease.patience = 50 * time.Millisecond
 	bare, err := mongo.Connect(options.Client().ApplyURI(direct).SetReadConcern(readconcern.Majority()))
 	if err != nil {

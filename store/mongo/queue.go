@@ -13,6 +13,14 @@ type queue struct {
 	busy map[string]chan struct{} // closed when the name is free again
 }
 
+// enter waits for those that write what a commit writes, as long as the store is patient: they wait for the database.
+func (s *Store) enter(ctx context.Context, names []string) (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	leave, err = s.queue.enter(ctx, names)
+	return leave, fault("wait for other writes", err)
+}
+
 // enter waits for all of the names, which it sorts; leave gives them back.
 func (q *queue) enter(ctx context.Context, names []string) (leave func(), err error) {
 	slices.Sort(names)

@@ -41,6 +41,9 @@ type Store struct {
 	lease     *lease
 	seen      seen
 	kv        kv
+
+	open  context.Context // until Close
+	close context.CancelFunc
 }
 
 // Options say where a store is and how it works.
@@ -99,6 +102,7 @@ func open(ctx context.Context, o Options, rebuild bool) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{client: client, db: client.Database(o.Database), opts: o, routed: h.routed(), lease: lease}
+	s.open, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	s.resources, s.history, s.records = s.db.Collection("resources"), s.db.Collection("history"), s.db.Collection("records")
 	s.locks, s.shapesDB, s.meta = s.db.Collection("locks"), s.db.Collection("shapes"), s.db.Collection("meta")
 	s.now = s.db.Collection("resources", options.Collection().SetReadConcern(readconcern.Local()))
@@ -115,6 +119,7 @@ func (s *Store) KV() store.KV { return &s.kv }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
+	s.close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	s.depart(ctx)
@@ -146,7 +151,7 @@ func (s *Store) number() (int64, error) {
 	}
 }
 
-// seen is the latest time of the cluster at which this process has had a write acknowledged.
+// seen is the latest time of the cluster at which this process has had a write acknowledged, or has met one in its way.
 type seen struct {
 	mu sync.Mutex
 	at bson.Timestamp
@@ -160,6 +165,19 @@ func (s *seen) note(t *bson.Timestamp) {
 	defer s.mu.Unlock()
 	if t.After(s.at) {
 		s.at = *t
+	}
+}
+
+// after notes when a session has written, or met what is in its way. A write meets what a majority does not have yet, and
+// whoever looks for that afterwards has to wait until a majority has it: else it is not found and still in the way.
+func (s *seen) after(session *mongo.Session, err error) {
+	switch {
+	case err == nil:
+		s.note(session.OperationTime())
+	case errors.Is(err, store.ErrConflict): // the time of the operation is that of a majority
+		if t, i, ok := session.ClusterTime().Lookup("$clusterTime", "clusterTime").TimestampOK(); ok {
+			s.note(&bson.Timestamp{T: t, I: i})
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,6 +32,7 @@ type Host struct {
 	Namespace string // of the network, with an address of its own
 	IP        string
 	Disk      int // megabytes that the server has for its data, on a disk of its own; 0: as much as there is
+	Args      []string
 }
 
 // Start starts a mongod with a folder of its own and further arguments, as "--replSet", Set; it ends with the test.
@@ -71,7 +73,7 @@ func StartOn(t testing.TB, h Host, args ...string) *Server {
 	}
 	s.Address = net.JoinHostPort(ip, port)
 	s.args = append([]string{"--dbpath", dir, "--bind_ip", ip, "--port", port, "--wiredTigerCacheSizeGB", "0.25",
-		"--setParameter", "diagnosticDataCollectionEnabled=false", "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=2000"}, args...)
+		"--setParameter", "diagnosticDataCollectionEnabled=false", "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=2000"}, slices.Concat(h.Args, args)...)
 	s.Restart(t)
 	return s
 }

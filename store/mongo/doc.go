@@ -71,7 +71,9 @@
 //
 // Every document carries the random number of its commit (c). If the answer to a commit is lost it is looked up by that
 // number, and tried again only if it is not there; since versions are in the filters, a second one cannot be applied
-// after a first one. What cannot be settled within Options.Patience is fhir.KindTransient: 503.
+// after a first one. What cannot be settled within Options.Patience is fhir.KindTransient: 503. A transaction whose end had
+// no answer is killed with its session, so that it is in nobody's way (orphan.go). What is in the way of a commit may be on the
+// primary and not yet on a majority: whoever looks for it after store.ErrConflict waits until it is (seen).
 //
 // # Several servers
 //

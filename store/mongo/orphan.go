@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -26,10 +25,9 @@ const (
 func (s *Store) end(ctx context.Context, session *mongo.Session, unsure bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortPatience)
 	defer cancel()
-	id := slices.Clone(session.ID())
 	session.EndSession(ctx)
 	if unsure || ctx.Err() != nil {
-		go s.bury(id)
+		go s.bury(session.ID())
 	}
 }
 

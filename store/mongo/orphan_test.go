@@ -12,22 +12,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/firewarden/firewarden/internal/fhir"
-	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
 	"github.com/firewarden/firewarden/store/mongo/mongotest"
 )
-
-// openSet opens a store, as another process would.
-func openSet(t *testing.T, uri string, patience time.Duration) *Store {
-	t.Helper()
-	s, err := Open(t.Context(), Options{URI: uri, Mode: "test", Patience: patience, Indexer: &index.Indexer{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
 
 // versionOf is a commit of a version of Patient/a; two of them are a transaction.
 func versionOf(t *testing.T, version uint64) store.Commit {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -78,6 +79,17 @@ func openMonitored(t testing.TB, m *event.CommandMonitor) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// openSet opens a store at a URI.
+func openSet(t *testing.T, uri string, patience time.Duration) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), Options{URI: uri, Mode: "test", Patience: patience, Indexer: &index.Indexer{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 

@@ -29,7 +29,8 @@ var bcp = []struct {
 	{section: "2.1.1", what: "a code is redeemed with the verifier of its challenge, by its client, at its redirect URI", tests: "TestS1_03_AuthorizationCode"},
 	{section: "2.1.2", what: "no access token in an answer of the authorization endpoint: neither implicit nor hybrid", tests: "TestAuthorizeErrors"},
 	{section: "2.2.1", what: "access tokens that only their client can use (mTLS, DPoP)",
-		open: "SMART App Launch 2.2 knows bearer tokens only, and its apps could not use others; ours live an hour at most, for one audience, and die with their grant"},
+		open: "SMART App Launch 2.2 knows bearer tokens only, and its apps could not use others. Ours live an hour at most and those of services five minutes, for one audience, " +
+			"die with their grant within a second, and are in no address, log or store (4.3, 4.9, 4.10, 4.14); refresh tokens are bound to who proves to be their client, or exchanged with each use (2.2.2)"},
 	{section: "2.2.2", what: "refresh tokens of public clients are exchanged with each use, and a stolen one is noticed", tests: "TestRefreshRotates TestRefreshesAtOnce"},
 	{section: "2.3", what: "a token opens the least: what was asked for, registered, consented to and within the user's policy", tests: "TestS3_16_RequestsBeyondTheRegistration TestS3_17_SelectASubset TestS4_21_PolicyBelowTheScopes"},
 	{section: "2.3", what: "a token is for one server of data, and that one refuses tokens for others", tests: "TestS2_20_AccessTokenIsAJWT TestWhatOpensNothing"},
@@ -37,8 +38,7 @@ var bcp = []struct {
 	{section: "2.5", what: "clients that can keep a secret authenticate", tests: "TestS1_05_SymmetricClientAuthentication TestRefreshWithoutAName"},
 	{section: "2.5", what: "by a key rather than a secret: private_key_jwt", tests: "TestS1_06_AsymmetricClientAuthentication TestS1_06_KeysByURL"},
 	{section: "2.6", what: "metadata are published, so that nothing is configured by hand", tests: "TestS5_03_Discovery TestS3_11_RequiredMembers"},
-	{section: "2.6", what: "TLS from end to end",
-		open: "who runs the server gives it TLS in front; base-url says https, and cookies, redirect URIs and issuer follow"},
+	{section: "2.6", what: "TLS from end to end: the server answers https itself, or what is in front of it does, and cookies, redirect URIs and issuer follow", tests: "TestTLS"},
 	{section: "2.6", what: "pages of other origins read nothing of the authorization endpoint", tests: "TestCORS"},
 	{section: "2.6", what: "a client cannot call itself what a user is called", tests: "TestNamesOfClientsAndUsersAreApart"},
 

@@ -49,7 +49,10 @@ func verifyAnywhere(ctx context.Context, m *Main, in *input, server string, sinc
 		if err != nil {
 			return "", usageError(err.Error())
 		}
-		server = "http://" + reach(c.Listen)
+		server = c.URL(reach(c.Listen))
+		if c.TLS() {
+			server = baseOf(c, reach(c.Listen)) // by the name that its certificate has
+		}
 		fmt.Fprintf(m.Stderr, "firewarden: a server has the store open: %s is asked\n", server)
 	}
 	a, err := openAdministration(ctx, in, server)

@@ -65,7 +65,7 @@ func init() {
 			more:    "They are published at once and sign a day later; what the old ones have signed counts for two days more. With\n--at-once, for keys that others may have, new keys sign now, and what the old ones have signed counts no more.",
 			example: []string{"key rotate", "key rotate --at-once"}, keys: adminKeys},
 		{name: "health", does: "ask the server of this machine whether it is ready", new: newHealth,
-			more: "Ends with 0 if it is: the health check of a container.", example: []string{"health"}, keys: []string{"listen"}},
+			more: "Ends with 0 if it is: the health check of a container.", example: []string{"health"}, keys: []string{"listen", "tls-certificate", "tls-key"}},
 		{name: "check", does: "verify a store: versions, index against resources, the chain of the audit log", new: newCheck,
 			example: []string{"check --store ./firewarden-data"}, keys: []string{"store"}},
 		{name: "audit verify", does: "prove that the audit log is what was written", new: newAuditVerify,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -140,6 +141,13 @@ func (s *site) open(ctx context.Context) (err error) {
 		case err != nil:
 			return err
 		}
+	}
+	if s.c.TLS() {
+		t, err := newCertificate(s.c, s.log)
+		if err != nil {
+			return err
+		}
+		s.listener = tls.NewListener(s.listener, t.settings())
 	}
 	host, _, _ := net.SplitHostPort(s.c.Listen)
 	s.base = baseOf(s.c, net.JoinHostPort(host, strconv.Itoa(s.listener.Addr().(*net.TCPAddr).Port)))

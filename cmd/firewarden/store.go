@@ -195,7 +195,7 @@ func baseOf(c *config.Config, address string) string {
 	if c.BaseURL != "" {
 		return c.BaseURL
 	}
-	return "http://" + address
+	return c.URL(address)
 }
 
 // administrator may read and write everything.

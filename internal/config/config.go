@@ -13,27 +13,29 @@ import (
 
 // Config is the effective configuration of a server. Load makes one.
 type Config struct {
-	Listen        string // host:port; the host may be empty, the port may be 0
-	BaseURL       string // without a final slash; "" is http://LISTEN
-	Store         string // a folder, or Memory
-	Anonymous     string // scopes of a request without a token
-	AdminKey      string // "" is to be generated
-	MetricsListen string // host:port; "" is no metrics
-	Validation    string // off, structure
-	Audit         string // all, writes, off
-	LogLevel      slog.Level
-	LogFormat     string // text, json
-	Public        bool   // a sandbox may be reached from other machines
-	StopTimeout   time.Duration
-	Clients       json.RawMessage // a list of clients that are declared; nil if there are none
-	Users         json.RawMessage // likewise
-	Policies      json.RawMessage // the policies that are declared, by name; nil if there are none
-	SandboxJWKS   string          // URL or file of the keys of the sandbox's clients
-	ScopeTexts    string          // file with texts of scopes, "" if there are none
-	Hosts         []string        // host or host:port, beside those of Listen and BaseURL
-	Search        Search
-	Proxies       []netip.Prefix
-	Auth          Auth
+	Listen         string // host:port; the host may be empty, the port may be 0
+	BaseURL        string // without a final slash; "" is http://LISTEN, or https://LISTEN
+	TLSCertificate string // files of what https is answered by; "" is http
+	TLSKey         string
+	Store          string // a folder, or Memory
+	Anonymous      string // scopes of a request without a token
+	AdminKey       string // "" is to be generated
+	MetricsListen  string // host:port; "" is no metrics
+	Validation     string // off, structure
+	Audit          string // all, writes, off
+	LogLevel       slog.Level
+	LogFormat      string // text, json
+	Public         bool   // a sandbox may be reached from other machines
+	StopTimeout    time.Duration
+	Clients        json.RawMessage // a list of clients that are declared; nil if there are none
+	Users          json.RawMessage // likewise
+	Policies       json.RawMessage // the policies that are declared, by name; nil if there are none
+	SandboxJWKS    string          // URL or file of the keys of the sandbox's clients
+	ScopeTexts     string          // file with texts of scopes, "" if there are none
+	Hosts          []string        // host or host:port, beside those of Listen and BaseURL
+	Search         Search
+	Proxies        []netip.Prefix
+	Auth           Auth
 
 	// Notes are what looks like a mistake and is none for sure.
 	Notes []string
@@ -114,6 +116,12 @@ func (c *Config) together(sandbox bool) (faults []error) {
 		faults = append(faults, fmt.Errorf("page-size (%s) is %d and max-page-size (%s) %d: a page cannot have more than it may have",
 			c.Source("page-size"), c.Search.PageSize, c.Source("max-page-size"), c.Search.MaxPageSize))
 	}
+	if (c.TLSCertificate == "") != (c.TLSKey == "") {
+		faults = append(faults, errors.New("tls-certificate and tls-key go together: name both files, or none"))
+	}
+	if c.TLS() && strings.HasPrefix(c.BaseURL, "http://") {
+		faults = append(faults, fmt.Errorf("base-url (%s) is %s, and with tls-certificate the server answers https only", c.Source("base-url"), c.BaseURL))
+	}
 	if c.Loopback() {
 		return faults
 	}
@@ -124,6 +132,17 @@ func (c *Config) together(sandbox bool) (faults []error) {
 		faults = append(faults, fmt.Errorf("base-url is required where listen is not loopback (%s: %q): say how clients reach the server, as in --base-url https://fhir.example.org", c.Source("listen"), c.Listen))
 	}
 	return faults
+}
+
+// TLS says whether the server answers https itself.
+func (c *Config) TLS() bool { return c.TLSCertificate != "" }
+
+// URL is that of a server that listens on an address.
+func (c *Config) URL(address string) string {
+	if c.TLS() {
+		return "https://" + address
+	}
+	return "http://" + address
 }
 
 // Loopback says whether only this machine reaches the server.

@@ -113,6 +113,8 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 		{"stop-timeout", flag("stop-timeout", "10"), []string{"--stop-timeout", "length of time"}},
 		{"listen on all addresses", flag("listen", ":8080"), []string{"base-url is required", "--listen"}},
 		{"listen on another address", flag("listen", "192.0.2.7:8080"), []string{"base-url is required"}},
+		{"certificate without its key", flag("tls-certificate", "cert.pem"), []string{"tls-certificate and tls-key"}},
+		{"certificate behind http", Input{Flags: map[string]string{"tls-certificate": "cert.pem", "tls-key": "key.pem", "base-url": "http://x"}}, []string{"base-url (--base-url)", "https only"}},
 		{"public sandbox", Input{Sandbox: true, Flags: map[string]string{"listen": "0.0.0.0:8080", "base-url": "http://x"}}, []string{"listen (--listen)", "--public"}},
 		{"issuers that are no list", env("FIREWARDEN_ISSUERS=x"), []string{"FIREWARDEN_ISSUERS", "list"}},
 		{"open registration", flag("registration", "open"), []string{"registration (--registration)", "only a sandbox"}},

@@ -31,8 +31,12 @@ var keys = slices.Concat(serverKeys, searchKeys, authKeys)
 var serverKeys = []Key{
 	{Name: "listen", Default: "127.0.0.1:8080", Usage: "`host:port` to answer on",
 		set: func(c *Config, v string) error { return address(&c.Listen, v) }},
-	{Name: "base-url", Usage: "`URL` by which clients reach the server; FHIR is at URL/fhir (default http://LISTEN)",
+	{Name: "base-url", Usage: "`URL` by which clients reach the server; FHIR is at URL/fhir (default http://LISTEN, or https://LISTEN)",
 		set: func(c *Config, v string) error { return base(&c.BaseURL, v) }},
+	{Name: "tls-certificate", Usage: "`FILE` (PEM) with the certificate, and those between it and the root, that https is answered by; read again when it changes",
+		set: func(c *Config, v string) error { c.TLSCertificate = v; return nil }},
+	{Name: "tls-key", Usage: "`FILE` (PEM) with the key of tls-certificate",
+		set: func(c *Config, v string) error { c.TLSKey = v; return nil }},
 	{Name: "store", Default: "./firewarden-data", sandbox: Memory, Usage: "`folder` that keeps the data, memory:, or a replica set of MongoDB as mongodb://…", mask: maskURL,
 		set: func(c *Config, v string) error { return place(&c.Store, v) }},
 	{Name: "anonymous", Usage: "`scopes` of requests without a token, as in system/*.rs; empty: none gets in",

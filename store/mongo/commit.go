@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -44,8 +45,11 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) error {
 		return err
 	}
 	defer leave()
-	return s.settle(ctx, "commit", w.try, w.written)
+	return s.settle(ctx, "commit", time.Duration(len(w.Writes))*workOne, w.try, w.written)
 }
+
+// workOne is what writing one version may take: some ten times what it does.
+const workOne = 5 * time.Millisecond
 
 type instance struct{ typ, id string }
 

@@ -78,9 +78,10 @@ func fault(what string, err error) error {
 }
 
 // settle carries out a write until it is known to be done, or not. try must be such that done says of it that it is
-// done, and that a second one cannot be carried out after a first one.
-func (s *Store) settle(ctx context.Context, what string, try func(context.Context) error, done func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
+// done, and that a second one cannot be carried out after a first one. Work is how long the write itself may take, beside
+// waiting for the database.
+func (s *Store) settle(ctx context.Context, what string, work time.Duration, try func(context.Context) error, done func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience+work)
 	defer cancel()
 	unsure, begun := false, time.Now()
 	for attempt := 0; ; attempt++ {

@@ -226,7 +226,7 @@ func (kv *kv) settle(ctx context.Context, what string, c *put) error {
 			}
 		})
 	}
-	return kv.s.settle(ctx, what, try, func(ctx context.Context) (bool, error) { return kv.made(ctx, c) })
+	return kv.s.settle(ctx, what, 0, try, func(ctx context.Context) (bool, error) { return kv.made(ctx, c) })
 }
 
 // Put implements store.KV.

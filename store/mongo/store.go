@@ -58,7 +58,7 @@ type Options struct {
 	Random  io.Reader        // of version numbers of KV and of commits; nil is crypto/rand
 
 	// Patience is how long a read waits and a write is tried while the database has no primary, unless its context ends
-	// before; 0 is ten seconds.
+	// before; 0 is ten seconds. A commit of many versions is tried longer.
 	Patience time.Duration
 	// Building is told of indexes that are being built, and how far; of is 0 if that is not known. nil: nobody wants to know.
 	Building func(index string, done, of int64)

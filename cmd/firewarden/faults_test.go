@@ -117,12 +117,12 @@ func TestFaults(t *testing.T) {
 			paused := []int{primary}
 			most := 6 * time.Second
 			if done == 0 || rand.IntN(4) == 0 { // two of three, longer than a write waits: nothing can be written
-				paused, most = append(paused, (primary+1)%3), 13*time.Second
+				paused, most = append(paused, (primary+1)%3), 14*time.Second
 			}
 			for _, i := range paused {
 				c.Members[i].Pause()
 			}
-			c.pass(most-3*time.Second, most)
+			c.pass(most-2*time.Second, most)
 			for _, i := range paused {
 				c.Members[i].Resume()
 			}

@@ -1,11 +1,13 @@
 package program
 
 import (
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,14 +107,17 @@ func command(t testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// FreePort is a port of loopback that nothing answers on.
+// FreePort is a port of loopback that nothing answers on. It is none of those that the system gives away (from 32768 on):
+// whoever is killed can begin again there.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(20_000 + rand.N(12_000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("no port is free")
+	return ""
 }

@@ -164,7 +164,12 @@ func (s *site) define(own int) error {
 	done := make(chan error, 1)
 	go func() {
 		var failure error
-		p.Run(ctx, func(err error) { failure = errors.Join(failure, err); cancel() })
+		p.Run(ctx, func(err error) {
+			if fhir.KindOf(err) != fhir.KindTransient { // else it is tried again
+				failure = errors.Join(failure, err)
+				cancel()
+			}
+		})
 		done <- failure
 	}()
 	for p.Set().Record().Building() && ctx.Err() == nil {

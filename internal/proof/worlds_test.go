@@ -40,7 +40,7 @@ func engines(t testing.TB) map[string]func() store.Store {
 		own := mongotest.Named(t, name)
 		out["mongo"] = func() store.Store {
 			mongotest.Wipe(t, uri, name)
-			st, err := mongo.Open(t.Context(), mongo.Options{URI: own, Mode: "sandbox", Indexer: &index.Indexer{Base: storetest.Base}})
+			st, err := mongo.Open(t.Context(), mongo.Options{URI: own, Mode: "sandbox", Patience: time.Minute, Indexer: &index.Indexer{Base: storetest.Base}})
 			if err != nil {
 				t.Fatal(err)
 			}

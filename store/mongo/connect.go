@@ -135,7 +135,7 @@ func (h *hello) check(hosts []string) error {
 // ask asks each server by itself why none of them can be used; nil if that does not help.
 func ask(ctx context.Context, o *options.ClientOptions) error {
 	for _, host := range o.Hosts {
-		opts := options.Client().SetHosts([]string{host}).SetDirect(true).SetServerSelectionTimeout(2 * time.Second)
+		opts := options.Client().SetHosts([]string{host}).SetDirect(true).SetServerSelectionTimeout(5 * time.Second)
 		if o.TLSConfig != nil {
 			opts.SetTLSConfig(o.TLSConfig)
 		}

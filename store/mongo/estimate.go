@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ const many = 10_000
 type estimates struct {
 	mu   sync.Mutex
 	seen map[string]estimate
+	time time.Duration // that counting may take; 0: estimateTime
 }
 
 type estimate struct {
@@ -29,9 +31,9 @@ type estimate struct {
 // Bounds of estimates.
 const (
 	estimateAge  = time.Minute
-	estimateTime = time.Second // that counting may take
-	maxEstimates = 10_000      // kept
-	manyKeys     = 100         // of more only some are counted
+	estimateTime = time.Second
+	maxEstimates = 10_000 // kept
+	manyKeys     = 100    // of more only some are counted
 )
 
 // estimate is about how many documents are at the path, many at most.
@@ -80,7 +82,7 @@ func (q *query) count(p *path) int {
 		keys.match = slices.DeleteFunc(slices.Clone(p.match), func(e bson.E) bool { return e.Key == "u" }) // is in no index
 		p = &keys
 	}
-	ctx, cancel := context.WithTimeout(q.ctx, estimateTime)
+	ctx, cancel := context.WithTimeout(q.ctx, cmp.Or(q.src.s.estimates.time, estimateTime))
 	defer cancel()
 	cursor, err := q.src.s.now.Aggregate(ctx, bson.A{
 		field("$match", p.filter(q.sch.typ, nil)), field("$limit", many), field("$count", "n"),

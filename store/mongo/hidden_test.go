@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/event"
 
@@ -18,6 +19,7 @@ func TestHidden(t *testing.T) {
 	var s *Store
 	storetest.Hidden(t, func(t *testing.T) store.Store {
 		s = openMonitored(t, &event.CommandMonitor{Started: r.started})
+		s.estimates.time = time.Minute
 		return s
 	}, func(typ string, ask func()) int {
 		commands := r.record(ask)

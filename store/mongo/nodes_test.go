@@ -44,6 +44,7 @@ func openNode(t *testing.T, name string) *node {
 	if n.Parameters, err = interaction.OpenParameters(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
+	n.Parameters.Now = func() time.Time { return time.Now().Add(30 * time.Second) } // who builds keeps its lease, however long it has to wait
 	t.Cleanup(func() { s.Close() })
 	return n
 }
@@ -54,7 +55,11 @@ func (n *node) follow() {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		n.Parameters.Run(ctx, func(err error) { n.t.Errorf("build: %v", err) })
+		n.Parameters.Run(ctx, func(err error) {
+			if fhir.KindOf(err) != fhir.KindTransient { // else it is tried again
+				n.t.Errorf("build: %v", err)
+			}
+		})
 	}()
 	n.t.Cleanup(func() { cancel(); <-ended })
 }
@@ -109,7 +114,7 @@ func (n *node) ready() bool {
 
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not yet: %s", what)
 		}

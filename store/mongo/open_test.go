@@ -42,7 +42,7 @@ func refused(t *testing.T, uri string, words ...string) {
 
 func TestStandaloneIsRefused(t *testing.T) {
 	s := mongotest.Start(t)
-	refused(t, "mongodb://"+s.Address+"/?serverSelectionTimeoutMS=2000", "standalone", "--replSet", "rs.initiate()")
+	refused(t, "mongodb://"+s.Address+"/?serverSelectionTimeoutMS=60000", "standalone", "--replSet", "rs.initiate()")
 	refused(t, "mongodb://"+s.Address+"/?replicaSet=rs0&serverSelectionTimeoutMS=500", "standalone")
 }
 
@@ -81,12 +81,12 @@ func TestUsersAreRefused(t *testing.T) {
 	s.With("--keyFile", key)
 	s.Restart(t)
 	as := func(user, password string) string {
-		return "mongodb://" + user + ":" + password + "@" + s.Address + "/x?serverSelectionTimeoutMS=10000&replicaSet=" + mongotest.Set
+		return "mongodb://" + user + ":" + password + "@" + s.Address + "/x?serverSelectionTimeoutMS=60000&replicaSet=" + mongotest.Set
 	}
 	refused(t, as("writer", "other-word"), "refuses user or password")
 	refused(t, as("nobody", "secret-word"), "refuses user or password")
 	refused(t, as("reader", "secret-word"), "readWrite on the database x")
-	refused(t, "mongodb://"+s.Address+"/x?serverSelectionTimeoutMS=10000&replicaSet="+mongotest.Set, "readWrite on the database x")
+	refused(t, "mongodb://"+s.Address+"/x?serverSelectionTimeoutMS=60000&replicaSet="+mongotest.Set, "readWrite on the database x")
 	open := func(user string) error {
 		st, err := Open(ctx, Options{URI: as(user, "secret-word"), Mode: "test"})
 		if err == nil {
@@ -220,7 +220,7 @@ func TestGone(t *testing.T) {
 		}
 	}
 	m.Restart(t)
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(3 * time.Minute)
 	for i := 0; ; i++ { // what was not known to be written may be there
 		err := errors.Join(s.Ready(t.Context()), read(), write(fmt.Sprintf("c%d", i)))
 		if err == nil {

@@ -64,7 +64,7 @@ func testDatabase(t testing.TB) string {
 }
 
 func testOptions(t testing.TB, name string) Options {
-	return Options{URI: testURI(t), Database: name, Mode: "test", Indexer: &index.Indexer{Base: storetest.Base}}
+	return Options{URI: testURI(t), Database: name, Mode: "test", Patience: time.Minute, Indexer: &index.Indexer{Base: storetest.Base}}
 }
 
 // openTest is an empty store.

@@ -17,14 +17,21 @@ import (
 // begin with "firewarden-test-" are theirs.
 const EnvURI = "FIREWARDEN_TEST_MONGODB"
 
-// URI is that of the replica set. Without one the test is skipped.
+// URI is that of the replica set, which may take long to answer. Without one the test is skipped.
 func URI(t testing.TB) string {
 	t.Helper()
-	uri := os.Getenv(EnvURI)
-	if uri == "" {
+	u, err := url.Parse(os.Getenv(EnvURI))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Host == "" {
 		t.Skipf("NOT TESTED: the store in MongoDB. Set %s to the URI of a replica set, as in mongodb://127.0.0.1:27017/?replicaSet=rs0", EnvURI)
 	}
-	return uri
+	query := u.Query()
+	query.Set("serverSelectionTimeoutMS", "60000")
+	query.Set("connectTimeoutMS", "60000")
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 // Wipe empties a database but for what a store makes when it opens.
@@ -52,7 +59,7 @@ func Named(t testing.TB, name string) string {
 	}
 	u.Path = "/" + name
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		client, err := mongo.Connect(options.Client().ApplyURI(os.Getenv(EnvURI)))
 		if err != nil {

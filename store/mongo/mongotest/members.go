@@ -22,7 +22,7 @@ func StartSet(t testing.TB, hosts ...Host) (Members, string) {
 		s := StartOn(t, h, "--replSet", Set, "--oplogSize", "50")
 		m, addresses = append(m, s), append(addresses, s.Address)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	uri, err := Initiate(ctx, addresses...)
 	if err != nil {

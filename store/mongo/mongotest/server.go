@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // EnvMongod names a mongod that tests may start, stop and kill servers of.
@@ -68,8 +70,8 @@ func StartOn(t testing.TB, h Host, args ...string) *Server {
 	if h.Namespace != "" {
 		ip = h.IP
 		s.run = append([]string{"ip", "netns", "exec", h.Namespace}, s.run...)
-	} else if port, err = freePort(); err != nil {
-		t.Fatal(err)
+	} else {
+		port = program.FreePort(t)
 	}
 	s.Address = net.JoinHostPort(ip, port)
 	s.args = append([]string{"--dbpath", dir, "--bind_ip", ip, "--port", port, "--wiredTigerCacheSizeGB", "0.25",
@@ -83,16 +85,6 @@ func needRoot(t testing.TB, what string) {
 	if os.Getuid() != 0 {
 		t.Skipf("NOT TESTED: %s: this takes root", what)
 	}
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // Restart starts a server that has ended, on the data that it has.
@@ -119,7 +111,7 @@ func (s *Server) Again(ctx context.Context) error {
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	for range 300 {
+	for range 1200 {
 		if c, err := net.DialTimeout("tcp", s.Address, time.Second); err == nil {
 			return c.Close()
 		}

@@ -6,11 +6,11 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
-	"time"
 
 	"golang.org/x/net/html"
 
 	"github.com/firewarden/firewarden/auth"
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // browser is a browser with cookies of its own.
@@ -28,7 +28,7 @@ func (w *site) browser() *browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &browser{w: w, http: &http.Client{Jar: jar, CheckRedirect: noRedirects.CheckRedirect, Timeout: 30 * time.Second}}
+	return &browser{w: w, http: &http.Client{Jar: jar, CheckRedirect: noRedirects.CheckRedirect, Timeout: program.Patience}}
 }
 
 // open goes to a URL and follows redirects as long as they stay on the site; the URL of the first that leaves it is

@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"log/slog"
-	"regexp"
 	"testing"
 	"time"
 
@@ -14,17 +13,7 @@ import (
 func TestDenialsAreLogged(t *testing.T) {
 	var log program.Output
 	w := open(t, func(o *auth.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
-	says := func(pattern string) {
-		t.Helper()
-		want := regexp.MustCompile(pattern)
-		for range 1000 { // a line is written after the answer
-			if want.MatchString(log.String()) {
-				return
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-		t.Errorf("no line of the log is like %s: %s", pattern, log.String())
-	}
+	says := func(pattern string) { t.Helper(); log.Await(t, pattern) } // a line is written after the answer
 	reads := func(token string, status int) {
 		t.Helper()
 		if got := w.reads(token, "Patient/a"); got != status {

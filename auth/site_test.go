@@ -23,6 +23,7 @@ import (
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/plain"
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/server"
 	"github.com/firewarden/firewarden/server/interaction"
@@ -57,12 +58,13 @@ type site struct {
 	row   string // of the table of routes, while they are tried
 
 	params *interaction.Parameters
-	ahead  atomic.Int64 // what the clock is ahead of ours
+	begun  time.Time
+	ahead  atomic.Int64 // how long the test has waited since
 }
 
 const adminKey = "correct-horse-battery"
 
-func (w *site) now() time.Time       { return time.Now().Add(time.Duration(w.ahead.Load())) }
+func (w *site) now() time.Time       { return w.begun.Add(time.Duration(w.ahead.Load())) }
 func (w *site) wait(d time.Duration) { w.ahead.Add(int64(d)) }
 
 // open starts a sandbox; change may alter its options. The record holds two patients, a and b.
@@ -73,7 +75,7 @@ func open(t *testing.T, change ...func(*auth.Options)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &site{t: t, url: "http://" + ln.Addr().String(), store: storetest.NewMemory()}
+	w := &site{t: t, url: "http://" + ln.Addr().String(), store: storetest.NewMemory(), begun: time.Now()}
 	w.fhir = w.url + "/fhir"
 	w.store.Now = w.now
 	w.store.Indexer = &index.Indexer{Base: w.fhir}
@@ -115,7 +117,7 @@ func open(t *testing.T, change ...func(*auth.Options)) *site {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), program.Patience)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -174,7 +176,7 @@ func (a answer) json(t *testing.T) map[string]any {
 	return v
 }
 
-var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: 30 * time.Second}
+var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: program.Patience}
 
 func send(t *testing.T, c *http.Client, r *http.Request) answer {
 	t.Helper()

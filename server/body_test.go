@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 func zip(b []byte) []byte {
@@ -87,7 +89,7 @@ func raw(t *testing.T, w *site, request string) []*http.Response {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(program.Patience))
 	go func() {
 		io.WriteString(c, request) // fails where the server has had enough
 		c.(*net.TCPConn).CloseWrite()

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,15 +113,12 @@ func TestStartPage(t *testing.T) {
 // wait gives a log once it holds n lines: a line is written after the answer.
 func wait(t *testing.T, log *program.Output, n int) []string {
 	t.Helper()
-	for range 1000 {
-		all := strings.Split(strings.TrimSpace(log.String()), "\n")
-		if len(all) >= n && all[0] != "" {
-			return all
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatalf("the log does not get %d lines: %s", n, log.String())
-	return nil
+	var all []string
+	program.Until(t, fmt.Sprintf("%d lines of the log", n), func() bool {
+		all = strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
+		return len(all) >= n
+	})
+	return all
 }
 
 func TestOneLineARequestWithoutPatients(t *testing.T) {
@@ -135,13 +134,15 @@ func TestOneLineARequestWithoutPatients(t *testing.T) {
 	if len(all) != 3 {
 		t.Errorf("%d lines for 3 requests: %v", len(all), all)
 	}
-	for i, want := range []string{
+	for _, want := range []string{
 		"method=GET route=/fhir/{type}/{id}/_history/{version} type=\"\" status=406",
 		"method=POST route=/fhir/{type} type=Patient status=400",
 		"method=GET route=/* type=\"\" status=404",
 	} {
-		if !strings.Contains(all[i], want) || !strings.Contains(all[i], "request=r1") || !strings.Contains(all[i], "took=") {
-			t.Errorf("line %q lacks %q", all[i], want)
+		if !slices.ContainsFunc(all, func(line string) bool {
+			return strings.Contains(line, want) && strings.Contains(line, "request=r1") && strings.Contains(line, "took=")
+		}) {
+			t.Errorf("no line has %q: %q", want, all)
 		}
 	}
 	if joined := strings.ToLower(strings.Join(all, "\n")); strings.Contains(joined, "secret") {
@@ -176,26 +177,16 @@ func TestMetrics(t *testing.T) {
 		w.s.Metrics().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
 		return r.Body.String()
 	}
-	text := read()
-	for range 200 { // counted after the answer
-		if strings.Contains(text, `route="/fhir/{type}/{id}",status="404"} 1`) {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-		text = read()
-	}
 	for _, want := range []string{
 		`firewarden_http_requests_total{method="GET",route="/fhir/metadata",status="200"} 2`,
 		`firewarden_http_requests_total{method="GET",route="/fhir/{type}/{id}",status="404"} 1`,
 		`firewarden_http_request_duration_seconds_count{method="GET",route="/fhir/metadata"} 2`,
 		`firewarden_http_requests_in_flight 0`,
 		`go_goroutines`,
-	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("lacks %s", want)
-		}
+	} { // counted after the answer
+		program.Until(t, want, func() bool { return strings.Contains(read(), want) })
 	}
-	if strings.Contains(text, "secret") {
+	if strings.Contains(read(), "secret") {
 		t.Error("an id is a label")
 	}
 }

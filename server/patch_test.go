@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/server/interaction"
 	"github.com/firewarden/firewarden/store"
 )
@@ -167,7 +168,7 @@ func (full) Commit(context.Context, store.Commit) error { return errors.New("the
 
 // What fails in an entry by the server's fault is in the log, not in the answer.
 func TestFaultsOfEntriesAreLogged(t *testing.T) {
-	var log bytes.Buffer
+	var log program.Output
 	w := open(t, func(o *Options) {
 		o.Service.Store = full{o.Service.Store}
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))

@@ -2,24 +2,25 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
-// logged waits until as many AuditEvents are found as are wanted, which takes a second at most, and gives them.
+// logged waits until as many AuditEvents are found as are wanted, and gives them.
 func (r *running) logged(path string, want int) [][]byte {
 	r.t.Helper()
 	var found [][]byte
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if found, _ = r.found(path); len(found) >= want || time.Now().After(deadline) {
-			break
-		}
-	}
+	program.Until(r.t, fmt.Sprintf("%d events of %s", want, path), func() bool {
+		found, _ = r.found(path)
+		return len(found) >= want
+	})
 	if len(found) != want {
 		r.t.Errorf("%s: %d events, want %d: %s", path, len(found), want, found)
 	}
@@ -203,8 +204,7 @@ func TestAuditOfEveryWay(t *testing.T) {
 			}
 		}
 		id := res.Header.Get("X-Request-Id")
-		found := false
-		for deadline := time.Now().Add(5 * time.Second); !found && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		program.Until(t, fmt.Sprintf("an event of %s %s by %s", x.method, x.path, query), func() (found bool) {
 			if err := json.Unmarshal(r.get(query), &page); err != nil {
 				t.Fatal(err)
 			}
@@ -217,10 +217,8 @@ func TestAuditOfEveryWay(t *testing.T) {
 					t.Errorf("%s %s: profile %q, want %q", x.method, x.path, profile, x.profile)
 				}
 			}
-		}
-		if !found {
-			t.Errorf("%s %s: no event of the request by %s", x.method, x.path, query)
-		}
+			return found
+		})
 	}
 }
 

@@ -112,7 +112,7 @@ func TestRegistrationIsForWhom(t *testing.T) {
 // TestLives: how long things live is configured.
 func TestLives(t *testing.T) {
 	var c clock
-	r := startWith(t, Main{Now: c.now}, "sandbox", "--access-life", "10m", "--backend-life", "2m", "--code-life", "3m", "--refresh-life", "48h", "--refresh-grace", "10s",
+	r := startWith(t, Main{Now: c.now}, "sandbox", "--access-life", "10m", "--backend-life", "2m", "--code-life", "10m", "--refresh-life", "48h", "--refresh-grace", "10m",
 		"--login-life", "2h", "--flow-life", "20m", "--launch-life", "1m", "--online-is-offline")
 	p := r.person()
 	p.open(r.ask("launch/patient patient/Patient.rs online_access"))
@@ -126,7 +126,7 @@ func TestLives(t *testing.T) {
 	if status, _ = r.tokens("grant_type", "refresh_token", "refresh_token", first); status != 200 {
 		t.Errorf("refresh: %d", status)
 	}
-	c.wait(5 * time.Second)
+	c.wait(5 * time.Minute) // longer than the grace lasts by default
 	status, answer = r.tokens("grant_type", "refresh_token", "refresh_token", first)
 	if status != 200 {
 		t.Errorf("refresh-grace: %d %v", status, answer)
@@ -144,7 +144,7 @@ func TestLives(t *testing.T) {
 	}
 	second := str(answer, "refresh_token")
 	status, answer = r.tokens("grant_type", "refresh_token", "refresh_token", second)
-	c.wait(11 * time.Second)
+	c.wait(11 * time.Minute)
 	if again, _ := r.tokens("grant_type", "refresh_token", "refresh_token", second); status != 200 || again != 400 {
 		t.Errorf("refresh-grace is over: %d, then %d", status, again)
 	}

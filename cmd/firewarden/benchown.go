@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/firewarden/firewarden/internal/bench"
+	"github.com/firewarden/firewarden/internal/port"
 	"github.com/firewarden/firewarden/store/embedded"
 )
 
@@ -103,12 +103,11 @@ func (b *benchmark) logs(ctx context.Context) error {
 // start starts a server on a free port; it gets the same one each time, because references are resolved by it.
 func (b *benchmark) start(ctx context.Context) error {
 	if b.run.Addr == "" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		number, err := port.Free()
 		if err != nil {
 			return err
 		}
-		b.run.Addr = l.Addr().String()
-		l.Close()
+		b.run.Addr = "127.0.0.1:" + number
 	}
 	var err error
 	if b.run.Key == "" {

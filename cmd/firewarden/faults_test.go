@@ -50,7 +50,7 @@ func TestKill9(t *testing.T) {
 	for range 3 {
 		before := c.Acknowledged()
 		stop := write(t, c)
-		waitFor(t, "writes", func() bool { return c.Acknowledged() > before+300 })
+		program.Until(t, "writes", func() bool { return c.Acknowledged() > before+300 })
 		p.Kill()
 		stop()
 		p = spawn(t, port, args...)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // published are the ids of the keys that others verify by.
@@ -37,7 +39,7 @@ func TestKeysAreRotated(t *testing.T) {
 	r.stop()
 	c.wait(49 * time.Hour)
 	r = again(secret)
-	waitFor(t, "new keys", func() bool { return len(r.published()) == 4 })
+	program.Until(t, "new keys", func() bool { return len(r.published()) == 4 })
 	if out := mustRun(t, "key", "list", "--server", r.url); strings.Count(out, "signs now") != 2 || strings.Count(out, "256-") != 4 {
 		t.Errorf("key list:\n%s", out)
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/firewarden/firewarden/internal/program"
 )
@@ -26,7 +25,7 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs program.Output
 	m := Main{Args: args, Stdout: &out, Stderr: &errs}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a server that is not refused would run for ever
+	ctx, cancel := context.WithTimeout(t.Context(), program.Patience) // a server that is not refused would run for ever
 	defer cancel()
 	code = m.Run(ctx)
 	return code, out.String(), errs.String()

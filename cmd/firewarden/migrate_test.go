@@ -47,7 +47,7 @@ func TestServersDuringAnIndexBuild(t *testing.T) {
 	next := Main{Args: append(args, "--listen", "127.0.0.1:0"), Stdout: &said, Stderr: &said, Started: func(a Addresses) { serving <- a }}
 	go func() { ended <- next.Run(ctx) }()
 	defer func() { stop(); <-ended }()
-	waitFor(t, "progress", func() bool { return strings.Contains(said.String(), "resources.text: ") })
+	said.Await(t, "resources.text: ")
 	t.Logf("it says:\n%s", said.String())
 	if text := fmt.Sprintf("builds its index resources.text: 30 of %d", filled); !strings.Contains(said.String(), text) {
 		t.Errorf("not %q", text)
@@ -73,7 +73,7 @@ func TestServersDuringAnIndexBuild(t *testing.T) {
 	var a Addresses
 	select {
 	case a = <-serving:
-	case <-time.After(time.Minute):
+	case <-time.After(program.Patience):
 		t.Fatalf("the new one does not serve: %s", said.String())
 	}
 	both := &running{t: t, url: "http://" + a.Listen}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/store/mongo/mongotest"
 )
 
@@ -154,7 +155,7 @@ func TestTheDatabaseIsGone(t *testing.T) {
 		t.Errorf("write: %s", res.Status)
 	}
 	m.Restart(t)
-	waitFor(t, "the server is ready again", func() bool {
+	program.Until(t, "the server is ready again", func() bool {
 		res, _ := r.do("GET", "/health/ready", "")
 		return res.StatusCode == http.StatusOK
 	})

@@ -57,7 +57,7 @@ func TestKill9WhileIndexing(t *testing.T) {
 			t.Errorf("searched by before it is ready: %.300s", body)
 		}
 	}
-	waitFor(t, "the next process to index the rest", func() bool { return ask().Parameters[0].Status == "ready" })
+	program.Until(t, "the next process to index the rest", func() bool { return ask().Parameters[0].Status == "ready" })
 	for code, want := range map[string]int{"M": (patients + 2) / 3, "S": (patients + 1) / 3, "D": patients / 3} {
 		if got := p.count("/fhir/Patient?wed=http://x/wed%7C" + code); got != want {
 			t.Errorf("%s: %d found, want %d", code, got, want)

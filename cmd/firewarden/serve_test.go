@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/firewarden/firewarden/internal/program"
 )
@@ -206,10 +205,17 @@ func TestStoresThatAreRefused(t *testing.T) {
 	}
 }
 
+// slow is a sandbox that gives requests a long time when it stops, and tells how many there are.
+func slow(t *testing.T) *process {
+	figures := "127.0.0.1:" + program.FreePort(t)
+	p := spawn(t, program.FreePort(t), "sandbox", "--metrics-listen", figures, "--stop-timeout", "10m")
+	p.metrics = "http://" + figures
+	return p
+}
+
 // TestSIGTERM: a request that has begun is answered, new connections are not taken, the process ends with 0.
 func TestSIGTERM(t *testing.T) {
-	figures := program.FreePort(t)
-	p := spawn(t, program.FreePort(t), "sandbox", "--metrics-listen", "127.0.0.1:"+figures)
+	p := slow(t)
 	body := `{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("Slow", 10_000) + `"}]}`
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 	if err != nil {
@@ -217,12 +223,11 @@ func TestSIGTERM(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20_000])
-	p.metrics = "http://127.0.0.1:" + figures
-	waitFor(t, "the request to begin", func() bool { return p.inFlight() == "1" })
+	program.Until(t, "the request to begin", func() bool { return p.inFlight() == "1" })
 	if err := p.Terminate(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the listener to close", func() bool {
+	program.Until(t, "the listener to close", func() bool {
 		c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 		if err == nil {
 			c.Close()
@@ -245,17 +250,16 @@ func TestSIGTERM(t *testing.T) {
 
 // TestASecondSignalEndsAtOnce: the first lets a request take its time, the second does not.
 func TestASecondSignalEndsAtOnce(t *testing.T) {
-	p := spawn(t, program.FreePort(t), "sandbox", "--stop-timeout", "10m")
+	p := slow(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
-	p.get("/health")
-	time.Sleep(50 * time.Millisecond) // for the server to read the headers
+	program.Until(t, "the request to begin", func() bool { return p.inFlight() == "1" })
 	p.Terminate()
-	waitFor(t, "the stop", func() bool { return strings.Contains(p.Log.String(), "stopping") })
+	p.Log.Await(t, "stopping")
 	if err := p.Stop(); err == nil {
 		t.Error("ended with 0 although a request was cut off")
 	}
@@ -270,7 +274,7 @@ func TestStopTimeout(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprint(conn, "POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sandbox-admin\r\nContent-Type: application/fhir+json\r\nContent-Length: 20000\r\n\r\n{"+strings.Repeat(" ", 10_000))
-	waitFor(t, "the request to begin", func() bool { return r.inFlight() == "1" })
+	program.Until(t, "the request to begin", func() bool { return r.inFlight() == "1" })
 	if code := r.stop(); code != 0 || !strings.Contains(r.log.String(), "requests were cut off") {
 		t.Errorf("ended with %d: %s", code, r.log.String())
 	}
@@ -287,15 +291,4 @@ func (r *running) inFlight() string {
 	_, rest, _ := strings.Cut(string(text), "\nfirewarden_http_requests_in_flight ")
 	n, _, _ := strings.Cut(rest, "\n")
 	return n
-}
-
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for range 20_000 {
-		if done() {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Fatalf("no end of waiting for %s", what)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // TestAuditLog: an administrator finds an event in the log by what happened and what came of it, goes on to older ones, and
@@ -30,7 +32,7 @@ func TestAuditLog(t *testing.T) {
 	heading := "Audit log"
 	show := func() {
 		t.Helper()
-		for deadline := time.Now().Add(patience); ; { // what was done just now is in the log within a second
+		for deadline := time.Now().Add(program.Patience); ; { // what was done just now is in the log within a second
 			b.text("window.old = true")
 			b.press("Show")
 			b.until("another page", "!window.old")

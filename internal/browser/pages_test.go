@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -202,7 +201,7 @@ func TestOwnPages(t *testing.T) {
 func TestFirstStart(t *testing.T) {
 	s := start(t, "serve", "--store", t.TempDir())
 	b := chromium(t)
-	b.open(s.said(regexp.MustCompile(`http://\S+/auth/setup\?token=\S+`)))
+	b.open(s.Out.Await(t, `http://\S+/auth/setup\?token=\S+`))
 	b.heading("The first administrator")
 	b.write("User name", "ada")
 	b.write("Password", "correct horse battery staple")

@@ -14,6 +14,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // element is an expression for the last visible element of a kind (CSS) whose text, spaces put together, is words, or
@@ -53,7 +55,7 @@ func (b *tab) write(label, words string) {
 // clicks on it if it is a button.
 func (b *tab) framed(role, begins string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(program.Patience); ; time.Sleep(20 * time.Millisecond) {
 		var seen []string
 		for _, f := range call(b, page.GetFrameTree, cdp.Empty{}).FrameTree.ChildFrames {
 			nodes, _ := chromedp.Call(b.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{FrameID: f.Frame.ID})

@@ -6,10 +6,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/firewarden/firewarden/internal/program"
 )
@@ -34,18 +32,6 @@ func start(t *testing.T, args ...string) *server {
 	t.Helper()
 	p := program.Start(t, program.FreePort(t), append(args, "--log-level", "warn")...)
 	return &server{p, t, p.URL, p.URL + "/fhir", "sandbox-admin"}
-}
-
-// said waits until the program has printed something.
-func (s *server) said(what *regexp.Regexp) string {
-	s.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if text := what.FindString(s.Out.String()); text != "" {
-			return text
-		}
-	}
-	s.t.Fatalf("the program does not say %s: %s", what, s.Out.String())
-	return ""
 }
 
 // api calls the administrator's interface.

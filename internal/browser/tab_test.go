@@ -20,9 +20,6 @@ import (
 	"github.com/firewarden/firewarden/internal/program"
 )
 
-// patience is how long a page may take to become what a test waits for.
-const patience = time.Minute
-
 // tab is a page of a browser that knows nobody yet: it shares no cookies with other tabs.
 type tab struct {
 	t     *testing.T
@@ -66,7 +63,7 @@ func chromium(t *testing.T) *tab {
 	}
 	one.Do(func() {
 		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
-			chromedp.WSURLReadTimeout(patience),
+			chromedp.WSURLReadTimeout(program.Patience),
 			chromedp.NoSandbox) // it sees our own pages only, and containers have no place for its sandbox
 		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, quit := chromedp.NewContext(allocator)
@@ -129,15 +126,11 @@ func (b *tab) expect(part string) {
 // heard waits until the browser has found fault with something.
 func (b *tab) heard(part string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	program.Until(b.t, "the browser to find fault with "+part, func() bool {
 		b.mu.Lock()
-		came := slices.ContainsFunc(b.faults, func(f string) bool { return strings.Contains(f, part) })
-		b.mu.Unlock()
-		if came {
-			return
-		}
-	}
-	b.t.Fatalf("the browser finds no fault with %s", part)
+		defer b.mu.Unlock()
+		return slices.ContainsFunc(b.faults, func(f string) bool { return strings.Contains(f, part) })
+	})
 }
 
 // judge ends the test of a page: faults that were not expected fail it, expected ones that did not come, too.
@@ -200,7 +193,7 @@ func ask[T any](b *tab, expression string) T {
 }
 
 func try[T any](b *tab, expression string) (T, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, program.Patience)
 	defer cancel()
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
@@ -214,7 +207,7 @@ func (b *tab) text(expression string) string {
 // until waits until an expression is true. Pages come and go meanwhile.
 func (b *tab) until(what, expression string) {
 	b.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(program.Patience)
 	for {
 		is, err := try[bool](b, "Boolean("+expression+")")
 		switch {

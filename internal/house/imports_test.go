@@ -27,7 +27,7 @@ var floors = []struct {
 	{"auth", 6},
 	{"server", 7},
 	{"internal/config", 1}, {"internal/synth", 1}, {"internal/bench", 8}, {"internal/browser", 9}, {"internal/proof", 9}, {"internal/proof/model", 1},
-	{"internal/history", 1}, {"internal/examples", 1}, {"internal/program", 1}, {"internal/mutants", 9},
+	{"internal/history", 1}, {"internal/examples", 1}, {"internal/program", 1}, {"internal/port", 1}, {"internal/mutants", 9},
 	{"cmd", 8},
 }
 

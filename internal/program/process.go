@@ -1,17 +1,15 @@
 package program
 
 import (
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/firewarden/firewarden/internal/port"
 )
 
 // Process is a server that has been ready. It is killed at the end of its test.
@@ -49,21 +47,20 @@ func Launch(t testing.TB, cmd *exec.Cmd, url string) *Process {
 			t.Logf("%v: %s%s", cmd.Args, p.Out.String(), p.Log.String())
 		}
 	})
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if res, err := http.Get(url + "/health/ready"); err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return p
-			}
-		}
+	Until(t, "a server to be ready", func() bool {
 		select {
 		case <-p.ended:
 			t.Fatalf("%v ended: %v", cmd.Args, p.err)
 		default:
 		}
-	}
-	t.Fatalf("%v does not become ready", cmd.Args)
-	return nil
+		res, err := http.Get(url + "/health/ready")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+	return p
 }
 
 // Terminate asks the process to end, by SIGTERM.
@@ -107,17 +104,12 @@ func command(t testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// FreePort is a port of loopback that nothing answers on. It is none of those that the system gives away (from 32768 on):
-// whoever is killed can begin again there.
+// FreePort is a port of loopback for a server.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(20_000 + rand.N(12_000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			l.Close()
-			return port
-		}
+	number, err := port.Free()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	return number
 }

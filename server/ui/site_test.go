@@ -14,13 +14,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
 
 	"github.com/firewarden/firewarden/auth"
 	"github.com/firewarden/firewarden/auth/keys"
 	"github.com/firewarden/firewarden/auth/words"
+	"github.com/firewarden/firewarden/internal/program"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/server"
 	"github.com/firewarden/firewarden/server/interaction"
@@ -76,7 +76,7 @@ func open(t *testing.T, texts words.Texts, change func(*auth.Options)) *site {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), program.Patience)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -98,7 +98,7 @@ func open(t *testing.T, texts words.Texts, change func(*auth.Options)) *site {
 	return w
 }
 
-var plainClient = &http.Client{Timeout: 30 * time.Second}
+var plainClient = &http.Client{Timeout: program.Patience}
 
 // call is a request of a program.
 func (w *site) call(token, method, path, body string) (status int, text string) {
@@ -141,7 +141,7 @@ func (w *site) browser() *browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &browser{w: w, http: &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{w: w, http: &http.Client{Jar: jar, Timeout: program.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // visit goes to an address and on as long as it stays on the site; the result is where it leads outside, "" if a page

@@ -6,11 +6,12 @@ import (
 	"net/url"
 	"os"
 	"testing"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // EnvURI names the replica set that tests run on, as mongodb://127.0.0.1:27017/?replicaSet=rs0. Databases whose names
@@ -59,7 +60,7 @@ func Named(t testing.TB, name string) string {
 	}
 	u.Path = "/" + name
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), program.Patience)
 		defer cancel()
 		client, err := mongo.Connect(options.Client().ApplyURI(os.Getenv(EnvURI)))
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/firewarden/firewarden/internal/program"
 )
 
 // Members are the servers of a replica set.
@@ -22,7 +24,7 @@ func StartSet(t testing.TB, hosts ...Host) (Members, string) {
 		s := StartOn(t, h, "--replSet", Set, "--oplogSize", "50")
 		m, addresses = append(m, s), append(addresses, s.Address)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), program.Patience)
 	defer cancel()
 	uri, err := Initiate(ctx, addresses...)
 	if err != nil {

@@ -111,7 +111,7 @@ func (s *Server) Again(ctx context.Context) error {
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	for range 1200 {
+	for deadline := time.Now().Add(program.Patience); time.Now().Before(deadline); {
 		if c, err := net.DialTimeout("tcp", s.Address, time.Second); err == nil {
 			return c.Close()
 		}

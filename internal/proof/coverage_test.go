@@ -39,23 +39,32 @@ func (t tally) String() string {
 	return text
 }
 
-// enough is how many requests say something of what finds nothing, often how many with a feature.
-const enough, often = 2000, 300
+// enough is how many requests say something of what finds nothing, often how many with a feature, certain how many with one
+// prove it: what is rare finds something once in a hundred times.
+const enough, often, certain = 2000, 300, 2000
+
+// barren are the features that were asked so many times and have never found anything.
+func (t tally) barren(times int) (names []string) {
+	for name, f := range t.features {
+		if t.requests >= enough && f.asked >= times && f.found == 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// doubtful says whether features that have never found anything may only have had bad luck: a test goes on then.
+func (t tally) doubtful() bool { return len(t.barren(often)) > len(t.barren(certain)) }
 
 // judge fails where something is drawn that never finds anything.
 func (t tally) judge(tb testing.TB) {
-	if t.requests < enough {
-		return
-	}
-	for name, f := range t.features {
-		if f.asked >= often && f.found == 0 {
-			tb.Errorf("%s was asked %d times and never found anything", name, f.asked)
-		}
+	for _, name := range t.barren(certain) {
+		tb.Errorf("%s was asked %d times and never found anything", name, t.features[name].asked)
 	}
 }
 
-// note counts a request and its answers.
-func (t *tally) note(q Request, got []answer) {
+// note counts a request and its answers; log says whether the log is there to be found.
+func (t *tally) note(q Request, got []answer, log bool) {
 	if len(got) == 0 {
 		return
 	}
@@ -69,7 +78,9 @@ func (t *tally) note(q Request, got []answer) {
 			all[at] = all[at] || got[0].found(q)
 		}
 	}
-	maps.Copy(all, logFeatures(q, got[0], all))
+	if log {
+		maps.Copy(all, logFeatures(q, got[0], all))
+	}
 	for name, found := range all {
 		f := t.features[name]
 		if f == nil {

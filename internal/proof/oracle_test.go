@@ -97,7 +97,7 @@ func (r *rig) departs(c *Case, m *model.Model, i int, q Request, got []answer) (
 	if left := leftOut.FindAllStringSubmatch(got[0].body, -1); slices.ContainsFunc(left, func(m []string) bool { return m[1] != "nothing" }) {
 		return "", false // nor at what else is left out by leniency
 	}
-	r.tally.note(q, got)
+	r.tally.note(q, got, c.Audit)
 	r.tally.answers++
 	return compared(q, got, want, m), false
 }

@@ -142,6 +142,11 @@ func (s *Server) apiLaunch(ctx context.Context, r *http.Request) (int, any, erro
 			return 0, nil, errors.Join(err, ErrAbsent)
 		}
 	}
+	if in.App == "" {
+		in.App = c.LaunchURI
+	} else if originOf(in.App) == "" {
+		return 0, nil, errorf(invalidRequest, "app is no URL of http or https")
+	}
 	id, err := s.Launch(ctx, Ticket{Client: c.ID, User: in.User, SkipLogin: in.SkipLogin, SkipConsent: in.SkipConsent,
 		Context: launch.Context{Patient: in.Patient, Encounter: in.Encounter, Others: in.Others, FHIRContext: in.FHIRContext, Intent: in.Intent,
 			NeedPatientBanner: in.NeedPatientBanner, StyleURL: in.StyleURL, Tenant: in.Tenant}})
@@ -149,9 +154,6 @@ func (s *Server) apiLaunch(ctx context.Context, r *http.Request) (int, any, erro
 		return 0, nil, err
 	}
 	noteChange(ctx, "POST /api/launch", in.Patient, "client", c.ID, "user", in.User)
-	if in.App == "" {
-		in.App = c.LaunchURI
-	}
 	answer := map[string]any{"launch": id, "iss": s.fhir}
 	if in.App != "" {
 		answer["url"] = s.LaunchURL(in.App, id)

@@ -61,7 +61,7 @@ var bcp = []struct {
 	{section: "4.13", what: "headers that a proxy may or may not have written are not believed", tests: "TestForwardedHeadersAreNotBelieved"},
 	{section: "4.14", what: "refresh tokens are bound to their client and to what was consented to", tests: "TestRefreshIsBound TestRefreshNarrows"},
 	{section: "4.14", what: "they are kept as hashes, as codes and secrets of clients are", tests: "TestTheStoreHoldsNoSecrets"},
-	{section: "4.14", what: "they end with the login (online_access), a changed password, a withdrawal, and unused where the configuration says so", tests: "TestS1_09_OnlineAccess TestLoginsEnd TestS3_13_RegisterListWithdrawRevoke TestUnusedRefreshTokensEnd"},
+	{section: "4.14", what: "they end with the login (online_access), which a changed password ends, with a withdrawal, and unused where the configuration says so", tests: "TestS1_09_OnlineAccess TestLoginsEnd TestS3_13_RegisterListWithdrawRevoke TestUnusedRefreshTokensEnd"},
 	{section: "4.15", what: "a token of a client is told from a token of a user", tests: "TestNamesOfClientsAndUsersAreApart"},
 	{section: "4.16", what: "nobody lays a frame over a page of ours", tests: "TestS5_08_InAFrame TestNobodyFramesTheLogin"},
 	{section: "4.16", what: "consent of an app whose address others can take is asked again each time", tests: "TestConsentIsRemembered"},

@@ -91,7 +91,7 @@ func TestS3_16_RequestsBeyondTheRegistration(t *testing.T) {
 func TestS2_09_NarrowerThanRegistered(t *testing.T) {
 	w := open(t)
 	a := &app{w: w, id: "wide", redirect: "https://app.example.org/cb", verifier: random()}
-	if err := w.auth.PutClient(t.Context(), auth.Client{ID: a.id, Metadata: auth.Metadata{AuthMethod: "none", GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{a.redirect}, Scope: "patient/*.read"}}, ""); err != nil {
+	if err := w.auth.PutClient(t.Context(), auth.Client{ID: a.id, Metadata: auth.Metadata{AuthMethod: "none", GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{a.redirect}, Scope: "patient/*.read fhircast/*.read fhircast/Patient-open.*"}}, ""); err != nil {
 		t.Fatal(err)
 	}
 	for asked, want := range map[string]string{
@@ -101,6 +101,9 @@ func TestS2_09_NarrowerThanRegistered(t *testing.T) {
 		"patient/Observation.cruds":                      "patient/Observation.rs",
 		"patient/Observation.read user/Patient.rs":       "patient/Observation.read",
 		"patient/Observation.read patient/Patient.write": "patient/Observation.read",
+		"fhircast/Patient-close.read":                    "fhircast/Patient-close.read",
+		"fhircast/Patient-open.* fhircast/*.write":       "fhircast/Patient-open.*",
+		"fhircast/Patient-close.*":                       "fhircast/Patient-close.read",
 	} {
 		if got := a.run("patient", asked)["scope"]; got != want {
 			t.Errorf("%s: granted %v, want %s", asked, got, want)

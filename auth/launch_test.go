@@ -246,7 +246,7 @@ func TestS2_06_AllContexts(t *testing.T) {
 		t.Errorf("fhirContext: %v", answer["fhirContext"])
 	}
 	for _, bad := range []map[string]any{{"patient": "a/b"}, {"fhirContext": []any{map[string]any{"reference": "Patient/a"}}}, {"fhirContext": []any{map[string]any{}}},
-		{"fhirContext": []any{map[string]any{"reference": "https://x.test/ImagingStudy/1"}}}, {"others": map[string]string{"nothing": "1"}}, {"user": "nobody"}, {"client": "nobody"}, {"pateint": "a"}} {
+		{"fhirContext": []any{map[string]any{"reference": "https://x.test/ImagingStudy/1"}}}, {"others": map[string]string{"nothing": "1"}}, {"user": "nobody"}, {"client": "nobody"}, {"pateint": "a"}, {"app": "javascript:alert(1)"}, {"app": "/launch"}} {
 		body := `{"client":"sandbox-public"`
 		for k, v := range bad {
 			body += `,"` + k + `":` + encode(t, v)

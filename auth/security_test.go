@@ -233,7 +233,10 @@ func TestLoginsEnd(t *testing.T) {
 	if _, in := b.visitor(); !in {
 		t.Fatal("not signed in")
 	}
+	a := w.app("sandbox-public")
+	online := a.redeem(a.approve(b, "patient", "launch/patient patient/*.rs online_access"))
 	w.api("PUT", "users/patient/password", map[string]string{"password": "another one"})
+	a.refresh(str(online, "refresh_token")).refused(t, 400, "invalid_grant")
 	if _, in := b.visitor(); in {
 		t.Error("still signed in after the password was changed")
 	}

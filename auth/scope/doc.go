@@ -2,7 +2,8 @@
 //
 // A data scope is (level, type, letters, constraint) and stays in one piece: patient/Observation.rs?category=laboratory.
 // Version 1 scopes are read as version 2: .read is .rs, .write is .cud, .* is .cruds. Other scopes (launch, openid,
-// offline_access, __mine, …) are kept apart: they open no data.
+// offline_access, __mine, …) are kept apart: they open no data. Of these fhircast/Event.read and .write are compared as data
+// scopes are: the event and the way may be "*".
 //
 // A Set is a lattice under Covers: a scope covers another if whatever the other allows it allows too, by level, type,
 // letter and constraint. Order and repetition never matter. The laws, each a property test:

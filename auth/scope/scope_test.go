@@ -116,6 +116,23 @@ func TestS4_03_V1Grammar(t *testing.T) {
 	}
 }
 
+// Scopes of FHIRcast are events and ways; what only looks like one is left out, with the reason.
+func TestEvents(t *testing.T) {
+	for word, want := range map[string]string{
+		"fhircast/Patient-open.read": "fhircast/Patient-open.read", "fhircast/Patient-open.write": "fhircast/Patient-open.write", "fhircast/*.*": "fhircast/*.*",
+		"fhircast/Patient-open.read fhircast/Patient-open.write": "fhircast/Patient-open.*", "fhircast/*.read fhircast/Patient-open.*": "fhircast/*.read fhircast/Patient-open.write",
+		"fhircast/org.example.event.read": "fhircast/org.example.event.read", "fhircast/org.example": "", "fhircast/Patient-open": "", "fhircast/Patient-open.rs": "", "fhircast/.read": "", "fhircast/Patient-*.read": "", "fhircast/": "",
+	} {
+		set, refused := Parse(word)
+		if got := set.String(); got != want || (len(refused) == 1) != (want == "") {
+			t.Errorf("%s: %q, refused %v", word, got, refused)
+		}
+		if len(refused) == 1 && !strings.Contains(refused[0].Diagnostics, word) {
+			t.Errorf("%s: %v", word, refused)
+		}
+	}
+}
+
 // A type that R4 does not have is left out with a reason and opens nothing, not even when it looks like a wildcard.
 func TestS1_18_UnknownType(t *testing.T) {
 	for _, word := range []string{"patient/Obervation.rs", "system/All.cruds", "system/%2A.rs", "user/DomainResource.rs", "system/.rs"} {

@@ -20,7 +20,9 @@ type Set struct {
 func Parse(text string) (set Set, refused fhir.Errors) {
 	for _, word := range strings.Fields(text) {
 		if !dataScope(word) && printable(word) {
-			if !slices.Contains(set.other, word) {
+			if _, _, err := parseEvent(word); err != nil {
+				refused = append(refused, err)
+			} else if !slices.Contains(set.other, word) {
 				set.other = append(set.other, word)
 			}
 			continue
@@ -90,7 +92,7 @@ func (s Set) String() string {
 			kept[same].Letters |= t.Letters
 		}
 	}
-	words := slices.Clone(s.other)
+	words := plainest(s.other)
 	for _, k := range kept {
 		words = append(words, k.String())
 	}
@@ -102,7 +104,7 @@ func (s Set) String() string {
 // not cover "*".
 func (s Set) Covers(t Set) bool {
 	return !slices.ContainsFunc(t.data, func(d Scope) bool { return !s.coversScope(d) }) &&
-		!slices.ContainsFunc(t.other, func(o string) bool { return !s.Has(o) })
+		!slices.ContainsFunc(t.other, func(o string) bool { return !s.coversOther(o) })
 }
 
 func (s Set) coversScope(t Scope) bool {
@@ -137,10 +139,15 @@ func (s Set) Narrow(ceiling Set) (granted Set, cut []string) {
 		}
 	}
 	for _, o := range s.other {
-		if ceiling.Has(o) {
-			granted.other = append(granted.other, o)
-		} else {
-			cut = append(cut, o)
+		if ceiling.coversOther(o) {
+			granted = granted.With(o)
+			continue
+		}
+		cut = append(cut, o)
+		for _, m := range ceiling.meetOther(o) {
+			if !granted.coversOther(m) {
+				granted = granted.With(m)
+			}
 		}
 	}
 	return granted, cut

@@ -43,6 +43,12 @@ func TestCovers(t *testing.T) {
 		{"patient/*.cruds", "user/Observation.r", false},
 		{"system/*.cruds", "patient/Observation.r", false},
 		{"openid", "openid fhirUser", false},
+		{"fhircast/*.*", "fhircast/Patient-open.read fhircast/Patient-close.write", true},
+		{"fhircast/*.read fhircast/Patient-open.write", "fhircast/Patient-open.*", true},
+		{"fhircast/Patient-open.*", "fhircast/Patient-open.write", true},
+		{"fhircast/*.read", "fhircast/Patient-open.write", false},
+		{"fhircast/Patient-open.*", "fhircast/Patient-close.read", false},
+		{"fhircast/Patient-open.*", "fhircast/*.read", false},
 	} {
 		if got := parse(t, c.a).Covers(parse(t, c.b)); got != c.want {
 			t.Errorf("%s covers %s: %v", c.a, c.b, got)
@@ -60,6 +66,11 @@ func TestNarrow(t *testing.T) {
 		{"patient/Observation.rs", "patient/Observation.r patient/Observation.r?category=a", "patient/Observation.r", "patient/Observation.rs"},
 		{"patient/Observation.r", "patient/Observation.s", "", "patient/Observation.r"},
 		{"user/Observation.rs __mine", "patient/*.cruds", "", "user/Observation.rs __mine"},
+		{"fhircast/Patient-open.read", "fhircast/*.*", "fhircast/Patient-open.read", ""},
+		{"fhircast/*.read", "fhircast/Patient-open.* fhircast/Patient-close.read openid", "fhircast/Patient-open.read fhircast/Patient-close.read", "fhircast/*.read"},
+		{"fhircast/Patient-open.*", "fhircast/*.read", "fhircast/Patient-open.read", "fhircast/Patient-open.*"},
+		{"fhircast/Patient-open.*", "fhircast/*.read fhircast/Patient-open.read", "fhircast/Patient-open.read", "fhircast/Patient-open.*"},
+		{"fhircast/Patient-open.read", "fhircast/Patient-open.write", "", "fhircast/Patient-open.read"},
 	} {
 		granted, cut := parse(t, c.asked).Narrow(parse(t, c.ceiling))
 		if granted.Text() != c.want || strings.Join(cut, " ") != c.cut {
@@ -83,7 +94,7 @@ func sets() *rapid.Generator[Set] {
 			typ := rapid.SampledFrom([]string{"Observation", "DiagnosticReport"}).Draw(t, "type")
 			words = append(words, level+"/"+typ+"."+letters.String()+rapid.SampledFrom(constraints).Draw(t, "constraint"))
 		}
-		words = append(words, rapid.SliceOfN(rapid.SampledFrom([]string{"openid", "launch"}), 0, 2).Draw(t, "other")...)
+		words = append(words, rapid.SliceOfN(rapid.SampledFrom([]string{"openid", "launch", "fhircast/A.read", "fhircast/A.write", "fhircast/A.*", "fhircast/B.read", "fhircast/*.read", "fhircast/*.*"}), 0, 4).Draw(t, "other")...)
 		return parse(t, strings.Join(words, " "))
 	})
 }

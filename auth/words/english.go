@@ -21,6 +21,7 @@ var english = Language{
 		"read":  "Follow what happens in your session with other apps: {event}",
 		"write": "Tell the other apps of your session: {event}",
 		"*":     "Follow, and tell the other apps of, your session: {event}",
+		"all":   "everything",
 	},
 
 	Scopes: map[string]string{

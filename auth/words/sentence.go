@@ -44,7 +44,11 @@ func (s speaker) other(name string) string {
 		return replace(s.own(func(l *Language) string { return l.Context }), "{type}", s.typ(launch.Type(word)))
 	}
 	if event, ok := strings.CutPrefix(name, "fhircast/"); ok {
-		event, way, _ := strings.Cut(event, ".")
+		way := event[strings.LastIndexByte(event, '.')+1:]
+		event = strings.TrimSuffix(event, "."+way)
+		if all := s.own(func(l *Language) string { return l.Events["all"] }); event == "*" && all != "" {
+			event = all
+		}
 		if pattern := s.own(func(l *Language) string { return l.Events[way] }); pattern != "" {
 			return replace(pattern, "{event}", event)
 		}

@@ -42,7 +42,7 @@ type Language struct {
 	Codes      map[string]string `json:"codes,omitempty"`      // "{code} ({system})", by what a token has: "both", "any", "none"
 	Unknown    string            `json:"unknown,omitempty"`    // {scope} that nothing is known of
 	Context    string            `json:"context,omitempty"`    // launch/{type}, of a type without a sentence of its own
-	Events     map[string]string `json:"events,omitempty"`     // fhircast/{event}.read and .write, by the last part
+	Events     map[string]string `json:"events,omitempty"`     // fhircast/{event}.read and .write, by the last part; "all" is the event *
 }
 
 // levels are the keys of Language.Sentences.

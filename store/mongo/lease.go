@@ -154,10 +154,13 @@ func (l *lease) monitor() *event.ServerMonitor {
 	}}
 }
 
-// run renews the lease until ctx ends.
+// run renews the lease until ctx ends. What has begun by then is waited for: the database may go on with a confirmation
+// that is broken off, and write the document of this process again when it has been taken back.
 func (l *lease) run(ctx context.Context) {
 	for attempt := 0; ctx.Err() == nil; {
-		_ = l.renew(ctx) // without a lease there is another attempt soon
+		once, end := context.WithTimeout(context.WithoutCancel(ctx), leaseLasts)
+		_ = l.renew(once) // without a lease there is another attempt soon
+		end()
 		if l.valid() == nil {
 			pause(ctx, attempt)
 			attempt++

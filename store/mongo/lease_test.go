@@ -55,8 +55,9 @@ func (e *electorate) process(t *testing.T, name string) *lease {
 		return false, nil
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	go l.run(ctx)
-	t.Cleanup(func() { cancel(); synctest.Wait() })
+	ended := make(chan struct{})
+	go func() { l.run(ctx); close(ended) }()
+	t.Cleanup(func() { cancel(); <-ended })
 	return l
 }
 
@@ -162,6 +163,32 @@ func TestLeaseOutlastsTheDead(t *testing.T) {
 		a.saw(election(1))
 		if a.valid() == nil {
 			t.Error("an old primary that is found again ends the lease")
+		}
+	})
+}
+
+// TestLeaseEndsWithWhatItBegan: who gives up leases waits for the confirmation that is under way, which the database may
+// write after all.
+func TestLeaseEndsWithWhatItBegan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, confirmed := make(chan struct{}), false
+		l := newLease(time.Minute)
+		l.confirm = func(ctx context.Context, _ bson.ObjectID) (bson.ObjectID, error) {
+			close(began)
+			select {
+			case <-ctx.Done():
+			case <-time.After(2 * time.Second):
+				confirmed = true
+			}
+			return election(1), ctx.Err()
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { l.run(ctx); close(ended) }()
+		<-began
+		stop()
+		if <-ended; !confirmed {
+			t.Error("a confirmation is broken off")
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -121,6 +122,9 @@ func (c *Config) together(sandbox bool) (faults []error) {
 	}
 	if c.TLS() && strings.HasPrefix(c.BaseURL, "http://") {
 		faults = append(faults, fmt.Errorf("base-url (%s) is %s, and with tls-certificate the server answers https only", c.Source("base-url"), c.BaseURL))
+	}
+	if u, err := url.Parse(c.BaseURL); err == nil && u.Scheme == "http" && !local(u.Hostname()) && !sandbox {
+		c.Notes = append(c.Notes, "base-url is http: passwords and tokens travel in clear; tls-certificate, or a reverse proxy, makes it https")
 	}
 	if c.Loopback() {
 		return faults

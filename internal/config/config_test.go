@@ -196,6 +196,19 @@ func TestForeignVariablesAreNoted(t *testing.T) {
 	}
 }
 
+// Passwords in clear are worth a word, where they leave the machine.
+func TestClearText(t *testing.T) {
+	for base, want := range map[string]bool{"http://fhir.example.org": true, "https://fhir.example.org": false, "http://localhost:8080": false, "http://127.0.0.1": false, "http://[::1]:80": false, "": false} {
+		c, err := Load(Input{Flags: map[string]string{"base-url": base}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(c.Notes) == 1 && strings.Contains(c.Notes[0], "in clear"); got != want {
+			t.Errorf("%q: notes %q", base, c.Notes)
+		}
+	}
+}
+
 func TestNear(t *testing.T) {
 	for word, want := range map[string]string{
 		"stroe": "store", "lisen": "listen", "baseurl": "base-url", "metrics": "metrics-listen", "admin": "admin-key",

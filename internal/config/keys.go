@@ -119,6 +119,11 @@ func address(to *string, v string) error {
 // loopback says whether only this machine reaches the address.
 func loopback(address string) bool {
 	host, _, _ := net.SplitHostPort(address)
+	return local(host)
+}
+
+// local says whether a name is this machine's own.
+func local(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

@@ -61,7 +61,7 @@ func (p patients) of(out []string, typ, id string, body []byte) []string {
 	switch {
 	case typ == "Patient":
 		return append(out, id)
-	case !ok || !bytes.Contains(body, []byte("Patient/")) && bytes.IndexByte(body, '\\') < 0:
+	case !ok || !news(out, body):
 		return out
 	case l.top != nil:
 		if found, ok := p.scan(out, body, l.top); ok {
@@ -94,6 +94,29 @@ func unique(ids []string) []string {
 	return slices.Compact(ids)
 }
 
+// recent is how many of the ids news looks at.
+const recent = 4
+
+// news says whether JSON may name a patient who is not the last of ids, or one of those just before: most of what a page
+// holds is about whom the one before was about, and about nobody else.
+func news(ids []string, json []byte) bool {
+	if bytes.IndexByte(json, '\\') >= 0 {
+		return true // a name may be written in other ways
+	}
+	ids = ids[max(len(ids)-recent, 0):]
+	for {
+		_, rest, ok := bytes.Cut(json, []byte("Patient/"))
+		if !ok {
+			return false
+		}
+		id := rest[:max(bytes.IndexByte(rest, '"'), 0)]
+		if !slices.ContainsFunc(ids, func(known string) bool { return known == string(id) }) {
+			return true
+		}
+		json = rest
+	}
+}
+
 // scan reads the references in elements at the top of compact JSON; not ok where only a parser can tell.
 func (p patients) scan(out []string, body []byte, elements []string) ([]string, bool) {
 	i := 1 // behind the brace
@@ -123,6 +146,9 @@ func (p patients) scan(out []string, body []byte, elements []string) ([]string, 
 				}
 				v = v[at+len(mark):]
 				out = p.one(out, fhir.ParseReference(string(v[:max(bytes.IndexByte(v, '"'), 0)]), p.index.Base))
+			}
+			if !news(out, body[i:]) {
+				return out, true
 			}
 		}
 		if i < len(body) && body[i] == ',' {

@@ -34,6 +34,12 @@ func TestPatients(t *testing.T) {
 		if !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 			t.Errorf("%v, want %v: %.500s", got, want, body)
 		}
+		for _, known := range [][]string{{"1"}, {"2"}, {"3", "1"}, {"1", "2", "3", "5", "7", "8", "9"}, {"4", "4", "4", "4", "4"}} { // of what was read before
+			got, want := unique(p.of(slices.Clone(known), res.Type, res.ID, body)), unique(slices.Concat(known, want))
+			if !slices.Equal(got, want) {
+				t.Errorf("beside %v %v, want %v: %.500s", known, got, want, body)
+			}
+		}
 	}
 	for _, body := range []string{
 		`{"resourceType":"Observation","subject":{"reference":"Patient/1"}}`,

@@ -37,8 +37,12 @@ func newBench(f *flag.FlagSet) runner {
 	key := f.String("admin-key", os.Getenv("FIREWARDEN_ADMIN_KEY"), "the administrator's `key` of the server of --url, to measure tokens")
 	keep := f.Bool("keep", false, "keep the temporary store")
 	mongodb := f.String("mongodb", "", "`URI` of a replica set: a store in a new database there is measured behind one in a folder, and beside the driver alone")
+	between := f.String("relay", "", "`address` at which to do nothing but send on by HTTP what is in the database of --mongodb: the bench starts this itself, as what a server is held against")
 	report := f.String("report", "", "`file` (Markdown) whose tables of the bench are replaced by those of this run")
 	return func(ctx context.Context, m *Main, _ *input, _ []string) error {
+		if *between != "" {
+			return relay(ctx, *mongodb, *between)
+		}
 		sizes, err := sizesOf(*patients)
 		if err != nil {
 			return err

@@ -54,7 +54,7 @@ func TestBenchOfADatabase(t *testing.T) {
 	if code != 0 || strings.Contains(out, "WRONG") {
 		t.Fatalf("ended with %d: %s%s", code, out, errs)
 	}
-	for _, part := range []string{"import ", "of it indexes", "| the driver alone: read by id ", "| the driver alone: patient ", " times the CPU of client, server and database", "start to first read after kill -9", "disk at the end "} {
+	for _, part := range []string{"import ", "of it indexes", "| Q1   | the driver alone ", "| Q1   | the driver behind bare HTTP ", "| Q4   | the driver behind bare HTTP ", "= in turn with the driver alone: ", " times the CPU of all processes", "start to first read after kill -9", "disk at the end "} {
 		if !strings.Contains(out, part) {
 			t.Errorf("the bench does not say %q:\n%s", part, out)
 		}

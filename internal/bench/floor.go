@@ -9,89 +9,104 @@ import (
 	"time"
 )
 
-// Floor is something that is no request to the server and that a shape is held against: its database is asked the same by
-// itself. The two take turns, since the load of a machine changes meanwhile.
+// Floor is what a server on a database is held against: the driver alone, which asks the database the same and gives it to
+// nobody, and a process that does nothing but send that on by HTTP. All take turns, since the load of a machine changes
+// meanwhile.
 type Floor struct {
-	Shape, Name string
-	Ask         func(path string) error // what the request with this path asks
+	Ask   Ask
+	Relay string                        // address of the process, which runs Relay
+	PID   int                           // of the process
+	Used  func() (time.Duration, error) // CPU of the database
 }
 
-// Database is how much CPU a database has used.
-type Database func() (time.Duration, error)
-
-// Beside is what a shape came to beside its floor: ratios of turns, in ascending order, of the medians and of what
-// client, server and database used for an operation.
+// Beside is what a shape came to beside a floor: ratios of turns, in ascending order, of the medians and of what all
+// processes used for an operation.
 type Beside struct {
-	Shape, Name string
-	Times, CPU  []float64
+	Shape, Name, Floor string
+	Times, CPU         []float64
 }
 
-// Floors times shapes beside their floors.
-func (r *Run) Floors(ctx context.Context, list []Floor, used Database) error {
-	for i := range list {
-		f := &list[i]
-		if !r.wanted(f.Shape) && !r.wanted("W7") {
+// Floors times shapes beside the floor.
+func (r *Run) Floors(ctx context.Context, f *Floor, shapes ...string) error {
+	for _, id := range shapes {
+		if !r.wanted(id) && !r.wanted("W7") {
 			continue
 		}
-		if err := r.floor(ctx, f, used); err != nil {
-			return fmt.Errorf("%s beside %s: %w", f.Shape, f.Name, err)
+		s := &Shapes[slices.IndexFunc(Shapes, func(s Shape) bool { return s.ID == id })]
+		if err := r.floor(ctx, f, s); err != nil {
+			return fmt.Errorf("%s beside the driver alone: %w", id, err)
 		}
 	}
 	return nil
 }
 
-func (r *Run) floor(ctx context.Context, f *Floor, used Database) error {
-	s := &Shapes[slices.IndexFunc(Shapes, func(s Shape) bool { return s.ID == f.Shape })]
+func (r *Run) floor(ctx context.Context, f *Floor, s *Shape) error {
 	reqs, _, err := r.requests(s)
 	if err != nil {
 		return err
 	}
-	alone := func(_ *Client, rng *rand.Rand) (int, error) { return 1, f.Ask(reqs[rng.IntN(len(reqs))].Path) }
-	figures := make([][]Figure, 2)
+	ask := asking(reqs)
+	sides := []struct {
+		name string
+		operation
+	}{
+		{s.Name, ask},
+		{"the driver alone", func(c *Client, rng *rand.Rand) (_ int, err error) {
+			c.body, err = f.Ask(reqs[rng.IntN(len(reqs))].Path, c.body[:0])
+			return 1, err
+		}},
+		{"the driver behind bare HTTP", func(c *Client, rng *rand.Rand) (int, error) {
+			c.addr = f.Relay
+			return ask(c, rng)
+		}},
+	}
+	figures := make([][]Figure, len(sides))
 	for range rounds {
-		for i, op := range []operation{asking(reqs), alone} {
-			x, err := r.whole(ctx, op, used)
+		for i := range sides {
+			x, err := r.whole(ctx, sides[i].operation, f)
 			if err != nil {
 				return err
 			}
 			figures[i] = append(figures[i], x)
 		}
 	}
-	for i, name := range []string{s.Name, f.Name} {
-		r.record(Result{ID: s.ID, Name: name + " (all CPU)", Clients: r.clients(), Figure: middle(figures[i])})
+	for i := range sides {
+		r.record(Result{ID: s.ID, Name: sides[i].name + " (all CPU)", Clients: r.clients(), Figure: middle(figures[i])})
 	}
-	x := Beside{Shape: s.ID, Name: s.Name,
-		Times: ratios(figures, func(f Figure) time.Duration { return f.P50 }),
-		CPU:   ratios(figures, func(f Figure) time.Duration { return f.CPU }),
+	for i := 1; i < len(sides); i++ {
+		x := Beside{Shape: s.ID, Name: s.Name, Floor: sides[i].name,
+			Times: ratios(figures[0], figures[i], func(f Figure) time.Duration { return f.P50 }),
+			CPU:   ratios(figures[0], figures[i], func(f Figure) time.Duration { return f.CPU }),
+		}
+		r.Besides = append(r.Besides, x)
+		fmt.Fprintf(r.Out, "|      | = %s\n", &x)
 	}
-	r.Besides = append(r.Besides, x)
-	fmt.Fprintf(r.Out, "|      | = %s\n", &x)
 	return nil
 }
 
-// whole is measure with the CPU of client, server and database.
-func (r *Run) whole(ctx context.Context, op operation, used Database) (Figure, error) {
+// whole is measure with the CPU of all processes.
+func (r *Run) whole(ctx context.Context, op operation, f *Floor) (Figure, error) {
 	all := func() (time.Duration, error) {
-		d, err := used()
-		return d + processCPU(r.PID) + processCPU(os.Getpid()), err
+		d, err := f.Used()
+		return d + processCPU(r.PID) + processCPU(f.PID) + processCPU(os.Getpid()), err
 	}
 	before, err := all()
 	if err != nil {
 		return Figure{}, err
 	}
-	f, err := r.measure(ctx, r.clients(), op)
+	x, err := r.measure(ctx, r.clients(), op)
 	if err != nil {
-		return f, err
+		return x, err
 	}
 	after, err := all()
-	f.CPU = (after - before) / time.Duration(f.Ops)
-	return f, err
+	x.CPU = (after - before) / time.Duration(x.Ops)
+	return x, err
 }
 
 // ratios are those of the figures of each turn.
-func ratios(turns [][]Figure, of func(Figure) time.Duration) (out []float64) {
-	for i := range turns[0] {
-		out = append(out, of(turns[0][i]).Seconds()/max(of(turns[1][i]), 1).Seconds())
+func ratios(a, b []Figure, of func(Figure) time.Duration) (out []float64) {
+	for i := range a {
+		out = append(out, of(a[i]).Seconds()/max(of(b[i]), 1).Seconds())
 	}
 	slices.Sort(out)
 	return out
@@ -99,6 +114,6 @@ func ratios(turns [][]Figure, of func(Figure) time.Duration) (out []float64) {
 
 func (x *Beside) String() string {
 	n := len(x.Times)
-	return fmt.Sprintf("%.2f times the median (%.2f to %.2f in %d turns), %.2f times the CPU of client, server and database",
-		x.Times[n/2], x.Times[0], x.Times[n-1], n, x.CPU[n/2])
+	return fmt.Sprintf("in turn with %s: %.2f times the median (%.2f to %.2f in %d turns), %.2f times the CPU of all processes",
+		x.Floor, x.Times[n/2], x.Times[0], x.Times[n-1], n, x.CPU[n/2])
 }

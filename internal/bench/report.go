@@ -82,12 +82,12 @@ func Report(sizes []Sized) string {
 	return b.String()
 }
 
-// besides says how searches of a database compare with its floor.
+// besides says how searches of a database compare with their floors.
 func (b *report) besides() {
 	for i := range b.sizes {
 		for j := range b.sizes[i].Besides {
 			x := &b.sizes[i].Besides[j]
-			fmt.Fprintf(b, "\n%s %s, %s patients, in turn with the driver alone: %s.\n", x.Shape, x.Name, thousands(b.sizes[i].Patients), x)
+			fmt.Fprintf(b, "\n%s %s, %s patients, %s.\n", x.Shape, x.Name, thousands(b.sizes[i].Patients), x)
 		}
 	}
 }

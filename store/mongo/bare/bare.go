@@ -4,8 +4,8 @@
 // What never belongs here: anything that a server runs on.
 //
 //	d, err := bare.Open(ctx, uri)
-//	n, err := d.Read(ctx, "Patient/1")                        // bytes of the resource
-//	rows, n, err := d.Chart(ctx, "Observation", "Patient/1", 20)
+//	b, err := d.Read(ctx, "Patient/1", nil)                   // the bytes of the resource
+//	b, err = d.Chart(ctx, "Observation", "Patient/1", 20, b)  // and of a page of others behind them
 package bare
 
 import (
@@ -60,28 +60,35 @@ func Named(uri, database string) (string, error) {
 	return u.String(), nil
 }
 
-// Read reads a resource and gives its size.
-func (d *Database) Read(ctx context.Context, name string) (size int, err error) {
-	doc, err := d.resources.FindOne(ctx, bson.D{{Key: "_id", Value: name}}, options.FindOne().SetProjection(bson.D{{Key: "json", Value: 1}})).Raw()
+// Read appends the bytes of a resource.
+func (d *Database) Read(ctx context.Context, name string, dst []byte) ([]byte, error) {
+	doc, err := d.resources.FindOne(ctx, bson.D{{Key: "_id", Value: name}}, options.FindOne().SetProjection(body)).Raw()
 	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", name, err)
+		return dst, fmt.Errorf("read %s: %w", name, err)
 	}
-	return len(doc.Lookup("json").StringValue()), nil
+	return appendBody(dst, doc), nil
 }
 
-// Chart reads the first page of what of a type is in a patient's chart.
-func (d *Database) Chart(ctx context.Context, typ, patient string, limit int) (rows, size int, err error) {
+// Chart appends the bytes of the first page of what of a type is in a patient's chart.
+func (d *Database) Chart(ctx context.Context, typ, patient string, limit int, dst []byte) ([]byte, error) {
 	cursor, err := d.resources.Find(ctx, bson.D{{Key: "t", Value: typ}, {Key: "k", Value: "_in=" + patient}},
-		options.Find().SetSort(bson.D{{Key: "o", Value: -1}}).SetLimit(int64(limit)).SetProjection(bson.D{{Key: "json", Value: 1}}))
+		options.Find().SetSort(bson.D{{Key: "o", Value: -1}}).SetLimit(int64(limit)).SetProjection(body))
 	if err != nil {
-		return 0, 0, fmt.Errorf("read the chart of %s: %w", patient, err)
+		return dst, fmt.Errorf("read the chart of %s: %w", patient, err)
 	}
 	defer cursor.Close(ctx)
 	for cursor.Next(ctx) {
-		rows++
-		size += len(cursor.Current.Lookup("json").StringValue())
+		dst = appendBody(dst, cursor.Current)
 	}
-	return rows, size, cursor.Err()
+	return dst, cursor.Err()
+}
+
+// body is the field with the bytes of a resource.
+var body = bson.D{{Key: "json", Value: 1}}
+
+func appendBody(dst []byte, doc bson.Raw) []byte {
+	v := doc.Lookup("json").Value // a string is its length, the bytes and a zero
+	return append(dst, v[4:len(v)-1]...)
 }
 
 // Size is what the database takes on disk, and how much of that its indexes.

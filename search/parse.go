@@ -13,6 +13,7 @@ import (
 
 // Options are what Parse needs to know beyond the request. The zero value works.
 type Options struct {
+	SkipEmpty bool           // what has no value goes to Query.Ignored, as R4 has it of searches; else it is an error
 	Lenient   bool           // Prefer: handling=lenient: what is not understood goes to Query.Ignored
 	Base      string         // our own FHIR base: references that spell it are local
 	Zone      *time.Location // zone of times without an offset; nil is UTC
@@ -45,7 +46,7 @@ func Parse(typ string, pairs []Pair, o Options) (Query, error) {
 func ParseTypes(types []string, pairs []Pair, o Options) (Query, error) {
 	p := parser{o: o, types: types, several: true}
 	for _, pair := range pairs {
-		if pair.Name != "_type" {
+		if pair.Name != "_type" || pair.Value == "" && o.SkipEmpty {
 			continue
 		}
 		p.place = "http._type"
@@ -78,6 +79,10 @@ func parse(p parser, pairs []Pair) (Query, error) {
 	wheres := make([]And, len(p.types))
 	for _, pair := range pairs {
 		p.place = "http." + shown(pair.Name)
+		if pair.Value == "" && p.o.SkipEmpty && pair.Name != PageParam {
+			q.Ignored = append(q.Ignored, p.bad("%s has no value: it is left out", shown(pair.Name)))
+			continue
+		}
 		found, err := p.pair(&q, pair)
 		switch {
 		case err == nil:

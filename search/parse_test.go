@@ -89,6 +89,32 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// TestParseEmpty: a search may leave out what has no value (R4 search.html#errors); where nothing may be left out, as in the
+// condition of a write, it is an error.
+func TestParseEmpty(t *testing.T) {
+	for _, empty := range []string{"name=", "name", "_sort=", "_count=", "_filter=", "_include=", "_elements=", "name:exact=", "_has:Observation:patient:code=", "organization.name="} {
+		query := pairs(t, "gender=male&"+empty)
+		if _, err := search.Parse("Patient", query, goldenOptions); err == nil {
+			t.Errorf("%s is no error", empty)
+		}
+		o := goldenOptions
+		o.SkipEmpty = true
+		q, err := search.Parse("Patient", query, o)
+		if err != nil || len(q.Ignored) != 1 || q.Where.String() != "gender=male" || len(q.Self) != 1 {
+			t.Errorf("%s: %v, ignored %v, %v", empty, q.Where, q.Ignored, err)
+		}
+		q, err = search.ParseTypes([]string{"Patient", "Practitioner"}, append(query, search.Pair{Name: "_type"}), o)
+		if err != nil || len(q.Ignored) != 2 || len(q.Branches) != 2 || len(q.Self) != 1 {
+			t.Errorf("%s of several types: %+v, %v", empty, q, err)
+		}
+		for _, wrong := range []string{"gender=male,", "_page="} {
+			if _, err := search.Parse("Patient", pairs(t, wrong), o); err == nil {
+				t.Errorf("%s is no error", wrong)
+			}
+		}
+	}
+}
+
 func TestParseBounds(t *testing.T) {
 	for name, list := range map[string][]search.Pair{
 		"values":      {{Name: "code", Value: strings.Repeat("a,", 3000) + "a"}},

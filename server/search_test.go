@@ -106,6 +106,21 @@ func TestLenientSearchSaysWhatItLeftOut(t *testing.T) {
 	}
 }
 
+// TestEmptyParameterCountsNothing: in a search, not in the condition of a write.
+func TestEmptyParameterCountsNothing(t *testing.T) {
+	w := open(t, nil)
+	w.created("Patient", ann)
+	for _, path := range []string{"/fhir/Patient?name=&family=smith", "/fhir?_type=&_id=&_tag:missing=true"} {
+		b := w.do("GET", path, "").bundle(t, "searchset")
+		last := len(b.Entry) - 1
+		if last < 1 || b.Entry[last].Search.Mode != "outcome" || !strings.Contains(b.Entry[last].Resource.Issue[0].Diagnostics, "has no value") || strings.Contains(b.link("self"), "=&") {
+			t.Errorf("%s: %+v", path, b)
+		}
+	}
+	w.do("POST", "/fhir/Patient", ann, "If-None-Exist", "name=&family=smith").outcome(t, 400, "value")
+	w.do("DELETE", "/fhir/Patient?name=&family=smith", "").outcome(t, 400, "value")
+}
+
 func TestPagesAndTamperedCursors(t *testing.T) {
 	w := open(t, nil)
 	for range 5 {

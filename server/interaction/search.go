@@ -25,8 +25,11 @@ const (
 	HandlingLenient                 // it is left out, and the Bundle says so
 )
 
-func (s *Service) lenient(h Handling) bool {
-	return h == HandlingLenient || h == HandlingDefault && s.Lenient
+// searching are the options of a search: what it says without a value counts nothing (R4 search.html#errors).
+func (s *Service) searching(h Handling) search.Options {
+	o := s.options(h == HandlingLenient || h == HandlingDefault && s.Lenient)
+	o.SkipEmpty = true
+	return o
 }
 
 // SearchOptions are what a search request says outside of its parameters.
@@ -42,7 +45,7 @@ func (s *Service) Search(ctx context.Context, c Caller, typ string, params []sea
 	if err := c.grant(search.Search, typ); err != nil {
 		return Result{}, err
 	}
-	q, err := search.Parse(typ, params, s.options(s.lenient(o.Handling)))
+	q, err := search.Parse(typ, params, s.searching(o.Handling))
 	if err != nil {
 		return Result{}, err
 	}
@@ -55,7 +58,7 @@ func (s *Service) Search(ctx context.Context, c Caller, typ string, params []sea
 func (s *Service) SearchSystem(ctx context.Context, c Caller, params []search.Pair, o SearchOptions) (_ Result, err error) {
 	note := s.asked(ctx, "search-system", "", "", params)
 	defer answered(note, &err)
-	return s.searchTypes(ctx, c, "", note, stored(r4.Resources()), params, s.options(s.lenient(o.Handling)), nil)
+	return s.searchTypes(ctx, c, "", note, stored(r4.Resources()), params, s.searching(o.Handling), nil)
 }
 
 // SearchCompartment runs a search among the members of a compartment (R4 http.html#vsearch): of one type, or, with typ
@@ -72,14 +75,14 @@ func (s *Service) SearchCompartment(ctx context.Context, c Caller, compartment f
 	case !fhir.ValidID(compartment.ID):
 		return Result{}, fhir.Errorf(fhir.KindInvalid, "", "%q is no id", clip(compartment.ID))
 	case typ == "*":
-		return s.searchTypes(ctx, c, path, note, stored(members), params, s.options(s.lenient(o.Handling)), &compartment)
+		return s.searchTypes(ctx, c, path, note, stored(members), params, s.searching(o.Handling), &compartment)
 	case !slices.Contains(members, typ):
 		return Result{}, fhir.Errorf(fhir.KindNotSupported, "", "%s is not in the compartment of a %s", clip(typ), compartment.Type)
 	}
 	if err := c.grant(search.Search, typ); err != nil {
 		return Result{}, err
 	}
-	q, err := search.Parse(typ, params, s.options(s.lenient(o.Handling)))
+	q, err := search.Parse(typ, params, s.searching(o.Handling))
 	if err != nil {
 		return Result{}, err
 	}

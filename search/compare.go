@@ -54,6 +54,8 @@ func matchValue(p *r4.SearchParameter, mod Modifier, q *Value, v *index.Value) b
 			return matchWords(q, v.Text)
 		case ModIdentifier:
 			return v.Identifier != nil && matchToken(q, v.Identifier, true)
+		case ModVersions:
+			return matchReference(q.Ref, v.Ref) || belowVersion(v.Ref.URL, q.Ref.URL)
 		}
 		return matchReference(q.Ref, v.Ref)
 	case r4.Composite:

@@ -152,6 +152,9 @@ const (
 	ModOrder // String: in the order that Prefix says
 	ModHolds // Number, Date: what is there, as precise as it is written, holds the value
 	ModOther // some value is not what ModNone asks for; of a String, ModEqual
+
+	// ModVersions is :below of canonicals, as long as ModBelow is of hierarchies: a version and those below it.
+	ModVersions
 )
 
 // Prefix is the comparison of an ordered value; the zero value is eq.

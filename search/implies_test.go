@@ -26,7 +26,7 @@ func TestMembershipIsKept(t *testing.T) {
 			}
 			return p
 		}
-		for mod := search.ModNone; mod <= search.ModOther; mod++ {
+		for mod := search.ModNone; mod <= search.ModVersions; mod++ {
 			if got := kept("Observation", of("Observation", "patient", mod, one)); got != (mod != search.ModNone) {
 				t.Errorf("%v beside patient with modifier %v: kept %v", member, mod, got)
 			}

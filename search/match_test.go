@@ -164,11 +164,21 @@ func TestMatch(t *testing.T) {
 			+subject:identifier=http://mrn|7   +subject:identifier=7   +subject:identifier=http://mrn|   -subject:identifier=|7   -subject=7
 			-subject:identifier=8`},
 		{"reference: a canonical with a version", `{"resourceType":"PlanDefinition","action":[{"definitionCanonical":"http://a/b|1"}]}`, `
-			+definition=http://a/b   +definition=http://a/b|1   -definition=http://a/b|2`},
+			+definition=http://a/b   +definition=http://a/b|1   -definition=http://a/b|2
+			+definition:below=http://a/b   +definition:below=http://a/b|1   -definition:below=http://a/b|2   -definition:below=http://a`},
+		{"reference: versions below a version", `{"resourceType":"QuestionnaireResponse","questionnaire":"http://a/b|1.2.3"}`, `
+			+questionnaire:below=http://a/b|1   +questionnaire:below=http://a/b|1.2   +questionnaire:below=http://a/b|1.2.3   +questionnaire:below=http://a/b
+			-questionnaire:below=http://a/b|1.   -questionnaire:below=http://a/b|1.20   -questionnaire:below=http://a/b|1.2.3.4   -questionnaire=http://a/b|1.2
+			+questionnaire:below=http://a/b|7,http://a/b|1   -questionnaire:below=http://a/|1   -questionnaire:below=http://a`},
+		{"reference: below, a canonical or a hierarchy", `{"resourceType":"ActivityDefinition","relatedArtifact":[{"type":"composed-of","resource":"http://a/b|1-draft"}]}`, `
+			+composed-of:below=http://a/b|1   +composed-of:below=http://a/b   -composed-of:below=http://a/b|1.0   -composed-of:below=http://a/b|2`},
 
 		{"uri", `{"resourceType":"ValueSet","url":"http://a/b/c"}`, `
 			+url=http://a/b/c   -url=http://a/b   +url:below=http://a/b   +url:below=http://a/b/   -url:below=http://a/bb   -url:below=http://a/b/c/d
 			+url:above=http://a/b/c/d   +url:above=http://a/b/c   -url:above=http://a/b`},
+		{"uri: a canonical with a version", `{"resourceType":"ValueSet","url":"http://a/b","version":"1.0"}`, `
+			+url=http://a/b   +url=http://a/b|1.0   -url=http://a/b|1   -url=http://a/b|2   -url=http://a|1.0   -url=http://a/b\|1.0
+			+url=http://x,http://a/b|1.0   +url=http://a/b|2,http://a/b|1.0   -url=http://a/b|   -url=|1.0`},
 
 		{"composite: both in the same component", `{"resourceType":"Observation","code":{"coding":[{"code":"85354-9"}]},"component":[
 			{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":120}},

@@ -55,8 +55,13 @@ func (p *parser) param(typ, name, value string) (Expr, *fhir.Error) {
 		}
 		x.Any = append(x.Any, v)
 	}
-	if sp.Code == "_id" {
+	switch {
+	case sp.Code == "_id":
 		return p.ids(x)
+	case mod == ModBelow && index.Canonical(sp):
+		return versions(x), nil
+	case mod == ModNone && sp.Type == r4.URI && sp.Code == "url" && index.CanonicalType(typ):
+		return p.canonicals(typ, x)
 	}
 	return x, nil
 }
@@ -167,8 +172,11 @@ func fitting(sp *r4.SearchParameter) []string {
 		return list
 	case r4.Reference:
 		list := []string{"missing", "identifier", "text"}
-		if hierarchical(sp) {
+		switch {
+		case hierarchical(sp):
 			list = append(list, "above", "below")
+		case index.Canonical(sp):
+			list = append(list, "below")
 		}
 		return list
 	case r4.URI:

@@ -8,7 +8,7 @@ import (
 var modNames = [...]string{
 	ModExact: "exact", ModContains: "contains", ModText: "text", ModNot: "not", ModIn: "in", ModNotIn: "not-in",
 	ModAbove: "above", ModBelow: "below", ModOfType: "of-type", ModIdentifier: "identifier",
-	ModEqual: "(equal)", ModEnds: "(ends)", ModOrder: "(order)", ModHolds: "(holds)", ModOther: "(other)",
+	ModEqual: "(equal)", ModEnds: "(ends)", ModOrder: "(order)", ModHolds: "(holds)", ModOther: "(other)", ModVersions: "below",
 }
 
 // String is the modifier as it stands behind the colon, "" for ModNone.

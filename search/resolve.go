@@ -185,6 +185,12 @@ func hierarchical(sp *r4.SearchParameter) bool {
 	return slices.ContainsFunc(sp.Targets, func(t string) bool { return PartOf(t) != nil })
 }
 
+// hasOrder says whether something can be above or below what a reference names: of a hierarchy, or a version of a
+// canonical.
+func hasOrder(sp *r4.SearchParameter, mod Modifier, r fhir.Reference) bool {
+	return r.URL == "" && (r.Type == "" || PartOf(r.Type) != nil) || mod == ModBelow && index.Canonical(sp)
+}
+
 // PartOf is the parameter by which a resource of a type refers to the one that it is a part of, of the same type; nil
 // if the type has no such hierarchy.
 func PartOf(typ string) *r4.SearchParameter {

@@ -42,7 +42,7 @@ func (p *parser) value(sp *r4.SearchParameter, mod Modifier, target, s string) (
 			err = p.token(&v, s)
 		case r4.Reference:
 			err = p.reference(&v, sp, target, s)
-			if r := v.Ref; err == nil && mod != ModNone && (r.URL != "" || r.Type != "" && PartOf(r.Type) == nil) {
+			if err == nil && mod != ModNone && !hasOrder(sp, mod, v.Ref) {
 				err = p.bad("%q is of no hierarchy: %s asks for a reference as Location/1, by its type", shown(s), sp.Code+":"+mod.String())
 			}
 		case r4.Composite:

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,10 @@ func (l *library) drawn(p *r4.SearchParameter, modifier string, v index.Value) [
 		return l.valueSets(v)
 	case p.Type == r4.Token && (modifier == "above" || modifier == "below"):
 		return l.subsuming(p, v)
+	case p.Type == r4.Reference && modifier == "below" && v.Ref.URL != "" && index.Canonical(p):
+		url, version, _ := strings.Cut(v.Ref.URL, "|")
+		part, _, _ := strings.Cut(version, ".")
+		return []string{url, url + "|" + cmp.Or(part, "1")}
 	case p.Type == r4.Reference && (modifier == "above" || modifier == "below"):
 		if search.PartOf(v.Ref.Type) == nil || !v.Ref.Local() {
 			return nil
@@ -121,6 +126,8 @@ func without(p *r4.SearchParameter, modifier string) string {
 		return "zzqx/zzqx"
 	case p.Type == r4.Token && (modifier == "above" || modifier == "below"):
 		return "http://hl7.org/fhir/days-of-week|mon"
+	case p.Type == r4.Reference && modifier == "below" && index.Canonical(p):
+		return "http://zzqx.example|1"
 	case p.Type == r4.Reference && (modifier == "above" || modifier == "below"):
 		return p.Targets[slices.IndexFunc(p.Targets, func(typ string) bool { return search.PartOf(typ) != nil })] + "/zzqx"
 	case p.Type == r4.Reference && modifier != "":

@@ -36,6 +36,9 @@ func Names(canonical string, res *fhir.Resource) bool {
 	return canonical != "" && slices.Contains(Canonicals(res), canonical)
 }
 
+// VersionParts are what stands between the parts of a version: 1.2 and 1-draft are versions below 1.
+const VersionParts = ".-"
+
 // CanonicalURL is the url of a canonical, without its version.
 func CanonicalURL(canonical string) string {
 	url, _, _ := strings.Cut(canonical, "|")

@@ -70,6 +70,8 @@ func (l lowering) value(p *r4.SearchParameter, mod search.Modifier, v *search.Va
 		case search.ModIdentifier:
 			n, exact := identifier(p.Num, v)
 			return n, exact, nil
+		case search.ModVersions:
+			return versions(p.Num, v.Ref), true, nil
 		}
 		return reference(p.Num, v.Ref), true, nil
 	case r4.Composite:
@@ -266,6 +268,17 @@ func reference(num uint16, r fhir.Reference) Node {
 		return Term{Num: num, Form: index.FormID, Text: r.ID}
 	}
 	return Term{Num: num, Form: index.FormReference, Text: r.String()}
+}
+
+// versions is a canonical and, where it has a version, those below it.
+func versions(num uint16, r fhir.Reference) Node {
+	nodes := []Node{reference(num, r)}
+	if strings.Contains(r.URL, "|") {
+		for _, c := range index.VersionParts {
+			nodes = append(nodes, Prefix{Num: num, Form: index.FormReference, Text: r.URL + string(c)})
+		}
+	}
+	return or(nodes)
 }
 
 // uri: :below is the URI or what lies under its path; :above is it or what it lies under, which are finitely many.

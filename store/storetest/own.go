@@ -21,6 +21,7 @@ var ownParameters = sync.OnceValue(func() (all struct{ earlier, record parameter
 	all.record, _ = all.earlier.Next([]parameters.Definition{stays,
 		defined(`"code":"x-part","type":"token","base":["Observation"],"expression":"Observation.component.code | Observation.value.ofType(CodeableConcept)"`),
 		defined(`"code":"x-source","type":"uri","base":["Patient","Observation"],"expression":"Patient.meta.source | Observation.meta.source"`),
+		defined(`"code":"x-form","type":"reference","target":["StructureDefinition"],"base":["Observation"],"expression":"Observation.meta.profile"`),
 		defined(`"code":"x-doctor","type":"reference","target":["Practitioner"],"base":["Patient"],"expression":"Patient.generalPractitioner"`),
 		defined(`"code":"x-witness","type":"reference","target":["Patient"],"base":["Observation"],"expression":"Observation.performer.where(resolve() is Patient)"`),
 		defined(`"code":"x-amount","type":"quantity","base":["Observation"],"expression":"Observation.component.value.ofType(Quantity)"`),

@@ -43,7 +43,7 @@ var (
 
 	codesOfUnits = []string{"mg", "g", "ug", "[lb_av]", "Cel", "[degF]", "[pH]"}
 
-	profiles  = []string{"http://p.test/a", "http://p.test/a|1", "http://p.test/a/b", "urn:p", "http://p.test/" + long}
+	profiles  = []string{"http://p.test/a", "http://p.test/a|1", "http://p.test/a|1.2", "http://p.test/a|1-x", "http://p.test/a|10", "http://p.test/a/b", "urn:p", "http://p.test/" + long}
 	plainURIs = []string{"http://src.test/1", "http://src.test/1/2", "http://src.test/10", "urn:src"}
 )
 

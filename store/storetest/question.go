@@ -56,7 +56,7 @@ var asked = map[string][]string{
 		"value-concept", "value-date", "value-string", "component-code", "component-value-quantity", "component-value-concept", "combo-code",
 		"combo-value-quantity", "combo-value-concept", "has-member", "focus", "code-value-quantity", "code-value-concept",
 		"code-value-string", "code-value-date", "component-code-value-quantity", "component-code-value-concept", "combo-code-value-quantity",
-		"combo-code-value-concept", "x-part", "x-source", "x-witness", "x-amount", "x-pair"},
+		"combo-code-value-concept", "x-part", "x-source", "x-form", "x-witness", "x-amount", "x-pair"},
 	"Condition": {"code", "category", "subject", "patient", "clinical-status", "encounter", "recorded-date", "asserter",
 		"onset-date", "onset-age", "onset-info", "abatement-date", "abatement-age", "x-over"},
 	"MedicationRequest": {"status", "intent", "subject", "patient", "code", "encounter", "authoredon", "requester", "identifier", "date"},

@@ -36,6 +36,8 @@ func (m maker) hint(p *r4.SearchParameter, modifier string, v index.Value) strin
 		return escape(t.System) + "|" + escape(t.Code) + "|" + escape(v.Code)
 	case p.Type == r4.Token && slices.Contains([]string{"in", "not-in", "above", "below"}, modifier):
 		return m.lookup(modifier, v)
+	case p.Type == r4.Reference && index.Canonical(p):
+		return escape(v.Ref.URL)
 	case p.Type == r4.Reference && (modifier == "above" || modifier == "below"):
 		modifier = search.PartOf(m.of(p)).Base
 		if v.Ref.Type != modifier || !v.Ref.Local() {
@@ -138,6 +140,9 @@ func (m maker) modifier(p *r4.SearchParameter) string {
 		}
 		return m.one("not", "not", "text")
 	case r4.Reference:
+		if index.Canonical(p) {
+			return m.one("below", "")
+		}
 		if m.oneIn(3) {
 			return m.one("identifier", "text")
 		}
@@ -168,6 +173,9 @@ func (m maker) searchValue(p *r4.SearchParameter, modifier string) string {
 	}
 	if p.Type == r4.Token && slices.Contains([]string{"in", "not-in", "above", "below"}, modifier) {
 		return m.lookup(modifier, index.Value{})
+	}
+	if p.Type == r4.Reference && index.Canonical(p) {
+		return escape(pick(m, profiles))
 	}
 	if p.Type == r4.Reference && (modifier == "above" || modifier == "below") {
 		return m.of(p) + "/" + pick(m, instances[m.of(p)])

@@ -17,6 +17,7 @@ type query struct {
 	sch     *schema
 	work    work
 	whole   bool               // all that is found is wanted, not the first rows
+	limit   int                // of the first rows that are wanted; 0: it is not known
 	open    []*pebble.Iterator // closed by close
 	spare   []*pebble.Iterator // of postings that are no longer needed, to be used again
 	every   *list              // keyAll, for look

@@ -31,6 +31,10 @@ func flatten(n plan.And, out []plan.Node, late []plan.Verify) ([]plan.Node, []pl
 // and intersects. If an operand is one patient (patient=P, or membership of P's compartment) the others are read from
 // what is kept behind that patient.
 func (q *query) and(n plan.And, patient string) (set, error) {
+	n, err := q.present(n)
+	if err != nil {
+		return set{}, err
+	}
 	nodes, late := flatten(n, nil, nil)
 	var out set
 	for _, v := range late {
@@ -104,63 +108,45 @@ func (q *query) allPatients(ts plan.Terms) bool {
 	return len(ts) > 0
 }
 
-// eachPatient is the union over the patients ts, which are nodes[i].
-func (q *query) eachPatient(ts plan.Terms, nodes []plan.Node, i int) (set, error) {
-	rest := slices.Concat(nodes[:i], nodes[i+1:])
-	var parts []postings
-	var found []position
-	for _, t := range ts {
-		opened := len(q.open)
-		s, err := q.and(append(plan.And{plan.Term(t)}, rest...), "")
-		if err != nil {
-			return set{}, err
-		}
-		p, err := q.postings(s, q.patient(t))
-		if err != nil {
-			return set{}, err
-		}
-		if len(ts) <= q.src.s.limits.atOnce {
-			parts = append(parts, p)
+// present is an And in which unions are without what the store has nothing of: most chains find what refers to one of some
+// resources, which is read best near the patients, or to a contained one, of which most stores have none.
+func (q *query) present(n plan.And) (plan.And, error) {
+	for i, x := range n {
+		union, ok := x.(plan.Or)
+		if !ok {
 			continue
 		}
-		n, ok := 0, false
-		for ok = p.next(); ok && n < q.src.s.limits.ofPatient; ok = p.next() {
-			found = append(found, p.at())
-			n++
+		var kept plan.Or
+		for _, part := range union {
+			p, _ := part.(plan.Prefix)
+			if v, ok := part.(plan.Verify); ok && v.Pairs == nil {
+				p, _ = v.X.(plan.Prefix)
+			}
+			if start := q.startOf(index.Term(p)); start != nil {
+				some, err := q.belowAt(nil, start, 0)
+				if err != nil {
+					return nil, err
+				}
+				if some == nil {
+					continue
+				}
+			}
+			kept = append(kept, part)
 		}
-		if err := p.err(); err != nil {
-			return set{}, err
-		}
-		if ok {
-			parts = append(parts, &begun{postings: p})
+		if len(kept) == len(union) {
 			continue
 		}
-		q.spare = append(q.spare, q.open[opened:]...)
-		q.open = q.open[:opened]
+		n = slices.Clone(n)
+		switch len(kept) {
+		case 0:
+			n[i] = plan.None{}
+		case 1:
+			n[i] = kept[0]
+		default:
+			n[i] = kept
+		}
 	}
-	if len(found) > 0 || len(parts) == 0 {
-		parts = append(parts, newSlice(q.work.dir, found))
-	}
-	return listed(newUnion(q.work.dir, parts)), nil
-}
-
-// begun is postings of which next was called once before anybody asked.
-type begun struct {
-	postings
-	asked bool
-}
-
-func (b *begun) next() bool {
-	if !b.asked {
-		b.asked = true
-		return true
-	}
-	return b.postings.next()
-}
-
-func (b *begun) seek(p position) bool {
-	b.asked = true
-	return b.postings.seek(p)
+	return n, nil
 }
 
 func (q *query) or(n plan.Or, patient string) (set, error) {

@@ -9,7 +9,7 @@ type limits struct {
 	shapesOf  int // shapes of a type; documents of further ones have postings for each term
 	patients  int // of a set of patients, who are asked one by one; more are not told apart
 	atOnce    int // of those who are merged; more are asked one after the other, for the postings of one
-	ofPatient int // postings of one patient that are read into memory
+	ofPatient int // postings of one patient that are read into memory at a time
 
 	// Postings of a range that are sorted in memory: alone, if there is another list to probe, if that is of one patient.
 	alone, beside, ofOne int

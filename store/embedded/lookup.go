@@ -200,24 +200,33 @@ func (q *query) instance(found []position, id string) ([]position, error) {
 	return append(found, e.pos), nil
 }
 
-// prefix is the documents that have a term whose text begins with a text.
-func (q *query) prefix(t index.Term) (set, error) {
+// startOf is what the keys of the terms begin with whose text begins with that of t, or with what of it is kept in keys;
+// nil if they are not together.
+func (q *query) startOf(t index.Term) []byte {
 	var start []byte
 	switch t.Form {
+	case 0, index.FormSystemCode, index.FormNoSystem, index.FormID, index.FormIn, index.FormOnly, index.FormPresent, index.FormSystem:
+		return nil
 	case index.FormCode:
 		if t.Num == q.sch.id {
-			return q.slowPrefix(t), nil // there are no postings
+			return nil // there are no postings
 		}
 		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupToken)
-	case index.FormSystemCode, index.FormNoSystem, index.FormID, index.FormIn, index.FormOnly, index.FormPresent, index.FormSystem:
-		return q.slowPrefix(t), nil
 	default:
 		if t.Form == index.FormReference && (t.Text == "" || t.Text[0] >= 'A' && t.Text[0] <= 'Z') {
-			return q.slowPrefix(t), nil // references of local resources are kept in another form
+			return nil // references of local resources are kept in another form
 		}
 		start = append(appendNum([]byte{keyTerm, q.sch.number}, t.Num), groupForm+byte(t.Form))
 	}
-	start = appendEscaped(start, t.Text[:min(len(t.Text), inline)])
+	return appendEscaped(start, t.Text[:min(len(t.Text), inline)])
+}
+
+// prefix is the documents that have a term whose text begins with a text.
+func (q *query) prefix(t index.Term) (set, error) {
+	start := q.startOf(t)
+	if start == nil {
+		return q.slowPrefix(t), nil
+	}
 	s, err := q.few(start)
 	if err != nil {
 		return set{}, err

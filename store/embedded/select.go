@@ -84,7 +84,9 @@ func (q *query) selected(n plan.Node, w plan.Window) (page plan.Page, err error)
 	if w.Back {
 		dir ^= backwards
 	}
-	q.work.dir, q.whole = dir, w.Total || !ordered
+	if q.work.dir, q.whole = dir, w.Total || !ordered; !q.whole && w.After == nil {
+		q.limit = w.Limit
+	}
 	found, err := q.compiled(n, "")
 	if err != nil {
 		return plan.Page{Total: -1}, err

@@ -1,0 +1,95 @@
+package embedded
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
+	"github.com/firewarden/firewarden/search/plan"
+	"github.com/firewarden/firewarden/store"
+)
+
+// TestManyPatients: of many patients a page reads the first postings of each, named or found by a chain, however many there
+// are of each; the pages together are everything, once, in order.
+func TestManyPatients(t *testing.T) {
+	s, err := Open(testOptions(vfs.NewMem()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.limits.ofPatient = 16
+	const patients, each = 20, 50
+	var writes []store.Write
+	add := func(body string) {
+		res, err := fhir.Parse([]byte(body), fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes = append(writes, store.Write{Row: plan.Row{Type: res.Type, ID: res.ID, Version: 1, LastUpdated: 1, Method: "PUT", Body: res.Bytes}, Resource: res, Fresh: true})
+	}
+	var ids []string
+	for i := range patients {
+		ids = append(ids, fmt.Sprintf("p%d", i))
+		add(fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","name":[{"family":"Ames"}]}`, i))
+	}
+	for i := range patients * each { // the last patient has all the newest ones
+		p := i % (patients - 1)
+		if i >= (patients-1)*each {
+			p = patients - 1
+		}
+		add(fmt.Sprintf(`{"resourceType":"Observation","id":"o%04d","status":"final","subject":{"reference":"Patient/p%d"},"effectiveDateTime":"2024-01-01T00:%02d:%02dZ","code":{"coding":[{"code":%q}]}}`,
+			i, p, i/60, i%60, []string{"a", "b"}[i/patients%2]))
+	}
+	add(`{"resourceType":"Patient","id":"q","name":[{"family":"Boyd"}]}`)
+	for i := range 200 { // newer than all of them
+		add(fmt.Sprintf(`{"resourceType":"Observation","id":"q%d","status":"final","subject":{"reference":"Patient/q"},"effectiveDateTime":"2024-02-01","code":{"coding":[{"code":"a"}]}}`, i))
+	}
+	if err := s.Commit(t.Context(), store.Commit{Writes: writes}); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := s.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	for _, query := range []string{"code=a&patient=" + strings.Join(ids, ","), "code=a&patient.family=ames"} {
+		q, err := search.Parse("Observation", pairsOfQuery(query), search.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := plan.Lower(search.Guard(q, search.Unrestricted), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, found := plan.Window{Limit: 20}, patients*each
+		for {
+			r, err := plan.Run(t.Context(), snap, p, next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if next.After == nil && r.Read > 450 {
+				t.Errorf("%s: the first page reads %d", query, r.Read)
+			}
+			for _, row := range r.Rows {
+				for found--; found/patients%2 != 0; found-- { // those of the code b
+				}
+				if want := fmt.Sprintf("o%04d", found); row.ID != want {
+					t.Fatalf("%s: %s, not %s", query, row.ID, want)
+				}
+			}
+			if next.After = r.Next; next.After == nil {
+				break
+			}
+		}
+		if found > 0 {
+			t.Errorf("%s: pages end before o%04d", query, found)
+		}
+		if n, err := plan.Count(t.Context(), snap, p); n != patients*each/2 || err != nil {
+			t.Errorf("%s: total %d (%v), want %d", query, n, err, patients*each/2)
+		}
+	}
+}

@@ -27,22 +27,19 @@ type query struct {
 }
 
 func (src source) query(ctx context.Context, sch *schema) *query {
+	src.iterators.begin()
 	return &query{src: src, sch: sch, work: work{ctx: ctx}}
 }
 
 func (q *query) close() {
-	for _, it := range q.open {
-		it.Close()
-	}
-	for _, it := range q.spare {
-		it.Close()
-	}
+	used := append(q.open, q.spare...)
 	if q.every != nil {
-		q.every.it.Close()
+		used = append(used, q.every.it)
 	}
 	if q.records != nil {
-		q.records.Close()
+		used = append(used, q.records)
 	}
+	q.src.iterators.end(used)
 }
 
 // set is an intersection that is still being put together: documents of all lists, in all windows, that all tests keep.
@@ -198,8 +195,7 @@ func (q *query) load(p position) (*plan.Row, error) {
 // quicker than through Get, which opens one for each key.
 func (q *query) record(doc uint64) (r record, err error) {
 	if q.records == nil {
-		q.records, err = q.src.r.NewIter(&pebble.IterOptions{LowerBound: []byte{keyBody}, UpperBound: []byte{keyBody + 1}})
-		if err != nil {
+		if q.records, err = q.over([]byte{keyBody}); err != nil {
 			return r, err
 		}
 	}
@@ -260,21 +256,4 @@ func (q *query) all(patient string) (postings, error) {
 // behind is what the terms kept behind a patient begin with.
 func (q *query) behind(patient string) []byte {
 	return append(appendID([]byte{keyPatient}, patient), q.sch.number)
-}
-
-// iterator is one over the keys of a prefix; it is closed with the query.
-func (q *query) iterator(prefix []byte) (*pebble.Iterator, error) {
-	if n := len(q.spare); n > 0 {
-		it := q.spare[n-1]
-		q.spare = q.spare[:n-1]
-		it.SetBounds(prefix, after(prefix))
-		q.open = append(q.open, it)
-		return it, nil
-	}
-	it, err := q.src.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
-	if err != nil {
-		return nil, err
-	}
-	q.open = append(q.open, it)
-	return it, nil
 }

@@ -65,7 +65,7 @@ func readLooks(val []byte) (l looks, err error) {
 func (q *query) look(p position) (l looks, err error) {
 	if q.every == nil {
 		prefix := []byte{keyAll, q.sch.number}
-		it, err := q.src.r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+		it, err := q.over(prefix)
 		if err != nil {
 			return l, err
 		}

@@ -17,7 +17,8 @@ type source struct {
 	r      pebble.Reader
 	commit uint64 // the last one that it has, by counts; 0 if that is not known
 	// indexing is what the snapshot is indexed by. Only a source that is searched has one.
-	indexing *indexing
+	indexing  *indexing
+	iterators *iterators // of a snapshot
 }
 
 // Params implements plan.Source.

@@ -114,7 +114,7 @@ func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
 	if l == nil {
 		return nil, fmt.Errorf("take a snapshot: %w", pebble.ErrClosed)
 	}
-	return &snapshot{source: source{s, l.snap, l.commit, l.indexing}, lent: l}, nil
+	return &snapshot{source: source{s, l.snap, l.commit, l.indexing, &iterators{}}, lent: l}, nil
 }
 
 // Close implements store.Snapshot; a second time it does nothing.

@@ -39,8 +39,11 @@ func (b *tab) choose(begins string) {
 
 func (b *tab) click(expression string) {
 	b.t.Helper()
-	b.until(expression, expression)
-	at := ask[struct{ X, Y float64 }](b, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: 'center', behavior: 'instant'}); const r = e.getBoundingClientRect(); return {X: r.x + Math.min(r.width, 120) / 2, Y: r.y + r.height / 2} })()`, expression))
+	var at *struct{ X, Y float64 }
+	for at == nil { // pages come and go meanwhile
+		b.until(expression, "document.readyState === 'complete' && "+expression)
+		at, _ = try[*struct{ X, Y float64 }](b, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: 'center', behavior: 'instant'}); const r = e.getBoundingClientRect(); return {X: r.x + Math.min(r.width, 120) / 2, Y: r.y + r.height / 2} })()`, expression))
+	}
 	b.do(chromedp.MouseClickXY(at.X, at.Y))
 }
 

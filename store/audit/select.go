@@ -41,12 +41,16 @@ type merge struct {
 	b    plan.Bound
 	w    plan.Window
 	from cut
+	last *item // of the store, behind which the window begins, where the log had nothing before it: what it has since is left out
 	page plan.Page
 	stop *item // of the log: behind it nothing was looked at, for it would be too costly, and there is no further match before
 }
 
 func (m *merge) run(ctx context.Context) (err error) {
 	if m.from, err = readCut(m.w); err != nil {
+		return err
+	}
+	if m.last, err = m.anchor(ctx); err != nil {
 		return err
 	}
 	stored, err := m.stored(ctx)
@@ -110,6 +114,23 @@ func (m *merge) window(side side) (w plan.Window, ok bool) {
 	}
 	return w, true
 }
+
+// anchor is the row of the store behind which the window begins, if the log had nothing before it; nil also if it is gone.
+func (m *merge) anchor(ctx context.Context) (*item, error) {
+	at := m.from.sides[storeSide].at
+	if m.from.last != storeSide || at == nil || m.from.sides[logSide].at != nil {
+		return nil, nil
+	}
+	page, err := m.s.Snapshot.Select(ctx, m.b, plan.Window{Limit: 1, Sort: m.w.Sort, Back: m.w.Back, After: at, At: true, Place: true})
+	if err != nil || len(page.Rows) == 0 || string(page.Places[0].At) != string(at) {
+		return nil, err
+	}
+	m.page.Read += page.Read
+	return &item{page.Rows[0], storeSide, page.Places[0].Keys, at}, nil
+}
+
+// passed says whether an event stands before the window.
+func (m *merge) passed(it *item) bool { return m.last != nil && m.compare(it, m.last) < 0 }
 
 // stored are the AuditEvents of clients.
 func (m *merge) stored(ctx context.Context) ([]item, error) {
@@ -177,7 +198,7 @@ func (m *merge) inTime(ctx context.Context, w plan.Window, oldest bool) (out []i
 	walk := m.s.walk(m.b)
 	err = walk.run(ctx, from, w.At, oldest, func(e *event, row *plan.Row) error {
 		it, err := m.item(ctx, e, row)
-		if err != nil {
+		if err != nil || m.passed(&it) {
 			return err
 		}
 		if out = append(out, it); len(out) == w.Limit {
@@ -209,7 +230,9 @@ func (m *merge) sorted(ctx context.Context, w plan.Window) (out []item, err erro
 			return errCostly
 		}
 		it, err := m.item(ctx, e, row)
-		out = append(out, it)
+		if err == nil && !m.passed(&it) {
+			out = append(out, it)
+		}
 		return err
 	})
 	m.page.Read += walk.read

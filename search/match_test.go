@@ -176,6 +176,8 @@ func TestMatch(t *testing.T) {
 		{"uri", `{"resourceType":"ValueSet","url":"http://a/b/c"}`, `
 			+url=http://a/b/c   -url=http://a/b   +url:below=http://a/b   +url:below=http://a/b/   -url:below=http://a/bb   -url:below=http://a/b/c/d
 			+url:above=http://a/b/c/d   +url:above=http://a/b/c   -url:above=http://a/b`},
+		{"uri: canonicals", `{"resourceType":"Observation","meta":{"profile":["http://p/1/2"]}}`, `
+			+_profile:below=http://p/1   +_profile:below=http://p/1/2   -_profile:below=http://p/2   -_profile=http://p/1`},
 		{"uri: a canonical with a version", `{"resourceType":"ValueSet","url":"http://a/b","version":"1.0"}`, `
 			+url=http://a/b   +url=http://a/b|1.0   -url=http://a/b|1   -url=http://a/b|2   -url=http://a|1.0   -url=http://a/b\|1.0
 			+url=http://x,http://a/b|1.0   +url=http://a/b|2,http://a/b|1.0   -url=http://a/b|   -url=|1.0`},

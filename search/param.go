@@ -58,7 +58,7 @@ func (p *parser) param(typ, name, value string) (Expr, *fhir.Error) {
 	switch {
 	case sp.Code == "_id":
 		return p.ids(x)
-	case mod == ModBelow && index.Canonical(sp):
+	case mod == ModBelow && sp.Type == r4.Reference && index.Canonical(sp):
 		return versions(x), nil
 	case mod == ModNone && sp.Type == r4.URI && sp.Code == "url" && index.CanonicalType(typ):
 		return p.canonicals(typ, x)

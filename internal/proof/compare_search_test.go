@@ -46,10 +46,15 @@ func found(q Request, got []answer, want *model.Found, m *model.Model) string {
 	if want.Only {
 		groups = nil
 	}
-	rest := 0 // of the first group
-	var group []string
-	count := 0
-	begun := q.Page == 0 // a cursor stands somewhere: before it groups are left out, and a part of the one that it is in
+	var group []string // what is left of the group that comes
+	number, count := 0, 0
+	// A cursor stands somewhere in each type, which under another token may be anywhere: before its first row nothing of a
+	// type has to come, nor all of the group that this one is in.
+	first := map[string]int{} // the number of that group
+	due := func(name string) bool {
+		typ, _, _ := strings.Cut(name, "/")
+		return q.Page == 0 || first[typ] > 0 && first[typ] < number
+	}
 	for i, a := range got {
 		if a.previous {
 			continue
@@ -73,25 +78,17 @@ func found(q Request, got []answer, want *model.Found, m *model.Model) string {
 			case "include":
 				included = append(included, e.name())
 			case "match":
-				if !begun && !slices.Contains(group, e.name()) {
-					begun = group != nil
-					for len(groups) > 0 && !slices.Contains(group, e.name()) {
-						group, groups = names(groups[0]), groups[1:]
-					}
-					rest = len(group)
-				}
-				if rest == 0 {
-					if len(groups) == 0 {
-						return "no further match is expected: " + e.name()
-					}
+				for len(groups) > 0 && !slices.Contains(group, e.name()) && !slices.ContainsFunc(group, due) {
 					group, groups = names(groups[0]), groups[1:]
-					rest = len(group)
+					number++
 				}
 				if !slices.Contains(group, e.name()) {
 					return fmt.Sprintf("%s comes where one of %q is expected", e.name(), group)
 				}
 				group = slices.DeleteFunc(group, func(name string) bool { return name == e.name() })
-				rest--
+				if typ, _, _ := strings.Cut(e.name(), "/"); first[typ] == 0 {
+					first[typ] = number
+				}
 				count++
 				v := m.Now(fmt.Sprint(e.Resource["resourceType"]), fmt.Sprint(e.Resource["id"]))
 				if why := shown(e.Resource, func() (map[string]any, bool) { return want.Part(v, false) }); why != "" && !want.Inner {
@@ -118,8 +115,16 @@ func found(q Request, got []answer, want *model.Found, m *model.Model) string {
 	if want.Most >= 0 && count > want.Most {
 		return fmt.Sprintf("%d matches of %d at most", count, want.Most)
 	}
-	if whole := want.Most >= 0 && (q.Page > 0 || count == want.Most); len(got) <= most && begun && !q.cut && !whole && (rest > 0 || len(groups) > 0) {
-		return fmt.Sprintf("missing: %q and %d groups", group, len(groups))
+	if whole := want.Most >= 0 && (q.Page > 0 || count == want.Most); len(got) > most || q.cut || whole {
+		return ""
 	}
-	return ""
+	for ; ; number++ {
+		if slices.ContainsFunc(group, due) {
+			return fmt.Sprintf("missing: %q and %d groups", group, len(groups))
+		}
+		if len(groups) == 0 {
+			return ""
+		}
+		group, groups = names(groups[0]), groups[1:]
+	}
 }

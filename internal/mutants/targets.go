@@ -8,7 +8,7 @@ var targets = []target{
 	{kind: "guard", dir: "search/plan", files: []string{"resolve.go", "held.go", "panel.go"}},
 	{kind: "simplify", dir: "search", files: []string{"simplify.go"}},
 	{kind: "simplify", dir: "search", files: []string{"panel.go"}, but: []string{"String"}},
-	{kind: "lower", dir: "search/plan", files: []string{"lower.go", "probe.go", "every.go", "read.go"}},
+	{kind: "lower", dir: "search/plan", files: []string{"lower.go", "probe.go", "every.go", "read.go", "history.go"}},
 	{kind: "lower", dir: "search/plan", files: []string{"build.go"}, but: []string{"rank"}},
 	{kind: "lower", dir: "search/plan", files: []string{"join.go"}, only: []string{"bind", "resolve", "resolveAll", "joins", "ref", "back", "lead", "led", "leads", "named", "references"}},
 	{kind: "lower", dir: "search/plan", files: []string{"include.go"}},

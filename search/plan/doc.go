@@ -12,8 +12,11 @@
 // Types that are visible through others (access.md "Linked types") are joined from the side of what is seen, if candidates
 // are many: what a patient's search of them reads does not follow the data of other patients (storetest.Hidden), as long as a
 // list of 8,192 holds what the caller sees of each type. With more, with a panel of more than 1,000 patients, and for who sees a
-// whole type that is about patients, each candidate is asked. A history of types reads all changes in its time, for what is
-// deleted is in no compartment any more.
+// whole type that is about patients, each candidate is asked.
+//
+// A history of types is led by the charts that the caller sees (history.go): every version is filed under the patients in whose
+// charts it was, so what is deleted or has been moved is found too, and each is asked whether it is seen. Only of linked types
+// all changes in its time are asked: no version of one says whose it is.
 //
 // A search on several types is a plan for each (types.go), joined type by type or in the order of its keys. Positions are
 // cuts: a page before one and a page behind it have no row in common and leave none out, whatever others write.

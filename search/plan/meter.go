@@ -43,3 +43,11 @@ func (m *Meter) Targets(ctx context.Context, b Bound, p *r4.SearchParameter, max
 	m.Reads += len(refs)
 	return refs, more, err
 }
+
+// Changes implements Source.
+func (m *Meter) Changes(ctx context.Context, c Changes, w Window) (Page, error) {
+	page, err := m.Source.Changes(ctx, c, w)
+	m.Asked++
+	m.Reads += page.Read
+	return page, err
+}

@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
@@ -197,37 +196,6 @@ func (p *Plan) countVersions(ctx context.Context, src Source, keep func(*Row) (b
 		}
 		w.After = page.Next
 	}
-}
-
-// History is the history of the types of a GuardHistory plan, newest first. The keys of w.Sort count nothing.
-func History(ctx context.Context, src Source, p Plan, t Times, w Window) (Page, error) {
-	if err := p.own.held(ctx, src); err != nil {
-		return Page{}, err
-	}
-	c := Changes{since: t.Since, until: t.until(), keep: func(src Source, r *Row) (bool, error) {
-		i, ok := slices.BinarySearchFunc(p.members, r.Type, func(m Plan, typ string) int { return strings.Compare(m.typ, typ) })
-		if !ok {
-			return false, nil
-		}
-		shows := func(r *Row) (bool, error) { return p.members[i].shows(ctx, src, r) }
-		if ok, err := shows(r); !ok || err != nil {
-			return false, err
-		}
-		return t.holds(ctx, src, r, shows)
-	}}
-	for _, m := range p.members {
-		if m.allowed != search.None {
-			c.types = append(c.types, m.typ)
-		}
-	}
-	if len(c.types) == 0 {
-		page := Page{Total: -1}
-		if w.Total {
-			page.Total = 0
-		}
-		return page, nil
-	}
-	return src.Changes(ctx, c, w)
 }
 
 // NewCondition is the claim that p finds exactly the resources with these ids; where found has two or more, that it

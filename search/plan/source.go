@@ -45,31 +45,6 @@ func (k Key) Type() string { return k.typ }
 // ID is the id of the instance.
 func (k Key) ID() string { return k.id }
 
-// Changes is a flat plan over the versions of one type, or of several, newest first; made by plan only.
-type Changes struct {
-	types []string
-	since int64 // inclusive, microseconds; 0 is the beginning
-	until int64 // exclusive; 0 is the end
-	keep  func(Source, *Row) (bool, error)
-}
-
-// Types are the resource types, sorted.
-func (c Changes) Types() []string { return c.types }
-
-// Since is the earliest LastUpdated, in microseconds; 0 is the beginning.
-func (c Changes) Since() int64 { return c.since }
-
-// Until is the time, in microseconds, before which LastUpdated is; 0 is the end.
-func (c Changes) Until() int64 { return c.until }
-
-// Keep says whether the caller may see a version; false for the zero Changes. src is the snapshot that is read.
-func (c Changes) Keep(src Source, r *Row) (bool, error) {
-	if c.keep == nil {
-		return false, nil
-	}
-	return c.keep(src, r)
-}
-
 // Window is the part of an ordered result that is wanted.
 type Window struct {
 	Sort  []SortKey // empty: main date descending, missing last, then the engine's stable order
@@ -123,8 +98,9 @@ type Source interface {
 	// Targets gives the distinct local references that the parameter p takes in the resources of b, at most max; more
 	// says that there are further ones, or that there may be: a source may give up after many more resources than max.
 	Targets(ctx context.Context, b Bound, p *r4.SearchParameter, max int) (refs []fhir.Reference, more bool, err error)
-	// Changes gives the versions that c keeps, newest first (LastUpdated descending, then a stable order). Limit, Total
-	// and Next count kept versions only: Next is nil unless there is a further one that is kept.
+	// Changes gives the versions that c keeps, newest first (LastUpdated descending, then a stable order), each once,
+	// looking for them where the parts of c say. Limit, Total and Next count kept versions only: Next is nil unless there
+	// is a further one that is kept.
 	Changes(ctx context.Context, c Changes, w Window) (Page, error)
 	// Params are the search parameters of the snapshot: its index is whole for every one that they hold. nil are R4's.
 	Params(ctx context.Context) (*parameters.Set, error)

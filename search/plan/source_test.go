@@ -66,7 +66,8 @@ func (l *log) Versions(_ context.Context, k plan.Key, w plan.Window) (plan.Page,
 
 func (l *log) Changes(_ context.Context, c plan.Changes, w plan.Window) (plan.Page, error) {
 	return l.page(w, func(r *plan.Row) (bool, error) {
-		if !slices.Contains(c.Types(), r.Type) || r.LastUpdated < c.Since() {
+		asked := slices.ContainsFunc(c.Parts(), func(p plan.ChangesPart) bool { return slices.Contains(p.Types, r.Type) })
+		if !asked || r.LastUpdated < c.Since() {
 			return false, nil
 		}
 		return c.Keep(l, r)

@@ -35,12 +35,17 @@ func (Unguarded) Joins(p Plan, few int) Plan {
 // Key names an instance.
 func (Unguarded) Key(typ, id string) Key { return Key{typ: typ, id: id} }
 
-// Changes is a plan over versions; types are sorted, a nil keep keeps all.
-func (Unguarded) Changes(types []string, since int64, keep func(Source, *Row) (bool, error)) Changes {
+// Changes is a plan over versions; types are sorted, a nil keep keeps all. With patients, which are sorted too, it is of what
+// is filed under them.
+func (Unguarded) Changes(types, patients []string, since int64, keep func(Source, *Row) (bool, error)) Changes {
 	if keep == nil {
 		keep = func(Source, *Row) (bool, error) { return true, nil }
 	}
-	return Changes{types: types, since: since, keep: keep}
+	c := Changes{since: since, keep: keep}
+	for _, typ := range types {
+		c.add(typ, patients)
+	}
+	return c
 }
 
 // Condition is a condition of a commit.

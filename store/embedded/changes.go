@@ -1,9 +1,11 @@
 package embedded
 
 import (
+	"bytes"
+	"container/heap"
 	"context"
-	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -18,41 +20,37 @@ func (src source) Changes(ctx context.Context, c plan.Changes, w plan.Window) (p
 	}
 	var from *change
 	if w.After != nil {
-		at, ok := readChange(append([]byte{keyChange, 0}, w.After...))
+		at, ok := readChange(w.After)
 		if !ok {
 			return page, errCursor
 		}
 		from = &at
 	}
-	merged, err := src.changes(c, w.Back)
+	begin := from
+	if w.Total {
+		begin = nil
+	}
+	merged, err := src.changes(c, begin, w.Back)
 	if err != nil {
 		return page, err
 	}
-	defer merged.close()
-	if from != nil && !w.Total {
-		merged.seek(*from)
-	}
+	defer merged.it.Close()
 	var lastKept change
-	for ; ; merged.next() {
-		at, current, ok := merged.at()
+	for {
+		at, ok, err := merged.next()
+		if err != nil {
+			return page, err
+		}
 		if !ok {
-			break
+			return page, nil
 		}
 		if page.Read&1023 == 0 && ctx.Err() != nil {
 			return page, ctx.Err()
 		}
 		page.Read++
-		var space [16]byte
-		key := appendBodyKey(space[:0], at.doc)
-		if !current {
-			key = appendOldKey(space[:0], at.doc, at.version)
-		}
-		row, ok, err := src.row(key, "")
+		row, err := src.changed(at)
 		if err != nil {
 			return page, err
-		}
-		if !ok {
-			return page, fmt.Errorf("version %d of document %d is missing", at.version, at.doc)
 		}
 		keep, err := c.Keep(src, &row)
 		if err != nil {
@@ -64,28 +62,215 @@ func (src source) Changes(ctx context.Context, c plan.Changes, w plan.Window) (p
 		if w.Total {
 			page.Total++
 		}
-		if from != nil && (merged.before(at, *from) || at == *from && !w.At) {
+		if from != nil && (merged.before(at.change, *from) || at.change == *from && !w.At) {
 			continue
 		}
 		if len(page.Rows) < w.Limit {
 			page.Rows = append(page.Rows, row)
-			lastKept = at
+			lastKept = at.change
 		} else {
 			if page.Next == nil && len(page.Rows) > 0 {
-				page.Next = lastKept.append(nil, 0)[2:]
+				page.Next = lastKept.append(nil)
 			}
 			if !w.Total {
-				break
+				return page, nil
 			}
 		}
 	}
-	return page, merged.err()
 }
 
-// changeLists merges the histories of several types.
+// changed is the version of a change.
+func (src source) changed(at filed) (row plan.Row, err error) {
+	var space [16]byte
+	ok := false
+	if !at.old {
+		row, ok, err = src.row(appendBodyKey(space[:0], at.doc), "", at.version)
+	}
+	if !ok && err == nil {
+		row, ok, err = src.row(appendOldKey(space[:0], at.doc, at.version), "", at.version)
+	}
+	if !ok && err == nil {
+		err = fmt.Errorf("version %d of document %d is missing", at.version, at.doc)
+	}
+	return row, err
+}
+
+// filed is a change in a list.
+type filed struct {
+	change
+	old bool // it is known not to be the current version
+}
+
+// changeList is a list of changes: the keys between two, of which what is behind the prefix is a change. They are read some
+// at a time, so that all lists share one iterator.
+type changeList struct {
+	prefix       []byte
+	lower, upper []byte  // of what is still to be read
+	ahead        []filed // what was read, the next one last
+	size         int     // how many are read at once
+}
+
+// mostAhead is how many changes of a list are read at once at most.
+const mostAhead = 512
+
+// changeLists merges the histories of several types, each of all or of what is in some charts.
 type changeLists struct {
-	lists []*changeList
-	back  bool // oldest first
+	it    *pebble.Iterator
+	lists []*changeList // a heap: what comes next is in the first one
+	back  bool          // oldest first
+	last  change        // the one given last
+}
+
+// changes begins to read the lists of c at a change; nil is the start.
+func (src source) changes(c plan.Changes, from *change, back bool) (*changeLists, error) {
+	it, err := src.r.NewIter(&pebble.IterOptions{LowerBound: []byte{keyChange}, UpperBound: []byte{keyEnd}})
+	if err != nil {
+		return nil, err
+	}
+	m := &changeLists{it: it, back: back}
+	for _, part := range c.Parts() {
+		if err := m.part(src.s.types, part, c, from); err != nil {
+			it.Close()
+			return nil, err
+		}
+	}
+	heap.Init(m)
+	return m, nil
+}
+
+// part opens the lists of a part of c.
+func (m *changeLists) part(numbers typeNumbers, part plan.ChangesPart, c plan.Changes, from *change) error {
+	var types []byte
+	for _, name := range part.Types {
+		if typ := numbers.number(name); typ != 0 {
+			types = append(types, typ)
+		}
+	}
+	if part.Patients == nil {
+		for _, typ := range types {
+			if err := m.open([]byte{keyChange, typ}, c, from); err != nil {
+				return err
+			}
+		}
+	}
+	for _, id := range part.Patients {
+		if err := m.chart(id, types, c, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chart opens the lists of those of the types of which there is something in the chart of a patient.
+func (m *changeLists) chart(patient string, types []byte, c plan.Changes, from *change) error {
+	for len(types) > 0 {
+		prefix := appendChartKey(nil, patient, types[0])
+		n := len(prefix) - 1
+		if !m.it.SeekGE(prefix) {
+			return m.it.Error()
+		}
+		key := m.it.Key()
+		if len(key) <= n || !bytes.Equal(key[:n], prefix[:n]) {
+			return nil
+		}
+		if next := key[n]; next != types[0] {
+			for len(types) > 0 && types[0] < next {
+				types = types[1:]
+			}
+			continue
+		}
+		if err := m.open(prefix, c, from); err != nil {
+			return err
+		}
+		types = types[1:]
+	}
+	return nil
+}
+
+// open opens the list of the keys with a prefix, within the times of c.
+func (m *changeLists) open(prefix []byte, c plan.Changes, from *change) error {
+	prefix = slices.Clip(prefix)
+	l := &changeList{prefix: prefix, lower: prefix, upper: after(prefix), size: 8}
+	// Newer ones come first: the earliest time is the upper bound.
+	if since := c.Since(); since != 0 {
+		l.upper = after(appendChangeTime(prefix, since))
+	}
+	if until := c.Until(); until != 0 {
+		l.lower = appendChangeTime(prefix, until-1)
+	}
+	switch {
+	case from == nil:
+	case m.back:
+		if key := append(from.append(prefix), 0); bytes.Compare(key, l.upper) < 0 {
+			l.upper = key
+		}
+	default:
+		if key := from.append(prefix); bytes.Compare(key, l.lower) > 0 {
+			l.lower = key
+		}
+	}
+	if err := m.read(l); err != nil || len(l.ahead) == 0 {
+		return err
+	}
+	m.lists = append(m.lists, l)
+	return nil
+}
+
+// read reads the next changes of a list; where it ends there are none.
+func (m *changeLists) read(l *changeList) error {
+	l.ahead = l.ahead[:0]
+	if bytes.Compare(l.lower, l.upper) >= 0 {
+		return nil
+	}
+	seek, step := func() bool { return m.it.SeekGE(l.lower) }, m.it.Next
+	if m.back {
+		seek, step = func() bool { return m.it.SeekLT(l.upper) }, m.it.Prev
+	}
+	for ok := seek(); ok && len(l.ahead) < l.size; ok = step() {
+		key := m.it.Key()
+		if bytes.Compare(key, l.lower) < 0 || bytes.Compare(key, l.upper) >= 0 {
+			break
+		}
+		at, good := readChange(key[len(l.prefix):])
+		if !good {
+			return fmt.Errorf("malformed change %x", key)
+		}
+		l.ahead = append(l.ahead, filed{at, len(m.it.Value()) > 0})
+	}
+	switch n := len(l.ahead); {
+	case n < l.size:
+		l.lower = l.upper // that was all
+	case m.back:
+		l.upper = l.ahead[n-1].append(l.prefix)
+	default:
+		l.lower = append(l.ahead[n-1].append(l.prefix), 0)
+	}
+	slices.Reverse(l.ahead)
+	l.size = min(2*l.size, mostAhead)
+	return m.it.Error()
+}
+
+// next is the next change of all lists, each once; ok is false at the end.
+func (m *changeLists) next() (at filed, ok bool, err error) {
+	for len(m.lists) > 0 {
+		l := m.lists[0]
+		n := len(l.ahead) - 1
+		if at, l.ahead = l.ahead[n], l.ahead[:n]; n == 0 {
+			if err := m.read(l); err != nil {
+				return at, false, err
+			}
+		}
+		if len(l.ahead) == 0 {
+			heap.Pop(m)
+		} else {
+			heap.Fix(m, 0)
+		}
+		if at.change != m.last {
+			m.last = at.change
+			return at, true, nil
+		}
+	}
+	return at, false, nil
 }
 
 // before says whether a comes before b.
@@ -96,114 +281,21 @@ func (m *changeLists) before(a, b change) bool {
 	return a.newer(b)
 }
 
-type changeList struct {
-	it      *pebble.Iterator
-	typ     byte
-	at      change
-	current bool
-	ok      bool
-	bad     error
+// Len implements heap.Interface, as do the others.
+func (m *changeLists) Len() int { return len(m.lists) }
+
+func (m *changeLists) Less(i, j int) bool {
+	a, b := m.lists[i].ahead, m.lists[j].ahead
+	return m.before(a[len(a)-1].change, b[len(b)-1].change)
 }
 
-func (src source) changes(c plan.Changes, back bool) (*changeLists, error) {
-	m := &changeLists{back: back}
-	for _, name := range c.Types() {
-		typ := src.s.types.number(name)
-		if typ == 0 {
-			continue
-		}
-		// Newer ones come first: the earliest time is the upper bound.
-		upper := []byte{keyChange, typ + 1}
-		if since := c.Since(); since != 0 {
-			upper = binary.BigEndian.AppendUint64([]byte{keyChange, typ}, ^(uint64(since) ^ timeSign))
-			upper = after(upper)
-		}
-		lower := []byte{keyChange, typ}
-		if until := c.Until(); until != 0 {
-			lower = binary.BigEndian.AppendUint64(lower, ^(uint64(until-1) ^ timeSign))
-		}
-		if string(lower) >= string(upper) {
-			continue
-		}
-		it, err := src.r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
-		if err != nil {
-			m.close()
-			return nil, err
-		}
-		l := &changeList{it: it, typ: typ}
-		if back {
-			l.read(it.Last())
-		} else {
-			l.read(it.First())
-		}
-		m.lists = append(m.lists, l)
-	}
-	return m, nil
-}
+func (m *changeLists) Swap(i, j int) { m.lists[i], m.lists[j] = m.lists[j], m.lists[i] }
 
-func (l *changeList) read(ok bool) {
-	if l.ok = ok; !ok {
-		l.bad = l.it.Error()
-		return
-	}
-	if l.at, l.ok = readChange(l.it.Key()); !l.ok {
-		l.bad = fmt.Errorf("malformed change %x", l.it.Key())
-	}
-	l.current = len(l.it.Value()) == 0
-}
+func (m *changeLists) Push(l any) { m.lists = append(m.lists, l.(*changeList)) }
 
-// first is the list whose change is next.
-func (m *changeLists) first() *changeList {
-	var best *changeList
-	for _, l := range m.lists {
-		if l.ok && (best == nil || m.before(l.at, best.at)) {
-			best = l
-		}
-	}
-	return best
-}
-
-func (m *changeLists) at() (at change, current, ok bool) {
-	l := m.first()
-	if l == nil {
-		return at, false, false
-	}
-	return l.at, l.current, true
-}
-
-func (m *changeLists) next() {
-	l := m.first()
-	switch {
-	case l == nil:
-	case m.back:
-		l.read(l.it.Prev())
-	default:
-		l.read(l.it.Next())
-	}
-}
-
-// seek goes to the first change at or behind c.
-func (m *changeLists) seek(c change) {
-	for _, l := range m.lists {
-		if key := c.append(nil, l.typ); m.back {
-			l.read(l.it.SeekLT(append(key, 0)))
-		} else {
-			l.read(l.it.SeekGE(key))
-		}
-	}
-}
-
-func (m *changeLists) err() error {
-	for _, l := range m.lists {
-		if l.bad != nil {
-			return l.bad
-		}
-	}
-	return nil
-}
-
-func (m *changeLists) close() {
-	for _, l := range m.lists {
-		l.it.Close()
-	}
+func (m *changeLists) Pop() any {
+	n := len(m.lists) - 1
+	l := m.lists[n]
+	m.lists = m.lists[:n]
+	return l
 }

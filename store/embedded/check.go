@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -66,7 +67,7 @@ func (c *checking) document(doc uint64, val []byte) error {
 	}
 	id := readID(r.id)
 	name := c.s.types.name(r.typ) + "/" + id
-	pos, params := position{ordMissing, doc}, uint64(0)
+	pos, params, charts := position{ordMissing, doc}, uint64(0), []string(nil)
 	c.expected[keyID]++
 	c.expected[keyOld] += int(r.version) - 1
 	c.expected[keyChange] += int(r.version)
@@ -81,7 +82,7 @@ func (c *checking) document(doc uint64, val []byte) error {
 			c.found("%s: %v", name, err)
 			return nil
 		}
-		pos = d.pos
+		pos, charts = d.pos, d.charts
 		c.counts[shapeID{r.typ, d.shape}]++
 		var fault error
 		d.each(c.s.types, func(key, val []byte) {
@@ -93,12 +94,14 @@ func (c *checking) document(doc uint64, val []byte) error {
 		if fault != nil {
 			return fault
 		}
+	} else if charts, err = c.s.chartsBefore(c.r, doc, r.version); err != nil {
+		c.found("%s: what was deleted: %v", name, err)
 	}
 	want := entry{r.version, r.deleted, pos, params}.append(nil)
 	if err := c.has(appendIDKey(nil, r.typ, id), want, func(what string) { c.found("%s: its entry %s", name, what) }); err != nil {
 		return err
 	}
-	if err := c.change(name, &r, doc, nil); err != nil {
+	if err := c.change(name, &r, doc, charts, nil); err != nil {
 		return err
 	}
 	return c.versions(name, &r, doc)
@@ -122,12 +125,11 @@ func (c *checking) versions(name string, r *record, doc uint64) error {
 		case old.version != v || old.typ != r.typ || !bytes.Equal(old.id, r.id):
 			c.found("%s: in the place of version %d is version %d of another", name, v, old.version)
 		default:
-			if !old.deleted {
-				if _, err := c.s.parse(old.body); err != nil {
-					c.found("%s: version %d: %v", name, v, err)
-				}
+			charts, err := c.s.charts(c.r, doc, &old)
+			if err != nil {
+				c.found("%s: version %d: %v", name, v, err)
 			}
-			err = c.change(name, &old, doc, []byte{1})
+			err = c.change(name, &old, doc, charts, []byte{1})
 			if err != nil {
 				closer.Close()
 				return err
@@ -138,9 +140,17 @@ func (c *checking) versions(name string, r *record, doc uint64) error {
 	return nil
 }
 
-func (c *checking) change(name string, r *record, doc uint64, val []byte) error {
-	key := change{r.lastUpdated, doc, r.version}.append(nil, r.typ)
-	return c.has(key, val, func(what string) { c.found("%s: its place in history, version %d, %s", name, r.version, what) })
+// change checks the places of a version in the histories of its type and of charts.
+func (c *checking) change(name string, r *record, doc uint64, charts []string, val []byte) error {
+	at := change{r.lastUpdated, doc, r.version}
+	err := c.has(at.append([]byte{keyChange, r.typ}), val, func(what string) { c.found("%s: its place in history, version %d, %s", name, r.version, what) })
+	for _, id := range charts {
+		c.expected[keyChart]++
+		err = errors.Join(err, c.has(at.append(appendChartKey(nil, id, r.typ)), nil, func(what string) {
+			c.found("%s: its place in the chart of Patient/%s, version %d, %s", name, id, r.version, what)
+		}))
+	}
+	return err
 }
 
 // body reads and indexes the body of a current version.
@@ -174,8 +184,8 @@ func (c *checking) has(key, want []byte, problem func(string)) error {
 func (c *checking) totals() error {
 	names := map[byte]string{keyID: "entries", keyOld: "older versions", keyChange: "changes", keyAll: "documents listed",
 		keyMember: "documents by shape", keyTerm: "terms", keyPatient: "terms behind patients", keyRange: "ranges", keyWide: "wide dates", keySeveral: "several dates",
-		keyPair: "pairs"}
-	for _, kind := range []byte{keyID, keyOld, keyChange, keyAll, keyMember, keyTerm, keyPatient, keyRange, keyWide, keySeveral, keyPair} {
+		keyPair: "pairs", keyChart: "changes in charts"}
+	for _, kind := range []byte{keyID, keyOld, keyChange, keyAll, keyMember, keyTerm, keyPatient, keyRange, keyWide, keySeveral, keyPair, keyChart} {
 		n := 0
 		err := scan(c.r, []byte{kind}, func(_, _ []byte) error {
 			if n++; n&0xFFFF == 0 {

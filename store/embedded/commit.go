@@ -247,12 +247,21 @@ func (p *preparation) write(w *store.Write) error {
 			}
 		}
 	}
+	charts := now.charts
+	if w.Deleted {
+		if charts = before.charts; old != nil && old.deleted {
+			var err error
+			if charts, err = s.chartsBefore(s.db, doc, old.version); err != nil {
+				return err
+			}
+		}
+	}
 	if p.tells {
 		p.moved = append(p.moved, moved{s.totals.lists(s.types, &before), s.totals.lists(s.types, &now)})
 	}
 	e := entry{w.Version, w.Deleted, now.pos, p.indexing.params.Generation(w.Type)}
 	e.pos.doc |= doc
-	return errors.Join(p.keys(&before, &now), p.history(old, doc, &r), p.record(w, &r, e))
+	return errors.Join(p.keys(&before, &now), p.history(old, doc, &r), p.file(charts, doc, &r), p.record(w, &r, e))
 }
 
 // record writes the body and the entry of a new version.
@@ -272,16 +281,27 @@ func (p *preparation) record(w *store.Write, r *record, e entry) error {
 
 // history notes a new version, and puts away the one that it replaces.
 func (p *preparation) history(old *record, doc uint64, r *record) error {
-	p.buf = change{r.lastUpdated, doc, r.version}.append(p.buf[:0], r.typ)
+	p.buf = change{r.lastUpdated, doc, r.version}.append(append(p.buf[:0], keyChange, r.typ))
 	if err := p.batch.Set(p.buf, nil, nil); err != nil || old == nil {
 		return err
 	}
-	p.buf = change{old.lastUpdated, doc, old.version}.append(p.buf[:0], old.typ)
+	p.buf = change{old.lastUpdated, doc, old.version}.append(append(p.buf[:0], keyChange, old.typ))
 	if err := p.batch.Set(p.buf, []byte{1}, nil); err != nil {
 		return err
 	}
 	p.buf = old.append(p.buf[:0])
 	return p.batch.Set(appendOldKey(nil, doc, old.version), p.buf, nil)
+}
+
+// file writes the places of a version in charts: they stay when it is not current any more.
+func (p *preparation) file(charts []string, doc uint64, r *record) error {
+	for _, id := range charts {
+		p.buf = change{r.lastUpdated, doc, r.version}.append(appendChartKey(p.buf[:0], id, r.typ))
+		if err := p.batch.Set(p.buf, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keys writes the index keys of a version; of an update only those that differ.

@@ -17,7 +17,8 @@ type document struct {
 	terms     []index.Term
 	intervals []interval
 	coded     []index.Pair
-	patients  []string // ids of the patients whose compartment holds it
+	patients  []string // ids of the patients whose compartment holds it, sorted
+	charts    []string // index.Entries.Charts
 }
 
 // newDocument places a resource of a document number. The shape is not set yet.
@@ -44,12 +45,10 @@ func newDocument(sch *schema, doc uint64, e *index.Entries) document {
 			d.pos.doc |= wideBit
 		}
 	}
-	for _, c := range e.Compartments {
-		if id, ok := strings.CutPrefix(c, "Patient/"); ok {
-			d.patients = append(d.patients, id)
-		}
+	d.charts = e.Charts(sch.typ)
+	if e.Compartments != nil {
+		d.patients = d.charts
 	}
-	slices.Sort(d.patients)
 	return d
 }
 

@@ -28,7 +28,8 @@ const (
 	keyWide    = 0x27 // type, position
 	keySeveral = 0x28 // type, position: several main dates
 	keyPair    = 0x29 // type, composite, code, units, class, low, high, position
-	keyEnd     = 0x2A
+	keyChart   = 0x2A // patient, type, ^lastUpdated, ^document, ^version → nothing
+	keyEnd     = 0x2B
 )
 
 // inline is how much of a text goes into a key. Of a longer one it is followed by 16 bytes of SHA-256: nobody can make
@@ -183,7 +184,7 @@ func appendOldKey(dst []byte, doc, version uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendDoc(append(dst, keyOld), doc), ^version)
 }
 
-// change is a version's place in the history of its type.
+// change is a version's place in the history of its type, and in that of a chart: what their keys end in.
 type change struct {
 	lastUpdated  int64
 	doc, version uint64
@@ -191,21 +192,31 @@ type change struct {
 
 const timeSign = 1 << 63
 
-func (c change) append(dst []byte, typ byte) []byte {
-	dst = binary.BigEndian.AppendUint64(append(dst, keyChange, typ), ^(uint64(c.lastUpdated) ^ timeSign))
-	dst = appendDoc(dst, maxDoc-c.doc)
+func (c change) append(dst []byte) []byte {
+	dst = appendDoc(appendChangeTime(dst, c.lastUpdated), maxDoc-c.doc)
 	return appendNumber(dst, c.version)
 }
 
-const changeSize = 2 + 8 + docSize // without the version
+// appendChangeTime appends what the changes of a time begin with: the later, the less.
+func appendChangeTime(dst []byte, lastUpdated int64) []byte {
+	return binary.BigEndian.AppendUint64(dst, ^(uint64(lastUpdated) ^ timeSign))
+}
 
-func readChange(key []byte) (c change, ok bool) {
-	if len(key) <= changeSize {
+// appendChartKey appends what the changes of a type in the chart of a patient begin with.
+func appendChartKey(dst []byte, patient string, typ byte) []byte {
+	return append(appendID(append(dst, keyChart), patient), typ)
+}
+
+const changeSize = 8 + docSize // without the version
+
+// readChange decodes a change that is all of b.
+func readChange(b []byte) (c change, ok bool) {
+	if len(b) <= changeSize {
 		return c, false
 	}
-	c.lastUpdated = int64(^binary.BigEndian.Uint64(key[2:]) ^ timeSign)
-	c.doc = maxDoc - readDoc(key[10:])
-	c.version, ok = readNumber(key[changeSize:])
+	c.lastUpdated = int64(^binary.BigEndian.Uint64(b) ^ timeSign)
+	c.doc = maxDoc - readDoc(b[8:])
+	c.version, ok = readNumber(b[changeSize:])
 	return c, ok
 }
 

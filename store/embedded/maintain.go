@@ -81,13 +81,7 @@ func (s *Store) reindex(ctx context.Context, p Progress) error {
 	r := s.preparation()
 	defer func() { r.batch.Close() }()
 	done, of := 0, int(s.nextDoc.Load())
-	err := scan(s.db, []byte{keyBody}, func(key, val []byte) error {
-		if err := r.reindex(readDoc(key[1:]), val); err != nil {
-			return err
-		}
-		if done++; p != nil && done%1000 == 0 {
-			p(done, of)
-		}
+	flush := func() error {
 		if r.batch.Len() < reindexBatch {
 			return nil
 		}
@@ -99,7 +93,24 @@ func (s *Store) reindex(ctx context.Context, p Progress) error {
 		}
 		r.batch.Reset()
 		return nil
+	}
+	err := scan(s.db, []byte{keyBody}, func(key, val []byte) error {
+		if err := r.reindex(readDoc(key[1:]), val); err != nil {
+			return err
+		}
+		if done++; p != nil && done%1000 == 0 {
+			p(done, of)
+		}
+		return flush()
 	})
+	if err == nil {
+		err = scan(s.db, []byte{keyOld}, func(key, val []byte) error {
+			if err := r.refile(readDoc(key[1:]), val); err != nil {
+				return err
+			}
+			return flush()
+		})
+	}
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -134,7 +145,12 @@ func (p *preparation) reindex(doc uint64, val []byte) error {
 	}
 	id := readID(r.id)
 	e := entry{version: r.version, deleted: r.deleted, pos: position{doc: doc}}
-	if !r.deleted {
+	var charts []string
+	if r.deleted {
+		if charts, err = p.s.chartsBefore(p.s.db, doc, r.version); err != nil {
+			return fmt.Errorf("%s/%s: %w", p.s.types.name(r.typ), id, err)
+		}
+	} else {
 		d, err := p.s.indexed(p.indexing.now, &p.s.schemas[r.typ], doc, r.body)
 		if err != nil {
 			return fmt.Errorf("%s/%s: %w", p.s.types.name(r.typ), id, err)
@@ -144,6 +160,23 @@ func (p *preparation) reindex(doc uint64, val []byte) error {
 		if err := p.keys(&document{}, &d); err != nil {
 			return err
 		}
+		charts = d.charts
+	}
+	if err := p.file(charts, doc, &r); err != nil {
+		return err
 	}
 	return p.batch.Set(appendIDKey(nil, r.typ, id), e.append(nil), nil)
+}
+
+// refile writes the places in charts of an older version.
+func (p *preparation) refile(doc uint64, val []byte) error {
+	r, err := readRecord(val)
+	if err != nil {
+		return fmt.Errorf("document %d: %w", doc, err)
+	}
+	charts, err := p.s.charts(p.s.db, doc, &r)
+	if err != nil {
+		return fmt.Errorf("%s/%s version %d: %w", p.s.types.name(r.typ), readID(r.id), r.version, err)
+	}
+	return p.file(charts, doc, &r)
 }

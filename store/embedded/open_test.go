@@ -177,6 +177,8 @@ func TestCheckFinds(t *testing.T) {
 			return s.db.Set(firstKey(s, keyID), entry{version: 9, pos: position{ordMissing, 1}}.append(nil), pebble.Sync)
 		}, "another value"},
 		{"an old version gone", func(s *Store) error { return s.db.Delete(firstKey(s, keyOld), pebble.Sync) }, "version 1 is missing"},
+		{"a change in a chart gone", func(s *Store) error { return s.db.Delete(firstKey(s, keyChart), pebble.Sync) }, "its place in the chart of Patient/"},
+		{"a stray change in a chart", func(s *Store) error { return s.db.Set(append(firstKey(s, keyChart), 0), nil, pebble.Sync) }, "changes in charts: there are"},
 		{"a change gone", func(s *Store) error { return s.db.Delete(firstKey(s, keyChange), pebble.Sync) }, "history"},
 		{"a count off", func(s *Store) error { return s.db.Set(firstKey(s, keyCount), appendUint64(nil, 77), pebble.Sync) }, "count of"},
 		{"nothing", func(*Store) error { return nil }, ""},

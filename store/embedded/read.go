@@ -47,11 +47,11 @@ func (src source) Read(_ context.Context, k plan.Key) (row plan.Row, ok bool, er
 		return row, false, err
 	}
 	var space [16]byte
-	return src.row(appendBodyKey(space[:0], e.pos.number()), k.ID())
+	return src.row(appendBodyKey(space[:0], e.pos.number()), k.ID(), 0)
 }
 
-// row reads a version; with id "" the id is the record's.
-func (src source) row(key []byte, id string) (row plan.Row, ok bool, err error) {
+// row reads a version, with 0 whichever is there; with id "" the id is the record's.
+func (src source) row(key []byte, id string, version uint64) (row plan.Row, ok bool, err error) {
 	val, closer, err := get(src.r, key)
 	if err != nil || closer == nil {
 		return row, false, err
@@ -60,6 +60,9 @@ func (src source) row(key []byte, id string) (row plan.Row, ok bool, err error) 
 	r, err := readRecord(val)
 	if err != nil {
 		return row, false, fmt.Errorf("%x: %w", key, err)
+	}
+	if version != 0 && r.version != version {
+		return row, false, nil
 	}
 	row, err = r.row(src.s, id)
 	return row, err == nil, err
@@ -77,9 +80,9 @@ func (src source) Version(_ context.Context, k plan.Key, version uint64) (row pl
 func (src source) version(e entry, id string, version uint64) (plan.Row, bool, error) {
 	var space [16]byte
 	if version == e.version {
-		return src.row(appendBodyKey(space[:0], e.pos.number()), id)
+		return src.row(appendBodyKey(space[:0], e.pos.number()), id, 0)
 	}
-	return src.row(appendOldKey(space[:0], e.pos.number(), version), id)
+	return src.row(appendOldKey(space[:0], e.pos.number(), version), id, 0)
 }
 
 // Versions implements plan.Source. Its cursor is the number of the last version given.

@@ -66,7 +66,7 @@ type Options struct {
 // Versions of the format. A store of another format is refused; one of another index can be reindexed.
 const (
 	formatVersion = 1
-	indexVersion  = 6
+	indexVersion  = 7
 )
 
 // header describes a store; it is the value of keyMeta "store".

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -53,64 +54,97 @@ func (src *source) Changes(ctx context.Context, c plan.Changes, w plan.Window) (
 	if w.Total {
 		page.Total = 0
 	}
-	if len(c.Types()) == 0 {
-		return page, nil
-	}
 	err = src.run(ctx, "read a history", func(ctx context.Context) error {
-		page.Rows, page.Next = nil, nil
+		page.Rows, page.Next, page.Read = nil, nil, 0
 		if w.Total {
 			page.Total = 0
-			err := src.walk(ctx, c, nil, plan.Window{Limit: 100}, func(*plan.Row) bool { page.Total++; return true })
-			if err != nil {
+			read, err := src.walk(ctx, c, nil, plan.Window{Limit: 100}, func(*plan.Row) bool { page.Total++; return true })
+			if page.Read += read; err != nil {
 				return err
 			}
 		}
 		if w.Limit == 0 {
 			return nil
 		}
-		err := src.walk(ctx, c, from, w, func(r *plan.Row) bool {
+		read, err := src.walk(ctx, c, from, w, func(r *plan.Row) bool {
 			page.Rows = append(page.Rows, *r)
 			return len(page.Rows) <= w.Limit
 		})
-		page.Read = len(page.Rows)
+		page.Read += read
 		cutAt(&page, w.Limit, func(r *plan.Row) []byte { return changeOf(r).append(nil) })
 		return err
 	})
 	return page, err
 }
 
-// walk calls f for the versions that c keeps, until it is false: those that are current and those that are not, merged.
-func (src *source) walk(ctx context.Context, c plan.Changes, from *change, w plan.Window, f func(*plan.Row) bool) error {
-	now, err := src.open(ctx, src.s.resources, "_id", c, from, w)
-	if err != nil {
-		return err
-	}
-	defer now.cursor.Close(ctx)
-	past, err := src.open(ctx, src.s.history, fieldName, c, from, w)
-	if err != nil {
-		return err
-	}
-	defer past.cursor.Close(ctx)
-	for {
-		first := now
-		if !now.ok || past.ok && (changeOf(&past.row).compare(changeOf(&now.row)) < 0) != w.Back {
-			first = past
+// walk calls f for the versions that c keeps, each once, until it is false: those that are current and those that are not,
+// of all parts, merged. read is how many there were.
+func (src *source) walk(ctx context.Context, c plan.Changes, from *change, w plan.Window, f func(*plan.Row) bool) (read int, err error) {
+	var streams []*stream
+	defer func() {
+		for _, s := range streams {
+			s.cursor.Close(ctx)
 		}
-		if !first.ok {
-			return nil
+	}()
+	for _, part := range pieces(c) {
+		for _, name := range []string{"_id", fieldName} {
+			s, err := src.open(ctx, name, c, part, from, w)
+			if err != nil {
+				return 0, err
+			}
+			streams = append(streams, s)
+		}
+	}
+	var last change
+	for {
+		var first *stream
+		for _, s := range streams {
+			if s.ok && (first == nil || (changeOf(&s.row).compare(changeOf(&first.row)) < 0) != w.Back) {
+				first = s
+			}
+		}
+		if first == nil {
+			return read, nil
 		}
 		row := first.row
 		if err := first.next(src.with(ctx)); err != nil {
-			return err
+			return read, err
 		}
+		if at := changeOf(&row); at == last { // in charts of two pieces
+			continue
+		} else {
+			last = at
+		}
+		read++
 		keep, err := c.Keep(src, &row)
 		if err != nil {
-			return err
+			return read, err
 		}
 		if keep && !f(&row) {
-			return nil
+			return read, nil
 		}
 	}
+}
+
+// The database merges the lists of that many pairs of a patient and a type (internalQueryMaxScansToExplode); of more it
+// would read all and sort it. Where there are more than mostLists to be looked at, all changes of the types are.
+const (
+	listsMerged = 200
+	mostLists   = 20 * listsMerged
+)
+
+// pieces are the parts of c, in pieces whose lists the database merges.
+func pieces(c plan.Changes) (out []plan.ChangesPart) {
+	for _, part := range c.Parts() {
+		if part.Patients == nil || len(part.Types)*len(part.Patients) > mostLists {
+			out = append(out, plan.ChangesPart{Types: part.Types})
+			continue
+		}
+		for patients := range slices.Chunk(part.Patients, max(listsMerged/len(part.Types), 1)) {
+			out = append(out, plan.ChangesPart{Types: part.Types, Patients: patients})
+		}
+	}
+	return out
 }
 
 // stream are the versions of one collection, one at a time.
@@ -129,11 +163,14 @@ func (s *stream) next(ctx context.Context) (err error) {
 	return err
 }
 
-// open begins to read the versions of c in a collection, whose field name names the instance.
-func (src *source) open(ctx context.Context, in *mongo.Collection, name string, c plan.Changes, from *change, w plan.Window) (*stream, error) {
+// open begins to read the versions of a part of c in the collection whose field name names the instance.
+func (src *source) open(ctx context.Context, name string, c plan.Changes, part plan.ChangesPart, from *change, w plan.Window) (*stream, error) {
 	d := direction(true, w.Back)
 	sort := bson.D{{Key: fieldAt, Value: d}, {Key: name, Value: d}, {Key: fieldVersion, Value: d}}
-	f := bson.D{{Key: fieldType, Value: oneOf(c.Types())}}
+	f, hint := bson.D{{Key: fieldType, Value: oneOf(part.Types)}}, byTime
+	if part.Patients != nil {
+		f, hint = append(f, bson.E{Key: fieldCharts, Value: oneOf(part.Patients)}), byChart
+	}
 	var at bson.D
 	if c.Since() != 0 {
 		at = append(at, bson.E{Key: "$gte", Value: c.Since()})
@@ -147,11 +184,12 @@ func (src *source) open(ctx context.Context, in *mongo.Collection, name string, 
 	if from != nil {
 		f = append(f, bson.E{Key: "$and", Value: bson.A{field(fieldAt, field(towards(d, true), from.at)), behind3(sort, from, w.At)}})
 	}
-	if in == src.s.resources {
-		sort = sort[:2]
+	in := src.s.history
+	if name == "_id" {
+		in, sort = src.s.resources, sort[:2]
 	}
 	cursor, err := in.Find(src.with(ctx), f, options.Find().SetProjection(rowFields).SetSort(sort).
-		SetBatchSize(int32(min(w.Limit+1, 1000))).SetHint(byTime))
+		SetBatchSize(int32(min(w.Limit+1, 1000))).SetHint(hint))
 	if err != nil {
 		return nil, err
 	}

@@ -317,20 +317,21 @@ func (w *commit) replace(ctx context.Context) error {
 	var names []string
 	var filters []bson.D
 	var docs []bson.Raw
+	var gone []bool
 	for i := range w.Writes {
 		x := &w.Writes[i]
 		if x.Version == 1 {
 			continue
 		}
 		name := x.Type + "/" + x.ID
-		names, docs = append(names, name), append(docs, w.docs[i])
+		names, docs, gone = append(names, name), append(docs, w.docs[i]), append(gone, x.Deleted)
 		filters = append(filters, bson.D{{Key: "_id", Value: name}, {Key: fieldVersion, Value: int64(x.Version - 1)}})
 	}
 	switch len(names) {
 	case 0:
 		return nil
 	case 1:
-		return w.replaceOne(ctx, filters[0], docs[0])
+		return w.replaceOne(ctx, filters[0], docs[0], gone[0])
 	}
 	olds, err := w.olds(ctx, names)
 	if err != nil {
@@ -344,7 +345,11 @@ func (w *commit) replace(ctx context.Context) error {
 	}
 	models := make([]mongo.WriteModel, len(docs))
 	for i, doc := range docs {
-		models[i] = mongo.NewReplaceOneModel().SetReplacement(doc).SetFilter(filters[i])
+		if gone[i] {
+			models[i] = mongo.NewUpdateOneModel().SetUpdate(bury(doc)).SetFilter(filters[i])
+		} else {
+			models[i] = mongo.NewReplaceOneModel().SetReplacement(doc).SetFilter(filters[i])
+		}
 	}
 	r, err := w.s.resources.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 	if err != nil {
@@ -356,9 +361,14 @@ func (w *commit) replace(ctx context.Context) error {
 	return nil
 }
 
-// replaceOne replaces what the filter finds by a document and puts it away.
-func (w *commit) replaceOne(ctx context.Context, filter bson.D, doc bson.Raw) error {
-	before, err := w.s.resources.FindOneAndReplace(ctx, filter, doc, options.FindOneAndReplace().SetProjection(putAway)).Raw()
+// replaceOne replaces what the filter finds by a document, which may be a tombstone, and puts it away.
+func (w *commit) replaceOne(ctx context.Context, filter bson.D, doc bson.Raw, gone bool) (err error) {
+	var before bson.Raw
+	if gone {
+		before, err = w.s.resources.FindOneAndUpdate(ctx, filter, bury(doc), options.FindOneAndUpdate().SetProjection(putAway)).Raw()
+	} else {
+		before, err = w.s.resources.FindOneAndReplace(ctx, filter, doc, options.FindOneAndReplace().SetProjection(putAway)).Raw()
+	}
 	if ok, err := found(err); !ok {
 		return cmp.Or(err, errStale)
 	}
@@ -368,6 +378,11 @@ func (w *commit) replaceOne(ctx context.Context, filter bson.D, doc bson.Raw) er
 	}
 	_, err = w.s.history.InsertOne(ctx, old)
 	return clash(err, "a version before")
+}
+
+// bury is the update that puts a tombstone in the place of a document: it stays in the charts that that was in.
+func bury(tombstone bson.Raw) bson.A {
+	return bson.A{field("$replaceWith", field("$mergeObjects", bson.A{field("$literal", tombstone), field(fieldCharts, "$"+fieldCharts)}))}
 }
 
 // olds are the documents of history of what is current.
@@ -388,6 +403,6 @@ func (w *commit) olds(ctx context.Context, names []string) (docs []bson.Raw, err
 }
 
 // putAway are the fields of a version that are put away in history.
-var putAway = append(bson.D{{Key: fieldCommit, Value: 1}, {Key: fieldType, Value: 1}, {Key: fieldGone, Value: 1}}, whole...)
+var putAway = append(bson.D{{Key: fieldCommit, Value: 1}, {Key: fieldType, Value: 1}, {Key: fieldGone, Value: 1}, {Key: fieldCharts, Value: 1}}, whole...)
 
 var _ plan.Source = (*source)(nil)

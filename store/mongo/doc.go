@@ -7,7 +7,7 @@
 // records in records. An operator can read them; nothing is packed by us (MongoDB packs its pages):
 //
 //	{ _id: "Observation/9", t: "Observation", v: 3, at: 1709287200000000, m: "PUT", c: 6917…,
-//	  o: BinData, json: "{\"resourceType\":\"Observation\",…}",
+//	  o: BinData, json: "{\"resourceType\":\"Observation\",…}", p: ["1"],
 //	  x: ["_in=Patient/1", "category=vital-signs", "category|http://…|vital-signs", "code=8867-4", …],
 //	  has: ["category", "code", "date", …],
 //	  r: [{p: "date", lo: 1709287200000000, hi: 1709287201000000}, {p: "value-quantity", lo: "c08001…", hi: …, u: ["|/min"]}],
@@ -19,6 +19,9 @@
 // ("|" system and code, ":id=" a bare id, …), has which parameters have a value at all, r the intervals of dates
 // (microseconds since 1970) and numbers (bytes that compare as the numbers do, in hexadecimal). None of them is indexed
 // but r. A tombstone has neither of them, and gone: true.
+//
+// p are the patients in whose charts a version is, current or not, of a tombstone those of what was deleted. The index (p, t, at)
+// of both collections leads the history of what somebody sees who does not see all patients.
 //
 // k is what the main index holds, and nothing else: of the terms those that narrow a search, each once; the tokens again
 // behind each patient whose chart holds the resource; one key for the set of parameters that have a value (shape.go).
@@ -52,6 +55,9 @@
 //     has codes without their systems: the systems would be every fifth key of an Observation, for nothing but totals.
 //   - A chain lists what is in its middle, or asks candidate by candidate whether they lead there: what turns out shorter.
 //   - A join that lists more than 20,000 names or references has no path by them: other conditions find the candidates.
+//   - The history of types merges two lists, of what is current and of what is not, for each 200 pairs of a patient and a type;
+//     with more than 4,000 pairs it looks at all changes of the types. What is shown of it to who does not see all is read
+//     version by version, and each with what is current now.
 //   - Only k is in an order. What words, ranges and pairs find, and what is sorted by other values than the main date, the id
 //     or the time of the last change, is read and put in order by the database, all of it, where it is not shorter to look
 //     for it along the default order.

@@ -17,7 +17,7 @@ import (
 	"github.com/firewarden/firewarden/store"
 )
 
-// Fields of documents. Those from fieldTerms on are only in documents of live resources.
+// Fields of documents. Those from fieldTerms on are only in documents of live resources that are current.
 const (
 	fieldName    = "i" // history: "Observation/9"; there _id is "Observation/9/2"
 	fieldType    = "t"
@@ -28,6 +28,7 @@ const (
 	fieldGone    = "gone"   // true: a tombstone
 	fieldLock    = "locked" // how often a commit has relied on it without writing it
 	fieldBody    = "json"
+	fieldCharts  = "p" // ids of the patients in whose charts it is (index.Entries.Charts); of a tombstone, what was deleted
 
 	fieldTerms  = "x"   // ["category=vital-signs", …]
 	fieldHas    = "has" // codes of the parameters that have a value
@@ -60,6 +61,9 @@ func (s *schema) document(w *store.Write, e *index.Entries, shape string, commit
 		o := newOrder(e.Order, s.main != nil && hasParam(e, s.main.Num), w.ID)
 		dst = bsoncore.AppendBinaryElement(dst, fieldOrder, 0, o[:])
 		dst = bsoncore.AppendStringElement(dst, fieldBody, string(w.Body))
+		if charts := e.Charts(s.typ); charts != nil {
+			dst = appendStrings(dst, fieldCharts, charts)
+		}
 		dst = s.appendIndex(dst, e, shape)
 		dst = bsoncore.AppendInt64Element(dst, fieldGeneration, int64(generation))
 	}
@@ -165,7 +169,7 @@ func past(current bson.Raw) (bson.Raw, error) {
 	}
 	for _, e := range elements {
 		switch e.Key() {
-		case fieldType, fieldVersion, fieldAt, fieldMethod, fieldCommit, fieldGone, fieldBody:
+		case fieldType, fieldVersion, fieldAt, fieldMethod, fieldCommit, fieldGone, fieldBody, fieldCharts:
 			dst = append(dst, e...)
 		}
 	}

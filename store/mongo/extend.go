@@ -283,6 +283,9 @@ func Reindex(ctx context.Context, o Options, progress func(done, of int)) error 
 			return fmt.Errorf("reindex %s: %w", typ, err)
 		}
 	}
+	if err := s.refile(ctx); err != nil {
+		return fmt.Errorf("file what was before: %w", err)
+	}
 	return mark(bson.D{{Key: "index", Value: indexVersion}, {Key: "types", Value: r4.Resources()}, {Key: "base", Value: s.opts.Indexer.Base},
 		{Key: "noWords", Value: s.opts.Indexer.NoWords}})
 }

@@ -19,7 +19,7 @@ import (
 // forward; one of another index can be reindexed.
 const (
 	formatVersion = 1
-	indexVersion  = 4
+	indexVersion  = 5
 )
 
 // header describes a store; it is the document "store" of meta.
@@ -244,11 +244,13 @@ var layout = []collection{
 		{name: byRange, keys: bson.D{up(fieldType), up(fieldRanges + ".p"), up(fieldRanges + ".lo"), up(fieldRanges + ".hi")}},
 		{name: byText, keys: bson.D{up(fieldType), up(fieldTexts)}},
 		{name: byTime, keys: bson.D{up(fieldType), down(fieldAt), down("_id")}},
+		{name: byChart, keys: bson.D{up(fieldCharts), up(fieldType), down(fieldAt), down("_id")}, having: fieldCharts},
 		{name: byPair, keys: bson.D{up(fieldType), up(fieldPairs)}, having: fieldPairs},
 		{name: byGeneration, keys: bson.D{up(fieldType), up(fieldGeneration)}, having: fieldGeneration},
 	}},
 	{name: "history", packed: true, sharded: true, indexes: []indexOf{
 		{name: "instance", keys: bson.D{up(fieldName), down(fieldVersion)}},
 		{name: byTime, keys: bson.D{up(fieldType), down(fieldAt), down(fieldName), down(fieldVersion)}},
+		{name: byChart, keys: bson.D{up(fieldCharts), up(fieldType), down(fieldAt), down(fieldName), down(fieldVersion)}, having: fieldCharts},
 	}},
 }

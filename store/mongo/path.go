@@ -30,6 +30,7 @@ const (
 	byText  = "text"  // t, w
 	byPair  = "pair"  // t, q: of those that have one
 	byTime  = "time"  // t, at, _id
+	byChart = "chart" // p, t, at, _id
 
 	byGeneration = "generation" // t, g: of those that are live
 

@@ -37,6 +37,7 @@ var routes = map[string]string{
 	"resources find by the index pair":       allShards,
 	"resources find by the index text":       allShards,
 	"resources find by the index time":       allShards, // the history of a type
+	"resources find by the index chart":      allShards, // the history of a type in charts
 	"resources find by the index generation": allShards,
 	"resources find by k,t":                  allShards,
 	"resources find by $and,k,o,t":           allShards,
@@ -52,11 +53,12 @@ var routes = map[string]string{
 	"resources aggregate by the index text":  allShards,
 	"resources aggregate by $or":             allShards,
 
-	"history insert":                 oneShard,
-	"history find by _id":            oneShard,
-	"history find by _id,c":          oneShard,
-	"history find by i,v":            allShards, // the history of an instance
-	"history find by the index time": allShards,
+	"history insert":                  oneShard,
+	"history find by _id":             oneShard,
+	"history find by _id,c":           oneShard,
+	"history find by i,v":             allShards, // the history of an instance
+	"history find by the index time":  allShards,
+	"history find by the index chart": allShards,
 
 	"records find by _id":                 oneShard,
 	"records find by _id,expires":         oneShard,

@@ -211,7 +211,8 @@ func (s *memorySnapshot) Versions(_ context.Context, k plan.Key, w plan.Window) 
 func (s *memorySnapshot) Changes(_ context.Context, c plan.Changes, w plan.Window) (plan.Page, error) {
 	var found []*version
 	for _, v := range s.log {
-		if !slices.Contains(c.Types(), v.Type) || v.LastUpdated < c.Since() || c.Until() != 0 && v.LastUpdated >= c.Until() {
+		filed := func(p plan.ChangesPart) bool { return slices.Contains(p.Types, v.Type) && s.filed(v, p.Patients) }
+		if v.LastUpdated < c.Since() || c.Until() != 0 && v.LastUpdated >= c.Until() || !slices.ContainsFunc(c.Parts(), filed) {
 			continue
 		}
 		ok, err := c.Keep(s, &v.Row)
@@ -228,6 +229,19 @@ func (s *memorySnapshot) Changes(_ context.Context, c plan.Changes, w plan.Windo
 	}
 	slices.SortFunc(found, func(a, b *version) int { return newest(at(a), at(b)) })
 	return cut(found, w, at, newest)
+}
+
+// filed says whether a version is filed under one of the patients; nil are all, and nobody.
+func (s *memorySnapshot) filed(v *version, patients []string) bool {
+	if patients == nil {
+		return true
+	}
+	for _, before := range slices.Backward(s.log[:v.seq+1]) {
+		if before.Type == v.Type && before.ID == v.ID && before.res != nil {
+			return slices.ContainsFunc(before.entries.Charts(v.Type), func(id string) bool { return slices.Contains(patients, id) })
+		}
+	}
+	return false
 }
 
 // Select implements plan.Source.

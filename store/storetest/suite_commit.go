@@ -141,7 +141,7 @@ var commitTests = []suiteTest{
 		if n := s.count(snap, "k1"); n != 0 {
 			s.Errorf("the index finds %d resources of a refused commit", n)
 		}
-		if page := s.changesPage(s.Changes([]string{"Observation", "Patient"}, 0, nil), plan.Window{Limit: 9}); len(page.Rows) != 1 {
+		if page := s.changesPage(s.Changes([]string{"Observation", "Patient"}, nil, 0, nil), plan.Window{Limit: 9}); len(page.Rows) != 1 {
 			s.Errorf("the history has %d versions, want 1", len(page.Rows))
 		}
 	}},
@@ -299,7 +299,7 @@ var commitTests = []suiteTest{
 		if err != nil || more || len(refs) != 1 || refs[0].String() != "Patient/a" {
 			s.Errorf("targets: %v %v %v", refs, more, err)
 		}
-		page, err := snap.Changes(s.ctx, s.Changes([]string{"Observation", "Patient"}, 0, nil), plan.Window{Limit: 9})
+		page, err := snap.Changes(s.ctx, s.Changes([]string{"Observation", "Patient"}, nil, 0, nil), plan.Window{Limit: 9})
 		if err != nil {
 			s.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
@@ -114,7 +115,28 @@ var versionTests = []suiteTest{
 				}
 				for _, limit := range []int{1, 4, 1000} {
 					s.sameRows(fmt.Sprintf("%v since %d, pages of %d", types, since, limit),
-						s.changes(s.Changes(types, since, nil), limit, len(want)), want)
+						s.changes(s.Changes(types, nil, since, nil), limit, len(want)), want)
+				}
+			}
+		}
+	}},
+
+	{"history of charts", func(s *suite) {
+		all, charts := s.charted()
+		for _, types := range [][]string{{"Observation"}, {"Appointment", "Device"}, {"Appointment", "Device", "Observation", "Patient", "Practitioner"}} {
+			for _, patients := range [][]string{{"a"}, {"b"}, {"a", "b"}, {"0f3c9a5e-1b2c-4d5e-8f90-a1b2c3d4e5f6", "b"}, {"A", "aa", "nobody"}, {}} {
+				for _, since := range []int64{0, all[len(all)/2].LastUpdated, all[0].LastUpdated + 1} {
+					var want []store.Write
+					for i, w := range all {
+						if slices.Contains(types, w.Type) && w.LastUpdated >= since &&
+							slices.ContainsFunc(charts[i], func(id string) bool { return slices.Contains(patients, id) }) {
+							want = append(want, w)
+						}
+					}
+					for _, limit := range []int{1, 3, 1000} {
+						s.sameRows(fmt.Sprintf("%v of %q since %d, pages of %d", types, patients, since, limit),
+							s.changes(s.Changes(types, patients, since, nil), limit, len(want)), want)
+					}
 				}
 			}
 		}
@@ -131,11 +153,11 @@ var versionTests = []suiteTest{
 		}
 		for _, limit := range []int{1, 2, 3, len(want), 1000} {
 			s.sameRows(fmt.Sprintf("pages of %d", limit),
-				s.changes(s.Changes([]string{"Observation", "Patient"}, 0, keep), limit, len(want)), want)
+				s.changes(s.Changes([]string{"Observation", "Patient"}, nil, 0, keep), limit, len(want)), want)
 		}
 		snap := s.snapshot()
 		defer snap.Close()
-		for _, c := range []plan.Changes{{}, s.Changes([]string{"Patient"}, 0,
+		for _, c := range []plan.Changes{{}, s.Changes([]string{"Patient"}, nil, 0,
 			func(plan.Source, *plan.Row) (bool, error) { return false, nil })} {
 			p, err := snap.Changes(s.ctx, c, plan.Window{Limit: 5, Total: true})
 			if err != nil || len(p.Rows) != 0 || p.Total != 0 || p.Next != nil {
@@ -156,7 +178,7 @@ var versionTests = []suiteTest{
 		snap := s.snapshot()
 		defer snap.Close()
 		s.put("Patient", "b", 2, ``)
-		p, err := snap.Changes(s.ctx, s.Changes([]string{"Patient"}, 0, live), plan.Window{Limit: 5})
+		p, err := snap.Changes(s.ctx, s.Changes([]string{"Patient"}, nil, 0, live), plan.Window{Limit: 5})
 		if err != nil || len(p.Rows) != 1 || p.Rows[0].ID != "b" || p.Rows[0].Version != 1 {
 			s.Errorf("got %+v %v, want version 1 of b, whose deletion came after the snapshot", p, err)
 		}
@@ -177,9 +199,9 @@ var versionTests = []suiteTest{
 			}
 			s.commit(writes...)
 		}
-		whole := ids(s.changes(s.Changes([]string{"Patient"}, 0, nil), 1000, len(want)))
+		whole := ids(s.changes(s.Changes([]string{"Patient"}, nil, 0, nil), 1000, len(want)))
 		for _, limit := range []int{1, 2, 5} {
-			if got := ids(s.changes(s.Changes([]string{"Patient"}, 0, nil), limit, len(want))); !slices.Equal(got, whole) {
+			if got := ids(s.changes(s.Changes([]string{"Patient"}, nil, 0, nil), limit, len(want))); !slices.Equal(got, whole) {
 				s.Errorf("pages of %d:\n got %q\nwant %q", limit, got, whole)
 			}
 		}
@@ -194,7 +216,7 @@ var versionTests = []suiteTest{
 		var got []plan.Row
 		for i := 0; ; i++ {
 			snap := s.snapshot()
-			p, err := snap.Changes(s.ctx, s.Changes([]string{"Observation", "Patient"}, 0, nil), w)
+			p, err := snap.Changes(s.ctx, s.Changes([]string{"Observation", "Patient"}, nil, 0, nil), w)
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -211,10 +233,10 @@ var versionTests = []suiteTest{
 
 	{"reopened", func(s *suite) {
 		all := s.history()
-		p := s.changesPage(s.Changes([]string{"Observation", "Patient"}, 0, nil), plan.Window{Limit: 4})
+		p := s.changesPage(s.Changes([]string{"Observation", "Patient"}, nil, 0, nil), plan.Window{Limit: 4})
 		s.reopen()
 		rest := s.pages(func(w plan.Window) (plan.Page, error) {
-			return s.changesPage(s.Changes([]string{"Observation", "Patient"}, 0, nil), w), nil
+			return s.changesPage(s.Changes([]string{"Observation", "Patient"}, nil, 0, nil), w), nil
 		}, plan.Window{Limit: 4, After: p.Next})
 		s.sameRows("history over a restart", append(p.Rows, rest...), all)
 		for _, w := range all {
@@ -255,6 +277,58 @@ func (s *suite) history() []store.Write {
 	}
 	slices.Reverse(all)
 	return all
+}
+
+// charted writes versions in charts, in several, in other ones than before and in none, and returns them and the ids of the
+// patients, newest first.
+func (s *suite) charted() (all []store.Write, charts [][]string) {
+	s.Helper()
+	const long = "0f3c9a5e-1b2c-4d5e-8f90-a1b2c3d4e5f6"
+	of := func(element string, ids ...string) string {
+		refs := ""
+		for _, id := range ids {
+			refs += fmt.Sprintf(element, id)
+		}
+		return strings.TrimSuffix(refs, ",")
+	}
+	numbers := map[string]uint64{}
+	put := func(typ, id, body string, in ...string) {
+		numbers[typ+id]++
+		if body != "" {
+			body = fmt.Sprintf(`{"resourceType":%q%s}`, typ, body)
+		}
+		all, charts = append(all, s.put(typ, id, numbers[typ+id], body)), append(charts, in)
+	}
+	observed := func(id, patient string) {
+		put("Observation", id, fmt.Sprintf(`,"status":"final","code":{"text":"x"},"subject":{"reference":"Patient/%s"}`, patient), patient)
+	}
+	met := func(id string, patients ...string) {
+		put("Appointment", id, `,"status":"booked","participant":[`+of(`{"actor":{"reference":"Patient/%s"},"status":"accepted"},`, patients...)+`]`, patients...)
+	}
+	for range 2 {
+		put("Patient", "a", `,"active":true`, "a")
+		put("Patient", "b", `,"active":true`, "b")
+		observed("x", "a")
+		observed("y", long)
+		met("m", "a", "b")
+		put("Device", "d", `,"patient":{"reference":"Patient/b"}`, "b")
+		put("Practitioner", "p", `,"active":true`)
+		observed("x", "b")
+		put("Observation", "x", "", "b")
+		put("Observation", "x", "", "b")
+		put("Device", "d", "", "b")
+		put("Observation", "x", `,"status":"final","code":{"text":"x"}`)
+		observed("z", "a")
+		met("m", "a", long)
+		put("Appointment", "m", "", "a", long)
+		put("Patient", "b", "", "b")
+		put("Observation", "y", `,"status":"final","code":{"text":"x"}`)
+		put("Observation", "y", "")
+		put("Device", "d", `,"patient":{"reference":"Patient/a"},"owner":{"reference":"Organization/b"}`, "a")
+	}
+	slices.Reverse(all)
+	slices.Reverse(charts)
+	return all, charts
 }
 
 func (s *suite) changesPage(c plan.Changes, w plan.Window) plan.Page {

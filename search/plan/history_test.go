@@ -77,6 +77,7 @@ func TestHistoryIsLedByCharts(t *testing.T) {
 		{"Observation", search.And{panel("a", "b"), search.Or{in("b"), in("a"), in("c")}}, "[a b]"},
 		{"Observation", search.And{in("a"), in("b")}, "[a]"},
 		{"Observation", search.Or{search.And{in("a"), final}, search.And{in("a"), where("Observation", "code=x").Where}}, "[a]"},
+		{"Observation", search.Or{search.And{panel("a", "b"), final}, search.And{in("a"), where("Observation", "code=x").Where}}, "[a b]"},
 		{"Observation", named("Observation", "patient", "a", "a"), "[a]"},
 		{"Observation", by(search.ModNone, patient("a")), "[a]"},
 		{"Observation", by(search.ModIdentifier, patient("a")), "all"},

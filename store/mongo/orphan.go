@@ -27,12 +27,12 @@ func (s *Store) end(ctx context.Context, session *mongo.Session, unsure bool) {
 	defer cancel()
 	session.EndSession(ctx)
 	if unsure || ctx.Err() != nil {
-		go s.bury(session.ID())
+		go s.reap(session.ID())
 	}
 }
 
-// bury kills an orphan.
-func (s *Store) bury(id bson.Raw) {
+// reap kills an orphan.
+func (s *Store) reap(id bson.Raw) {
 	ctx, cancel := context.WithTimeout(s.open, orphanLasts)
 	defer cancel()
 	for attempt, kills := 0, 0; ctx.Err() == nil; attempt++ {

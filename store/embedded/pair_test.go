@@ -2,29 +2,20 @@ package embedded
 
 import (
 	"fmt"
-	"strings"
 	"testing"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/firewarden/firewarden/conformance/r4"
 	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
 	"github.com/firewarden/firewarden/search/plan"
-	"github.com/firewarden/firewarden/store"
 )
 
 // TestPairs: a code with a quantity, as two parameters or as a composite, costs what it finds, however common either is
 // alone: few are listed by quantity, of many the first are found along the code.
 func TestPairs(t *testing.T) {
-	s, err := Open(testOptions(vfs.NewMem()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
 	const n = 4000
-	var writes []store.Write
+	var bodies []string
 	for i := range n {
 		quantity := func(v int) string {
 			return fmt.Sprintf(`"valueQuantity":{"value":%d,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}`, v)
@@ -32,20 +23,9 @@ func TestPairs(t *testing.T) {
 		// The code a has every value once, b has the opposite; components c and d the same.
 		body := fmt.Sprintf(`{"resourceType":"Observation","id":"o%d","status":"final","subject":{"reference":"Patient/p%d"},"effectiveDateTime":"2024-01-01T00:00:%02d.%03dZ","code":{"coding":[{"system":"urn:s","code":%q}]},%s,"component":[{"code":{"coding":[{"code":"c"}]},%s},{"code":{"coding":[{"code":"d"}]},%s}]}`,
 			i, i%10, i/1000, i%1000, []string{"a", "b"}[i%2], quantity(i), quantity(i), quantity(n-i))
-		res, err := fhir.Parse([]byte(body), fhir.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		writes = append(writes, store.Write{Row: plan.Row{Type: "Observation", ID: res.ID, Version: 1, LastUpdated: 1, Method: "PUT", Body: res.Bytes}, Resource: res, Fresh: true})
+		bodies = append(bodies, body)
 	}
-	if err := s.Commit(t.Context(), store.Commit{Writes: writes}); err != nil {
-		t.Fatal(err)
-	}
-	snap, err := s.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer snap.Close()
+	snap := holding(t, bodies...)
 	const ucum = "|http://unitsofmeasure.org|"
 	for _, c := range []struct {
 		query string
@@ -87,18 +67,11 @@ func TestPairs(t *testing.T) {
 		{"combo-code-value-quantity=a$ge3990,d$le10", "p8", 1, "o3998", 3000},
 		{"_filter=code eq a and value-quantity ge 3990 or code eq b", "p8", 1, "o3998", 1000},
 	} {
-		q, err := search.Parse("Observation", pairsOfQuery(c.query), search.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
 		var a search.Access = search.Unrestricted
 		if c.in != "" {
 			a = ofPatient{fhir.Reference{Type: "Patient", ID: c.in}}
 		}
-		p, err := plan.Lower(search.Guard(q, a), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := planOf(t, "Observation", c.query, a)
 		r, err := plan.Run(t.Context(), snap, p, plan.Window{Limit: 20})
 		if err != nil {
 			t.Fatal(err)
@@ -125,36 +98,13 @@ func (a ofPatient) Allowed(search.Interaction, string) search.Expr {
 
 // TestPairsOfACompartment: pairs are of the compartment that the caller sees.
 func TestPairsOfACompartment(t *testing.T) {
-	s, err := Open(testOptions(vfs.NewMem()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	var writes []store.Write
+	var bodies []string
 	for _, patient := range []string{"p1", "p2", ""} {
-		res, err := fhir.Parse([]byte(`{"resourceType":"Observation","id":"of`+patient+`","code":{"coding":[{"system":"urn:s","code":"a"}]},"subject":{"reference":"Patient/`+patient+`"},"valueQuantity":{"value":1}}`), fhir.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		writes = append(writes, store.Write{Row: plan.Row{Type: "Observation", ID: res.ID, Version: 1, LastUpdated: 1, Method: "PUT", Body: res.Bytes}, Resource: res, Fresh: true})
+		bodies = append(bodies, `{"resourceType":"Observation","id":"of`+patient+`","code":{"coding":[{"system":"urn:s","code":"a"}]},"subject":{"reference":"Patient/`+patient+`"},"valueQuantity":{"value":1}}`)
 	}
-	if err := s.Commit(t.Context(), store.Commit{Writes: writes}); err != nil {
-		t.Fatal(err)
-	}
-	snap, err := s.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer snap.Close()
+	snap := holding(t, bodies...)
 	for _, query := range []string{"code=a&value-quantity=1", "code=a,b&value-quantity=1", "code-value-quantity=a$1"} {
-		q, err := search.Parse("Observation", pairsOfQuery(query), search.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := plan.Lower(search.Guard(q, ofPatient{fhir.Reference{Type: "Patient", ID: "p1"}}), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := planOf(t, "Observation", query, ofPatient{fhir.Reference{Type: "Patient", ID: "p1"}})
 		r, err := plan.Run(t.Context(), snap, p, plan.Window{Limit: 20, Total: true})
 		if err != nil || len(r.Rows) != 1 || r.Rows[0].ID != "ofp1" || r.Total != 1 {
 			t.Errorf("%s: %d rows, total %d, %v", query, len(r.Rows), r.Total, err)
@@ -191,12 +141,4 @@ func TestPairsOfUpdates(t *testing.T) {
 	if moved != 2 || beside != 2 {
 		t.Errorf("%d pairs are moved and %d codes have others beside them, want 2 and 2", moved, beside)
 	}
-}
-
-func pairsOfQuery(query string) (out []search.Pair) {
-	for _, x := range strings.Split(query, "&") {
-		name, value, _ := strings.Cut(x, "=")
-		out = append(out, search.Pair{Name: name, Value: value})
-	}
-	return out
 }

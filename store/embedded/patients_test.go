@@ -5,33 +5,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
-	"github.com/firewarden/firewarden/store"
 )
 
 // TestManyPatients: of many patients a page reads the first postings of each, named or found by a chain, however many there
 // are of each; the pages together are everything, once, in order.
 func TestManyPatients(t *testing.T) {
-	s, err := Open(testOptions(vfs.NewMem()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	s.limits.ofPatient = 16
 	const patients, each = 20, 50
-	var writes []store.Write
-	add := func(body string) {
-		res, err := fhir.Parse([]byte(body), fhir.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		writes = append(writes, store.Write{Row: plan.Row{Type: res.Type, ID: res.ID, Version: 1, LastUpdated: 1, Method: "PUT", Body: res.Bytes}, Resource: res, Fresh: true})
-	}
-	var ids []string
+	var ids, bodies []string
+	add := func(body string) { bodies = append(bodies, body) }
 	for i := range patients {
 		ids = append(ids, fmt.Sprintf("p%d", i))
 		add(fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","name":[{"family":"Ames"}]}`, i))
@@ -48,23 +31,10 @@ func TestManyPatients(t *testing.T) {
 	for i := range 200 { // newer than all of them
 		add(fmt.Sprintf(`{"resourceType":"Observation","id":"q%d","status":"final","subject":{"reference":"Patient/q"},"effectiveDateTime":"2024-02-01","code":{"coding":[{"code":"a"}]}}`, i))
 	}
-	if err := s.Commit(t.Context(), store.Commit{Writes: writes}); err != nil {
-		t.Fatal(err)
-	}
-	snap, err := s.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer snap.Close()
+	snap := holding(t, bodies...)
+	snap.s.limits.ofPatient = 16
 	for _, query := range []string{"code=a&patient=" + strings.Join(ids, ","), "code=a&patient.family=ames"} {
-		q, err := search.Parse("Observation", pairsOfQuery(query), search.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := plan.Lower(search.Guard(q, search.Unrestricted), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := planOf(t, "Observation", query, search.Unrestricted)
 		next, found := plan.Window{Limit: 20}, patients*each
 		for {
 			r, err := plan.Run(t.Context(), snap, p, next)

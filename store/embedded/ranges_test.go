@@ -5,43 +5,23 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"github.com/firewarden/firewarden/internal/fhir"
 	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/plan"
-	"github.com/firewarden/firewarden/store"
 )
 
 // TestCommonRange: a page of a range that a good part of all documents are in is found without reading the range.
 func TestCommonRange(t *testing.T) {
-	s, err := Open(testOptions(vfs.NewMem()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	s.limits.sample = 100
 	const n = 4000
 	day := func(i int) string { return time.Date(2000, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly) }
-	var writes []store.Write
+	var bodies []string
 	for i := range n {
-		res, err := fhir.Parse(fmt.Appendf(nil, `{"resourceType":"Patient","id":"p%d","birthDate":%q}`, i, day(i)), fhir.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		writes = append(writes, store.Write{Row: plan.Row{Type: "Patient", ID: res.ID, Version: 1, LastUpdated: 1, Method: "PUT", Body: res.Bytes}, Resource: res, Fresh: true})
+		bodies = append(bodies, fmt.Sprintf(`{"resourceType":"Patient","id":"p%d","birthDate":%q}`, i, day(i)))
 	}
-	if err := s.Commit(t.Context(), store.Commit{Writes: writes}); err != nil {
+	snap := holding(t, bodies...)
+	snap.s.limits.sample = 100
+	if err := snap.s.db.Flush(); err != nil { // what is not in tables is not estimated
 		t.Fatal(err)
 	}
-	if err := s.db.Flush(); err != nil { // what is not in tables is not estimated
-		t.Fatal(err)
-	}
-	snap, err := s.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer snap.Close()
 	for _, c := range []struct {
 		query string
 		total int
@@ -53,14 +33,7 @@ func TestCommonRange(t *testing.T) {
 		{"birthdate=ge" + day(n-10), 10, fmt.Sprint("p", n-10), 40},
 		{"birthdate=lt" + day(0), 0, "", 40},
 	} {
-		q, err := search.Parse("Patient", pairsOfQuery(c.query), search.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := plan.Lower(search.Guard(q, search.Unrestricted), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := planOf(t, "Patient", c.query, search.Unrestricted)
 		r, err := plan.Run(t.Context(), snap, p, plan.Window{Limit: 20})
 		if err != nil {
 			t.Fatal(err)

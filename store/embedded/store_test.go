@@ -1,11 +1,15 @@
 package embedded
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/firewarden/firewarden/internal/fhir"
+	"github.com/firewarden/firewarden/search"
 	"github.com/firewarden/firewarden/search/index"
+	"github.com/firewarden/firewarden/search/plan"
 	"github.com/firewarden/firewarden/store"
 	"github.com/firewarden/firewarden/store/storetest"
 )
@@ -88,4 +92,50 @@ func TestHidden(t *testing.T) {
 		}
 		return s
 	}, nil)
+}
+
+// holding is a snapshot of a store that holds resources.
+func holding(t *testing.T, bodies ...string) *snapshot {
+	t.Helper()
+	s, err := Open(testOptions(vfs.NewMem()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	var writes []store.Write
+	for _, body := range bodies {
+		res, err := fhir.Parse([]byte(body), fhir.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes = append(writes, store.Write{Row: plan.Row{Type: res.Type, ID: res.ID, Version: 1, LastUpdated: 1, Method: "PUT", Body: res.Bytes}, Resource: res, Fresh: true})
+	}
+	if err := s.Commit(t.Context(), store.Commit{Writes: writes}); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := s.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { snap.Close() })
+	return snap.(*snapshot)
+}
+
+// planOf is the plan of a search by who has some access.
+func planOf(t *testing.T, typ, query string, a search.Access) plan.Plan {
+	t.Helper()
+	var pairs []search.Pair
+	for _, x := range strings.Split(query, "&") {
+		name, value, _ := strings.Cut(x, "=")
+		pairs = append(pairs, search.Pair{Name: name, Value: value})
+	}
+	q, err := search.Parse(typ, pairs, search.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Lower(search.Guard(q, a), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -162,7 +162,9 @@ func drawExpr(t *rapid.T, typ string, depth int) search.Expr {
 	case 2:
 		return search.ID(rapid.SampledFrom([]string{"0", "1", "2"}).Draw(t, "id"))
 	case 3:
-		return search.In{Compartment: drawPatient(t)}
+		c := drawPatient(t)
+		c.Type = rapid.SampledFrom([]string{"Patient", "Patient", "Encounter"}).Draw(t, "of") // of an id that a panel has, too
+		return search.In{Compartment: c}
 	case 4:
 		return search.Only{Compartment: drawPatient(t)}
 	case 5:

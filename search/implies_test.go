@@ -62,6 +62,10 @@ func TestMembershipIsKept(t *testing.T) {
 	}
 	// Of another compartment its own parameters count.
 	encounter := search.In{Compartment: fhir.Reference{Type: "Encounter", ID: "1"}}
+	encountered := search.Param{P: r4.Lookup("Observation", "patient"), Any: []search.Value{{Raw: "Encounter/1", Ref: fhir.Reference{Type: "Encounter", ID: "1"}}}}
+	if got := search.Simplify(search.And{search.Type("Observation"), encountered, encounter}); got.String() != "(and type:Observation patient=Encounter/1 in:Encounter/1)" {
+		t.Errorf("an Encounter for a patient: %v", got) // patient implies the compartments of Patients
+	}
 	for query, want := range map[string]string{
 		"encounter=Encounter/1": "(and type:Observation encounter=Encounter/1)",
 		"encounter=Encounter/2": "(and type:Observation encounter=Encounter/2 in:Encounter/1)",

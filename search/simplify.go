@@ -133,14 +133,8 @@ func assumeFacts(list []Expr, holds bool, typ string) {
 	var open []int // members that a fact can decide
 	for i, x := range list {
 		switch x.(type) {
-		case And, Or, Not:
+		case And, Or, Not, In, InAny, ID:
 			open = append(open, i)
-		case In, InAny:
-			open = append(open, i)
-		case ID, Type:
-			if holds {
-				open = append(open, i)
-			}
 		}
 	}
 	for i, fact := range list {
@@ -184,10 +178,8 @@ func factor(e Or) Or {
 		return e
 	}
 	members := func(x Expr) And {
-		if list, ok := x.(And); ok {
-			return list
-		}
-		return And{x}
+		list, _ := x.(And) // a single condition has been a fact: no other member repeats it
+		return list
 	}
 	var common And
 	for _, x := range members(e[0]) {
@@ -200,7 +192,7 @@ func factor(e Or) Or {
 	}
 	rest := make(Or, len(e))
 	for i, x := range e {
-		list := slices.DeleteFunc(slices.Clone(members(x)), func(y Expr) bool { return contains(common, y) })
+		list := slices.DeleteFunc(members(x), func(y Expr) bool { return contains(common, y) })
 		rest[i] = single(list, All)
 	}
 	return Or{append(common, rest)}
@@ -235,7 +227,7 @@ func single[L And | Or](list L, empty Const) Expr {
 // simple says whether e is a fact that other parts of an expression may repeat.
 func simple(e Expr) bool {
 	switch e := e.(type) {
-	case And, Or, Const, nil:
+	case And, Or:
 		return false
 	case Not:
 		return simple(e.X)
@@ -244,7 +236,7 @@ func simple(e Expr) bool {
 }
 
 // assume is e where fact is known to hold, or known not to. A fact about a resource says nothing of the other ones
-// that chains and _has look at.
+// that chains and _has look at. It writes in the lists of e: simplify has made them.
 func assume(e, fact Expr, holds bool, typ string) Expr {
 	if not, ok := fact.(Not); ok {
 		return assume(e, not.X, !holds, typ)
@@ -268,33 +260,19 @@ func assume(e, fact Expr, holds bool, typ string) Expr {
 	}
 	switch e := e.(type) {
 	case And:
-		return And(assumeAll(e, fact, holds, typ))
+		assumeAll(e, fact, holds, typ)
 	case Or:
-		return Or(assumeAll(e, fact, holds, typ))
+		assumeAll(e, fact, holds, typ)
 	case Not:
-		if e.X == nil {
-			return None
-		}
 		return Not{assume(e.X, fact, holds, typ)}
 	}
 	return e
 }
 
-func assumeAll(list []Expr, fact Expr, holds bool, typ string) []Expr {
-	var out []Expr
+func assumeAll(list []Expr, fact Expr, holds bool, typ string) {
 	for i, x := range list {
-		y := assume(x, fact, holds, typ)
-		if out == nil && !equal(x, y) {
-			out = slices.Clone(list)
-		}
-		if out != nil {
-			out[i] = y
-		}
+		list[i] = assume(x, fact, holds, typ)
 	}
-	if out == nil {
-		return list
-	}
-	return out
 }
 
 // contradicts: an id is single-valued (as a type is, which simplify decides). Other parameters are not: an Observation can be vital-signs and
@@ -313,36 +291,24 @@ func implies(fact, e Expr, typ string) bool {
 		return true
 	}
 	p, ok := fact.(Param)
-	if !ok || typ == "" || p.Mod != ModNone || len(p.Any) == 0 {
+	if !ok || p.Mod != ModNone {
 		return false
 	}
 	var compartment string
+	var panel Panel
 	switch e := e.(type) {
 	case In:
-		compartment = e.Compartment.Type
+		compartment, panel = e.Compartment.Type, Panel{[]string{e.Compartment.ID}}
 	case InAny:
-		compartment = "Patient"
-	default:
-		return false
+		compartment, panel = "Patient", e.Panel
 	}
 	for _, v := range p.Any {
-		if !v.Ref.Local() || v.Ref.Type != compartment || !holds(e, v.Ref.ID) {
+		if !v.Ref.Local() || v.Ref.Type != compartment || !panel.Has(v.Ref.ID) {
 			return false
 		}
 	}
 	return compartment == "Patient" && p.P.Code == compartments.PatientImplies(typ) ||
 		slices.Contains(compartments.Params(compartment, typ), p.P.Code)
-}
-
-// holds says whether the compartment of that id is e's, or one of them.
-func holds(e Expr, id string) bool {
-	switch e := e.(type) {
-	case In:
-		return e.Compartment.ID == id
-	case InAny:
-		return e.Panel.Has(id)
-	}
-	return false
 }
 
 // among says whether e is membership of compartments of the panel only.
@@ -391,11 +357,7 @@ func equal(a, b Expr) bool {
 		b, ok := b.(SoleAny)
 		return ok && a.P == b.P && slices.Equal(a.Panel.ids, b.Panel.ids)
 	}
-	switch b.(type) {
-	case And, Or, Not, Chain, Has, Contains, Param, InAny, SoleAny:
-		return false
-	}
-	return a == b
+	return a == b // of two types they differ; those that Go cannot compare are above
 }
 
 func equalValue(a, b Value) bool {

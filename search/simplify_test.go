@@ -26,6 +26,10 @@ func TestSimplify(t *testing.T) {
 	has := func(x search.Expr) search.Expr {
 		return search.Has{Source: "Observation", P: r4.Lookup("Observation", "patient"), X: x}
 	}
+	inside := func(x search.Expr) search.Expr { return search.Contains{Type: "Patient", X: x} }
+	encounter := func(id string) search.Expr {
+		return search.In{Compartment: fhir.Reference{Type: "Encounter", ID: id}}
+	}
 	type (
 		and = search.And
 		or  = search.Or
@@ -99,6 +103,40 @@ func TestSimplify(t *testing.T) {
 		{"types outside have no members of a panel", and{search.Type("Organization"), any("1", "2")}, "none"},
 		{"all of the panel, read in three cases", and{any("1", "2"), or{and{any("1", "2"), a}, b}}, "(and in-any:1,2 (or code=a code=b))"},
 		{"a chain to Patient knows the type", chain(in("1")), "(chain subject:Patient id:1)"},
+		{"a fact in a union, behind it", and{or{and{a, b}, c}, a}, "(and (or code=b code=c) code=a)"},
+		{"absorption, from behind", and{or{a, b}, a}, "code=a"},
+		{"absorption in a union, from behind", or{and{a, b}, a}, "code=a"},
+		{"what is known not to hold", and{search.Not{X: a}, or{a, b}}, "(and (not code=a) code=b)"},
+		{"what is known not to hold, from behind", and{or{a, b}, search.Not{X: a}}, "(and code=b (not code=a))"},
+		{"what is not known to hold in a union", or{search.Not{X: a}, and{a, b}}, "(or (not code=a) code=b)"},
+		{"a fact in a complement", and{a, search.Not{X: and{a, b}}}, "(and code=a (not code=b))"},
+		{"an intersection is no fact", or{and{a, b}, search.Not{X: and{a, b}}}, "(or (and code=a code=b) (not (and code=a code=b)))"},
+		{"nor is its complement", and{search.Not{X: and{a, b}}, or{and{a, b}, c}}, "(and (not (and code=a code=b)) (or (and code=a code=b) code=c))"},
+		{"a union is no fact", and{or{a, b}, search.Not{X: or{a, b}}}, "(and (or code=a code=b) (not (or code=a code=b)))"},
+		{"nor is it common", or{and{or{a, b}, c}, and{or{a, b}, p1}}, "(or (and (or code=a code=b) code=c) (and (or code=a code=b) patient=Patient/1))"},
+		{"one of several that has no more than what all have", or{and{a, b}, and{a, b, c}}, "(and code=a code=b)"},
+		{"and in another order", or{and{b, c, a}, and{a, b}}, "(and code=b code=a)"},
+		{"of three nothing in common", or{and{a, b}, and{a, c}, p1}, "(or (and code=a code=b) (and code=a code=c) patient=Patient/1)"},
+		{"what a union has in common is taken as a fact beside it", and{or{and{a, b}, and{a, c}}, or{a, p1}}, "(and code=a (or code=b code=c))"},
+		{"an id that another excludes", and{search.ID("1"), search.Not{X: search.ID("2")}}, "id:1"},
+		{"an id in all but another", or{search.ID("1"), search.Not{X: search.ID("2")}}, "(not id:2)"},
+		{"an id or not that one", or{search.ID("1"), search.Not{X: search.ID("1")}}, "all"},
+		{"no type beside its complement", and{observation, search.Not{X: observation}}, "none"},
+		{"a type or another", or{observation, patient}, "(or type:Observation type:Patient)"},
+		{"nobody else of the panel: in a union nothing is known", and{patient, or{any("1", "2"), search.ID("1")}}, "(and type:Patient (or in-any:1,2 id:1))"},
+		{"nor of who is not of it", and{patient, or{search.ID("3"), any("1", "2")}}, "(and type:Patient (or id:3 in-any:1,2))"},
+		{"a type inside another intersection is one of all", and{and{patient}, or{any("1", "2"), in("1")}}, "(and type:Patient (or in-any:1,2 id:1))"},
+		{"a compartment that is not of a Patient is none of a panel", or{encounter("1"), any("1", "2")}, "(or in:Encounter/1 in-any:1,2)"},
+		{"nor does it say that of one", and{any("1", "2"), encounter("1")}, "(and in-any:1,2 in:Encounter/1)"},
+		{"what is inside nothing", inside(and{a, search.None}), "none"},
+		{"what is inside is of its type", inside(and{patient, a}), "(contains Patient code=a)"},
+		{"and of no other", inside(observation), "none"},
+		{"anything inside", inside(or{search.All, a}), "(contains Patient all)"},
+		{"a chain to anything", chain(or{search.All, a}), "(chain subject:Patient all)"},
+		{"has anything", has(or{search.All, a}), "(has Observation:patient all)"},
+		{"has of its type", has(and{observation, a}), "(has Observation:patient code=a)"},
+		{"nothing at all", nil, "none"},
+		{"nil in a union", or{nil, a}, "code=a"},
 		{"a parameter without values", and{a, search.Param{P: r4.Lookup("Observation", "code")}}, "none"},
 	} {
 		got := search.Simplify(x.e)

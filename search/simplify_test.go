@@ -87,6 +87,8 @@ func TestSimplify(t *testing.T) {
 		{"types outside a compartment have no members", and{search.Type("Organization"), in("1")}, "none"},
 		{"nobody's compartments hold nothing", any(), "none"},
 		{"a panel of one is a compartment", any("1"), "in:Patient/1"},
+		{"who is named twice is one", any("1", "1"), "in:Patient/1"},
+		{"of Patients a panel of one is that one", and{patient, or{any("1"), any("1", "2")}}, "(and type:Patient (or id:1 in-any:1,2))"},
 		{"a member of one of a panel", and{any("1", "2"), in("2")}, "in:Patient/2"},
 		{"a member of another may be one, too", and{any("1", "2"), in("3")}, "(and in-any:1,2 in:Patient/3)"},
 		{"a smaller panel", and{any("1", "2", "3"), any("3", "1")}, "in-any:1,3"},

@@ -70,6 +70,7 @@ func TestNarrow(t *testing.T) {
 		{"fhircast/*.read", "fhircast/Patient-open.* fhircast/Patient-close.read openid", "fhircast/Patient-open.read fhircast/Patient-close.read", "fhircast/*.read"},
 		{"fhircast/Patient-open.*", "fhircast/*.read", "fhircast/Patient-open.read", "fhircast/Patient-open.*"},
 		{"fhircast/Patient-open.*", "fhircast/*.read fhircast/Patient-open.read", "fhircast/Patient-open.read", "fhircast/Patient-open.*"},
+		{"fhircast/*.*", "fhircast/*.read fhircast/Patient-open.read", "fhircast/*.read", "fhircast/*.*"},
 		{"fhircast/Patient-open.read", "fhircast/Patient-open.write", "", "fhircast/Patient-open.read"},
 	} {
 		granted, cut := parse(t, c.asked).Narrow(parse(t, c.ceiling))

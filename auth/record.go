@@ -137,21 +137,22 @@ func (c *changed) note(bucket string) {
 }
 
 // secret is 256 random bits as text, for whoever holds it.
-func (s *Server) secret() string {
-	var b [32]byte
-	if _, err := io.ReadFull(s.o.Random, b[:]); err != nil {
-		panic(fmt.Errorf("random: %w", err)) // without randomness nothing here is safe
-	}
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
+func (s *Server) secret() string { return s.random(32) }
 
 // id is 128 random bits as text: a name that nobody guesses.
-func (s *Server) id() string {
-	var b [16]byte
-	if _, err := io.ReadFull(s.o.Random, b[:]); err != nil {
-		panic(fmt.Errorf("random: %w", err))
+func (s *Server) id() string { return s.random(16) }
+
+// random is that many random bytes as text that no command takes for a flag.
+func (s *Server) random(size int) string {
+	b := make([]byte, size)
+	for {
+		if _, err := io.ReadFull(s.o.Random, b); err != nil {
+			panic(fmt.Errorf("random: %w", err)) // without randomness nothing here is safe
+		}
+		if text := base64.RawURLEncoding.EncodeToString(b); text[0] != '-' {
+			return text
+		}
 	}
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // digest is what is kept of a secret of ours: they have so much entropy that a plain hash cannot be turned back.
